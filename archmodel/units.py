@@ -1,0 +1,196 @@
+"""Physical quantities: text with a unit in, SI floats out, and back.
+
+Inside archmodel every physical number is a plain float in SI units (bytes for data) and its name ends in the unit
+(``latency_s``, ``clock_hz``). Text carries a unit always. GB is 10⁹ bytes and GiB is 2³⁰ bytes; b is a bit and B a byte.
+
+`Quantity` is the annotation that ties a field to its unit::
+
+    clock_hz: Annotated[float, Quantity("frequency")]
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_SI = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_IEC = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_SMALL = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
+
+
+def _data(suffix: str = "") -> dict[str, float]:
+    prefixes = {key: value for key, value in (_SI | _IEC).items() if key != "K"}
+    byte_units = {f"{prefix}B{suffix}": scale for prefix, scale in prefixes.items()}
+    bit_units = {f"{prefix}b{suffix}": scale / 8 for prefix, scale in prefixes.items()}
+    return byte_units | bit_units
+
+
+def _scaled(symbol: str, scales: dict[str, float]) -> dict[str, float]:
+    return {f"{prefix}{symbol}": scale for prefix, scale in scales.items()}
+
+
+def _pick(names: str, table: dict[str, float]) -> dict[str, float]:
+    return {name: table[name] for name in names.split()}
+
+
+# Dimension → {unit: factor to SI}. The order is the order in which error messages list what is allowed.
+UNITS: dict[str, dict[str, float]] = {
+    "frequency": _pick("Hz kHz MHz GHz", _scaled("Hz", _SI)),
+    "time": _pick("s ms us µs ns ps", _scaled("s", _SMALL)),
+    "capacity": _pick("B kB KiB MB MiB GB GiB TB TiB kb Mb Gb", _data()),
+    "bandwidth": _pick("B/s kB/s MB/s GB/s GiB/s TB/s TiB/s Mb/s Gb/s Tb/s", _data("/s")),
+    "rate": _pick("FLOP/s GFLOP/s TFLOP/s PFLOP/s", _scaled("FLOP/s", _SI)) | _pick("TOP/s", _scaled("OP/s", _SI)),
+    "power": _pick("mW W kW MW", {"mW": 1e-3} | _scaled("W", _SI)),
+    "energy": _pick("pJ nJ J kJ", {"pJ": 1e-12, "nJ": 1e-9} | _scaled("J", _SI)),
+    "area": {"mm2": 1.0, "mm²": 1.0},
+    "bytes per cycle": {"B/cycle": 1.0},
+}
+_NOUN = {
+    "capacity": "a capacity",
+    "area": "an area",
+    "energy": "an energy",
+    "bytes per cycle": "a width in bytes per cycle",
+}
+_EXAMPLE = {
+    "frequency": "1.35 GHz", "time": "6 us", "capacity": "64 GB", "bandwidth": "204.8 GB/s", "rate": "177 TFLOP/s",
+    "power": "85 W", "energy": "5 pJ", "area": "421 mm2", "bytes per cycle": "2048 B/cycle",
+}  # fmt: skip
+_TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A physical dimension, used as annotation of a dataclass field.
+
+    Parameters
+    ----------
+    dimension
+        A key of `UNITS`, e.g. ``"bandwidth"``.
+    zero
+        Whether 0 is allowed. Negative, infinite and NaN values never are.
+    """
+
+    dimension: str
+    zero: bool = False
+
+    def parse(self, text: object) -> float:
+        """Turn ``"204.8 GB/s"`` into ``2.048e11``.
+
+        Raises
+        ------
+        ValueError
+            With the sentence that belongs behind ``file:line:column: field:``.
+        """
+        noun = _NOUN.get(self.dimension, f"a {self.dimension}")
+        example = _EXAMPLE[self.dimension]
+        allowed = ", ".join(UNITS[self.dimension])
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise ValueError(f"{text!r} is not {noun}; write a number with a unit, e.g. '{example}'")  # noqa: TRY004
+        match = _TEXT.fullmatch(str(text))
+        if match is None:
+            raise ValueError(f"{text!r} is not {noun}; write a number with a unit, e.g. '{example}'")
+        number, unit = float(match[1]), match[2]
+        if not unit:
+            raise ValueError(f"{text!r} needs a unit, e.g. '{example}'")
+        if unit not in UNITS[self.dimension]:
+            raise ValueError(f"{text!r} is not {noun}; units allowed: {allowed}")
+        value = number * UNITS[self.dimension][unit]
+        if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
+            sign = "zero or more" if self.zero else "positive"
+            raise ValueError(f"{text!r} must be {sign} and finite")
+        return value
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+
+def format_si(value: float, unit: str, digits: int = 3) -> str:
+    """Show an SI value with the prefix that keeps one to three digits before the point: ``2.05e11, "B/s"`` → ``205 GB/s``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    table = {
+        "p": 1e-12,
+        "n": 1e-9,
+        "µ": 1e-6,
+        "m": 1e-3,
+        "": 1.0,
+        "k": 1e3,
+        "M": 1e6,
+        "G": 1e9,
+        "T": 1e12,
+        "P": 1e15,
+        "E": 1e18,
+    }
+    prefix = ""
+    for name, scale in table.items():
+        if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
+            prefix = name
+    return f"{value / table[prefix]:.{digits}g} {prefix}{unit}".replace("e+03", "000")
+
+
+def yaml_key(field: str) -> str:
+    """Name a field as files do: the unit suffix goes, since the value in a file carries its unit (``clock_hz`` → ``clock``)."""
+    for suffix in (
+        "_bytes_per_s",
+        "_bytes_per_cycle",
+        "_flop_per_s",
+        "_bytes",
+        "_hz",
+        "_s",
+        "_w",
+        "_mm2",
+        "_frac",
+    ):
+        if field.endswith(suffix):
+            return field.removesuffix(suffix)
+    return field
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number without a unit, used as annotation of a dataclass field.
+
+    Parameters
+    ----------
+    noun
+        What the message calls it, e.g. ``"a fraction"``.
+    low, high
+        Inclusive limits.
+    integer
+        Whether only whole numbers are allowed.
+    """
+
+    noun: str
+    low: float
+    high: float = math.inf
+    integer: bool = False
+
+    def parse(self, given: object) -> float | int:
+        """Check one number.
+
+        Raises
+        ------
+        ValueError
+            With the sentence that belongs behind ``file:line:column: field:``.
+        """
+        limits = f"from {self.low:g} to {self.high:g}" if math.isfinite(self.high) else f"{self.low:g} or more"
+        wrong = f"{given!r} is not {self.noun}; allowed: {'whole numbers' if self.integer else 'numbers'} {limits}"
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise ValueError(wrong)  # noqa: TRY004
+        if not math.isfinite(given) or not self.low <= given <= self.high or (self.integer and given != int(given)):
+            raise ValueError(wrong)
+        return int(given) if self.integer else float(given)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+
+COUNT = Number("a count", 1, integer=True)
+FRACTION = Number("a fraction", 0.0, 1.0)
+POSITIVE = Number("a positive number", 1e-300)

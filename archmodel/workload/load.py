@@ -1,0 +1,166 @@
+"""Find workload files and build their traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from archmodel.errors import Fault, InputError, UnknownNameError, suggest
+from archmodel.inputs import SCHEMA, Document, build, read_yaml
+from archmodel.units import FRACTION, POSITIVE
+from archmodel.workload.build import TraceBuilder
+from archmodel.workload.builders import find_builder
+from archmodel.workload.settings import RunSettings
+from archmodel.workload.types import Trace
+
+SUBJECT = "workload description"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigure:
+    """A published number that the trace is held against.
+
+    Parameters
+    ----------
+    what
+        Property of the trace: parameters (weights), table_elements, matrix_flop or flop.
+    value
+        As published.
+    source
+        Where it is printed.
+    settings
+        Run settings at which it holds, over the workload's defaults.
+    tolerance
+        Allowed relative difference.
+    note
+        Why the tolerance is wider than 0.5 %, where it is: the known difference.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    what: Literal["parameters", "table_elements", "matrix_flop", "flop"]
+    value: Annotated[float, POSITIVE]
+    source: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: Annotated[float, FRACTION] = 0.005
+    note: str = ""
+
+    def measure(self, trace: Trace) -> float:
+        """Read the property off a trace."""
+        return float(
+            {
+                "parameters": trace.n_parameters,
+                "table_elements": trace.n_table_elements,
+                "matrix_flop": trace.matrix_flop,
+                "flop": trace.flop,
+            }[self.what]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFile:
+    """A workload as its file describes it.
+
+    Parameters
+    ----------
+    title, source
+        What it is, and where its hyper-parameters are from.
+    builder
+        Name of the builder; it checks ``model``.
+    defaults
+        Every run setting that has a meaning for this workload, with its default (``phase`` excepted).
+    model
+        Hyper-parameters.
+    published
+        Figures the trace is held against.
+    notes
+        Sentences that belong beside every result.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    title: str
+    source: str
+    builder: str
+    defaults: Mapping[str, Any]
+    model: Mapping[str, Any]
+    published: Sequence[PublishedFigure] = ()
+    notes: Sequence[str] = ()
+
+
+@cache
+def workload_paths() -> Mapping[str, Path]:
+    """Map the name of every shipped workload (``family/name``) to its file."""
+    installed = Path(str(files("archmodel"))) / "_data" / "workloads"
+    folder = installed if installed.is_dir() else Path(str(files("archmodel"))).parent / "workloads"
+    return {path.relative_to(folder).as_posix().removesuffix(".yaml"): path for path in sorted(folder.glob("*/*.yaml"))}
+
+
+def workload_names() -> tuple[str, ...]:
+    """Names of the shipped workloads, sorted."""
+    return tuple(workload_paths())
+
+
+def load_workload(name: str | Path, **settings: Any) -> Trace:
+    """Build the trace of one step.
+
+    Parameters
+    ----------
+    name
+        A shipped workload (`workload_names`) or the path of a ``.yaml`` file.
+    **settings
+        Run settings (`RunSettings`); only those in the workload's ``defaults`` have a meaning for it, and ``phase``.
+
+    Raises
+    ------
+    UnknownNameError
+        When no workload, phase or dtype has that name.
+    InputError
+        When the file or a setting is wrong; lists every fault.
+    """
+    label, file, document = read_workload(name)
+    builder = find_builder(file.builder)
+    model: Any = build(builder.model, Document(SUBJECT, {}, _below(document, "model")), file.model)
+    given = {key: value for key, value in settings.items() if value is not None}
+    phase = given.pop("phase", None) or builder.phases[0]
+    if phase not in builder.phases:
+        raise UnknownNameError("phase", str(phase), builder.phases, hint=f"these are the phases of {label}")
+    unknown = [key for key in given if key not in file.defaults]
+    if unknown:
+        texts = [f"{label} has no setting {key!r}; {suggest(key, file.defaults)}" for key in unknown]
+        raise InputError("run settings", [Fault("", text) for text in texts])
+    tree = {**file.defaults, **given, "phase": phase}
+    run = build(RunSettings, Document("run settings", tree, {(): label}))
+    b = TraceBuilder(dtype=run.dtype, weight_dtype=run.weight_dtype, kv_dtype=run.kv_dtype, table_dtype=run.table_dtype)
+    result = builder.build(b, model, run)
+    shown = {key: value for key, value in tree.items() if key != "phase"}
+    return b.finish(
+        name=label,
+        title=file.title,
+        phase=phase,
+        run=shown,
+        items=result.items,
+        item=result.item,
+        notes=tuple(file.notes),
+    )
+
+
+def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
+    """Read and check a workload file; returns its name, content and document."""
+    if str(name).endswith((".yaml", ".yml")):
+        path, label = Path(name), Path(name).stem
+    else:
+        paths = workload_paths()
+        if str(name) not in paths:
+            raise UnknownNameError("workload", str(name), paths, hint="or give the path of a .yaml file")
+        path, label = paths[str(name)], str(name)
+    document = read_yaml(path, SUBJECT)
+    return label, build(WorkloadFile, document), document
+
+
+def _below(document: Document, key: str) -> dict[tuple[str, ...], str]:
+    """Marks of one branch, as if it were a file of its own."""
+    inside = {path[1:]: mark for path, mark in document.marks.items() if path[:1] == (key,)}
+    return {(): document.where((key,)), **inside}

@@ -1,0 +1,52 @@
+"""Settings of one run of a workload: phase, sizes and number formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from archmodel.dtypes import DType
+from archmodel.inputs import SCHEMA
+from archmodel.units import COUNT
+
+Count = Annotated[int, COUNT]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a workload is run. A workload file's ``defaults`` lists the settings that have a meaning for it.
+
+    Parameters
+    ----------
+    phase
+        E.g. ``prefill`` or ``decode``.
+    batch
+        Sequences, samples, images or requests processed together.
+    sequence
+        New tokens per sequence (prefill).
+    context
+        Tokens already in the KV cache (decode).
+    steps
+        Denoising steps.
+    guidance
+        Forward passes per step: 2 with classifier-free guidance, 1 without.
+    resolution
+        Pixels along one edge of the (square) image.
+    dtype
+        Number format of the arithmetic.
+    weight_dtype, kv_dtype, table_dtype
+        Storage formats of weights, KV cache and embedding tables; ``dtype`` if not given.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    dtype: DType
+    phase: str = ""
+    batch: Count = 1
+    sequence: Count = 1
+    context: Count = 1
+    steps: Count = 1
+    guidance: Count = 1
+    resolution: Count = 1
+    weight_dtype: DType | None = None
+    kv_dtype: DType | None = None
+    table_dtype: DType | None = None
