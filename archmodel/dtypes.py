@@ -1,8 +1,8 @@
 """Number formats: their names and sizes. The one table both machines and workloads speak of.
 
 ``mx4`` is the OCP Microscaling format MXFP4: 4-bit elements and one shared 8-bit scale per 32 elements, 4.25 bits each
-(OCP Microscaling Formats Specification v1.0, table 1). ``bfp8`` is Tenstorrent's block floating point: 8-bit elements and
-one 8-bit exponent per 16 elements, 8.5 bits each (tt-metal, tech_reports/data_formats).
+(OCP Microscaling Formats Specification v1.0, table 1). ``bfp8`` is Tenstorrent's block floating point: 8-bit elements
+and one 8-bit exponent per 16 elements, 8.5 bits each (tt-metal, tech_reports/data_formats).
 """
 
 from __future__ import annotations

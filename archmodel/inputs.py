@@ -1,6 +1,6 @@
 """Read YAML files into frozen dataclasses; every fault is found, located and reported at once.
 
-The dataclass is the schema: a field ``clock_hz: Annotated[float, Quantity("frequency")]`` is the key ``clock`` in the file.
+The dataclass is the schema: a field ``clock_hz: Annotated[float, Quantity("frequency")]`` is the key ``clock``.
 """
 
 from __future__ import annotations

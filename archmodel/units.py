@@ -1,7 +1,7 @@
 """Physical quantities: text with a unit in, SI floats out, and back.
 
 Inside archmodel every physical number is a plain float in SI units (bytes for data) and its name ends in the unit
-(``latency_s``, ``clock_hz``). Text carries a unit always. GB is 10⁹ bytes and GiB is 2³⁰ bytes; b is a bit and B a byte.
+(``latency_s``, ``clock_hz``). Text carries a unit always. GB is 10⁹ bytes, GiB 2³⁰ bytes; b is a bit and B a byte.
 
 `Quantity` is the annotation that ties a field to its unit::
 
@@ -109,7 +109,7 @@ class Quantity:
 
 
 def format_si(value: float, unit: str, digits: int = 3) -> str:
-    """Show an SI value with the prefix that keeps one to three digits before the point: ``2.05e11, "B/s"`` → ``205 GB/s``."""
+    """Show an SI value with the prefix that keeps one to three digits before the point: ``205 GB/s``."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
     table = {
@@ -133,7 +133,7 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
 
 
 def yaml_key(field: str) -> str:
-    """Name a field as files do: the unit suffix goes, since the value in a file carries its unit (``clock_hz`` → ``clock``)."""
+    """Name a field as files do: without the unit suffix, since the value carries its unit (``clock_hz`` → ``clock``)."""
     for suffix in (
         "_bytes_per_s",
         "_bytes_per_cycle",

@@ -12,6 +12,7 @@ from archmodel.dtypes import dtype_bytes
 from archmodel.units import COUNT
 
 Role = Literal["weight", "activation", "table", "kv_cache", "index"]
+Level = Literal["sram", "dram"]
 Count = Annotated[int, COUNT]
 
 
@@ -137,6 +138,8 @@ class Tensor:
         Distinct copies: the weights of a block that repeats 32 times have ``count`` 32.
     first_idx, last_idx
         Lifetime: positions in the trace of the first and last operator that touches it.
+    level
+        The memory it is kept in; ``None`` leaves that to placement.
     """
 
     name: str
@@ -146,6 +149,7 @@ class Tensor:
     count: int
     first_idx: int
     last_idx: int
+    level: Level | None = None
 
     @property
     def n_elements(self) -> int:
@@ -153,9 +157,14 @@ class Tensor:
         return math.prod(self.shape)
 
     @property
+    def bytes_per_element(self) -> float:
+        """Bytes per element, shared scales included."""
+        return dtype_bytes(self.dtype)
+
+    @property
     def n_bytes(self) -> float:
         """Bytes of one copy."""
-        return self.n_elements * dtype_bytes(self.dtype)
+        return self.n_elements * self.bytes_per_element
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +226,8 @@ class Trace:
     notes: tuple[str, ...] = ()
 
     def role_bytes(self, role: Role) -> float:
-        """Bytes of all tensors of a role, copies included."""
-        return sum(t.n_bytes * t.count for t in self.tensors.values() if t.role == role)
+        """Bytes of all tensors of a role, copies included, those with a given ``level`` left out."""
+        return sum(t.n_bytes * t.count for t in self.tensors.values() if t.role == role and t.level is None)
 
     @cached_property
     def n_parameters(self) -> int:
@@ -245,7 +254,7 @@ class Trace:
         """Bytes of activations and indices alive while each operator runs; within a repeated block, of one iteration."""
         change = [0.0] * (len(self.operators) + 1)
         for tensor in self.tensors.values():
-            if tensor.role in ("activation", "index"):
+            if tensor.role in ("activation", "index") and tensor.level is None:
                 change[tensor.first_idx] += tensor.n_bytes
                 change[tensor.last_idx + 1] -= tensor.n_bytes
         total, live = 0.0, []

@@ -1,0 +1,29 @@
+"""The tree of commands. Commands are named by import path, so that help imports none of them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from cyclopts import App
+
+
+def build_app() -> App:
+    """Assemble the application."""
+    app = App(
+        name="archmodel",
+        help="Performance models of RISC-V AI accelerators. --json prints JSON to stdout; --debug shows tracebacks.",
+        version=version("archmodel"),
+        help_format="plaintext",
+    )
+    for name, text in (
+        ("run", "Evaluate one workload on one machine."),
+        ("op", "Evaluate one operator, or a table of shapes."),
+        ("compare", "Put several machines side by side on one workload."),
+        ("machines", "List the machines, or show one with its sources."),
+        ("workloads", "List the workloads with their parameters and arithmetic."),
+        ("plot", "Draw a figure: roofline or breakdown."),
+        ("demo", "Run the main job: five workloads on five machines, a table and figures."),
+        ("doctor", "Say what is installed and whether it works."),
+    ):
+        app.command(f"archmodel.cli.{name}:{name}", name=name, help=text)
+    return app

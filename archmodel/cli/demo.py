@@ -1,0 +1,39 @@
+"""``archmodel demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from archmodel.cli.options import AsJson
+from archmodel.cli.show import note, print_json, print_table
+from archmodel.demo import run_demo
+
+
+def demo(
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("results/demo"),
+    json: AsJson = False,
+) -> None:
+    """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs.
+
+    Parameters
+    ----------
+    output
+        Folder for tables and figures.
+    json
+        Print JSON: one row per workload and machine.
+    """
+    rows = list(run_demo(output, note).rows())
+    if json:
+        print_json(rows)
+    else:
+        headings = {
+            "workload": "workload", "phase": "phase", "machine": "machine", "latency_s": "time",
+            "throughput": "throughput", "bound": "bound by", "utilisation": "of matrix peak",
+            "lower_s": "lower bound", "upper_s": "upper bound", "energy_j": "energy",
+        }  # fmt: skip
+        print_table("One step of each workload (roofline; energy where typical power is published)", rows, headings)
+    note(f"wrote tables and figures to {output}/")

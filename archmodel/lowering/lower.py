@@ -1,0 +1,116 @@
+"""Turn traces and machines into packs. The only place where objects become arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from archmodel.dtypes import DTYPES, dtype_bytes, dtype_idx
+from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
+from archmodel.machine.types import LaneEngine, Machine
+from archmodel.mapping.placement import Placement
+from archmodel.workload.types import Operator, Trace
+
+_FIELDS = [name for name in OperatorPack._fields if name != "dtype_idx"]
+
+
+def pack_operators(trace: Trace) -> OperatorPack:
+    """Lower the operators of a trace."""
+    rows = np.zeros((len(_FIELDS), len(trace.operators)))
+    dtypes = np.zeros(len(trace.operators), dtype=np.int64)
+    for idx, operator in enumerate(trace.operators):
+        row = _lower_operator(trace, operator) | {"live_bytes": trace.live_bytes[idx]}
+        rows[:, idx] = [row.get(name, 0.0) for name in _FIELDS]
+        dtypes[idx] = dtype_idx(operator.dtype)
+    columns = {name: np.ascontiguousarray(rows[i]) for i, name in enumerate(_FIELDS)}
+    return OperatorPack(dtype_idx=dtypes, **columns)
+
+
+def _lower_operator(trace: Trace, operator: Operator) -> dict[str, float]:
+    op, work, reuse = operator.op, operator.op.work(), operator.op.reuse()
+    size = dtype_bytes(operator.dtype)
+    row = {
+        "matrix_flop": work.matrix_flop,
+        "simd_flop": work.simd_flop,
+        "vector_flop": work.vector_flop,
+        "link_bytes": op.link_bytes(operator.dtype),
+        "reuse_sqrt": reuse.sqrt * size**1.5,
+        "reuse_linear": reuse.linear * size**2,
+        "element_bytes": size,
+        "executions": float(operator.count),
+        "activation_bytes": 0.0,
+        "weight_bytes": 0.0,
+        "sram_bytes": 0.0,
+        "dram_bytes": 0.0,
+    }
+    for operand, name in zip(op.operands(), operator.tensors, strict=True):
+        tensor = trace.tensors[name]
+        moved_bytes = operand.n_touched * dtype_bytes(tensor.dtype)
+        if operand.row and tensor.role in ("weight", "table"):
+            row["gather_rows"] = operand.n_touched / operand.row
+            row["gather_row_bytes"] = operand.row * dtype_bytes(tensor.dtype)
+            row["is_table"] = float(tensor.role == "table")
+        elif tensor.level is not None or tensor.role == "kv_cache":
+            row["sram_bytes" if tensor.level == "sram" else "dram_bytes"] += moved_bytes
+        elif tensor.role == "weight":
+            row["weight_bytes"] += moved_bytes
+        else:
+            row["activation_bytes"] += moved_bytes
+    return row
+
+
+def pack_machines(machines: Sequence[Machine]) -> MachinePack:
+    """Lower machines; bandwidths and rates become seconds per byte and per FLOP."""
+    columns: dict[str, list[float] | list[list[float]]] = {name: [] for name in MachinePack._fields}
+    for machine in machines:
+        for name, value in _lower_machine(machine).items():
+            columns[name].append(value)  # type: ignore[arg-type]
+    return MachinePack(**{name: np.ascontiguousarray(values, dtype=np.float64) for name, values in columns.items()})
+
+
+def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
+    dram, local_bytes, sram_bytes = machine.dram, machine.local_capacity_bytes, machine.sram.capacity_bytes
+    peak = dram.bandwidth_bytes_per_s
+    streaming = peak * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
+    gathering = peak * dram.gather_efficiency_frac * (1 - dram.ecc_overhead_frac)
+    return {
+        "matrix_s_per_flop": [_inverse(machine.peak_flop_per_s("matrix", dtype)) for dtype in DTYPES],
+        "simd_s_per_flop": [_lane_s(machine, machine.simd or machine.vector, dtype) for dtype in DTYPES],
+        "vector_s_per_flop": [_lane_s(machine, machine.vector or machine.simd, dtype) for dtype in DTYPES],
+        "local_s_per_byte": 1 / machine.local_bandwidth_bytes_per_s,
+        "sram_s_per_byte": 1 / machine.sram_bandwidth_bytes_per_s,
+        "dram_s_per_byte": 1 / streaming,
+        "dram_peak_s_per_byte": 1 / peak,
+        "gather_s_per_byte": 1 / gathering,
+        "host_s_per_byte": 1 / machine.host.bandwidth_bytes_per_s,
+        "link_s_per_byte": _inverse(machine.scale_up.bandwidth_bytes_per_s if machine.scale_up else 0.0),
+        "local_inv_bytes": 1 / local_bytes,
+        "local_inv_sqrt_bytes": local_bytes**-0.5,
+        "sram_inv_bytes": 1 / sram_bytes,
+        "sram_inv_sqrt_bytes": sram_bytes**-0.5,
+        "operand_reads_per_mac": 1 / machine.matrix.reuse_rows + 1 / machine.matrix.reuse_cols,
+        "access_bytes": dram.access_bytes,
+        "embedding_hit_frac": machine.sram.embedding_hit_frac,
+    }
+
+
+def _lane_s(machine: Machine, engine: LaneEngine | None, dtype: str) -> float:
+    """Seconds per operation: one per lane and cycle. A dtype without lanes of its own is converted to fp32."""
+    lanes = engine.lanes if engine else {}
+    return _inverse(machine.pe.n_pes * lanes.get(dtype, lanes.get("fp32", 0.0)) * machine.clock_hz)
+
+
+def _inverse(rate: float) -> float:
+    # A resource that is absent gets rate 1/inf only through `reasons_against`, which refuses work for it beforehand;
+    # 0 keeps 0 · absent = 0 instead of NaN.
+    return 1 / rate if rate > 0 else 0.0
+
+
+def pack_placements(placements: Sequence[Placement]) -> PlacementPack:
+    """Lower one placement per machine."""
+    return PlacementPack(*(_column(placements, name) for name in PlacementPack._fields))
+
+
+def _column(placements: Sequence[Placement], name: str) -> Floats:
+    return np.array([getattr(placement, name) for placement in placements], dtype=np.float64)

@@ -1,0 +1,131 @@
+"""Placement of tensors in the memory hierarchy, by role and capacity.
+
+Rules (``docs/methods/roofline.md``, section Placement):
+
+1. Activations live in SRAM. It sets aside ``lls_bytes``, the most that is alive at once, rounded up to the partition
+   grain; an operator with more alive than that spills the excess to DRAM.
+2. Weights stay in the SRAM that is left if all of them fit; otherwise they stream from DRAM every step, because a
+   cyclic sweep over more than a cache holds never hits.
+3. KV caches live in DRAM. Embedding tables take the DRAM that is left; rows beyond it are behind the host link.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from archmodel.machine.types import Machine
+from archmodel.units import format_si
+from archmodel.workload.types import Trace
+
+LaunchMode = Literal["graph", "eager"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where one trace lives on one machine.
+
+    Parameters
+    ----------
+    lls_bytes
+        SRAM set aside for activations [B].
+    weight_miss_frac
+        Fraction of weight bytes read from DRAM: 0.0 or 1.0.
+    host_frac
+        Fraction of embedding rows behind the host link.
+    launch_s, job_s
+        Launch cost per operator and per step [s].
+    """
+
+    lls_bytes: float
+    weight_miss_frac: float
+    host_frac: float
+    launch_s: float
+    job_s: float
+
+
+def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Placement:
+    """Place a trace on a machine.
+
+    Parameters
+    ----------
+    trace, machine
+        What and where.
+    launch
+        ``graph``: the step is one compiled job; ``eager``: the host launches every operator on its own.
+    """
+    sram, dram = machine.sram, machine.dram
+    peak_live_bytes = max(trace.live_bytes, default=0.0)
+    grains = math.ceil(peak_live_bytes / sram.partition_bytes)
+    lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
+    weight_bytes = trace.role_bytes("weight")
+    table_bytes = trace.role_bytes("table")
+    left_bytes = dram.capacity_bytes - _resident_bytes(trace, machine)
+    host_frac = min(1.0, max(0.0, 1 - left_bytes / table_bytes)) if table_bytes else 0.0
+    is_graph = launch == "graph"
+    return Placement(
+        lls_bytes=lls_bytes,
+        weight_miss_frac=0.0 if weight_bytes <= sram.capacity_bytes - lls_bytes else 1.0,
+        host_frac=host_frac,
+        launch_s=machine.launch.operator_s if is_graph else machine.launch.eager_s,
+        job_s=machine.launch.job_s if is_graph else 0.0,
+    )
+
+
+def _resident_bytes(trace: Trace, machine: Machine) -> float:
+    """Bytes that must be in DRAM: weights, KV cache and the activations that SRAM cannot hold."""
+    spilled_bytes = max(0.0, max(trace.live_bytes, default=0.0) - machine.sram.capacity_bytes)
+    return trace.role_bytes("weight") + trace.role_bytes("kv_cache") + spilled_bytes
+
+
+def _misplaced(trace: Trace, machine: Machine) -> list[str]:
+    """Say which operators have operands that exceed the memory their caller put them in."""
+    memories = (("sram", machine.sram.capacity_bytes), ("dram", machine.dram.capacity_bytes))
+    reasons = []
+    for operator in trace.operators:
+        tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
+        for level, capacity_bytes in memories:
+            n_bytes = sum(t.n_bytes for t in tensors if t.level == level and t.role != "table")
+            if n_bytes > capacity_bytes:
+                excess = f"{format_si(n_bytes, 'B')} in {level} exceed {format_si(capacity_bytes, 'B')}"
+                reasons.append(f"{machine.name}: does not fit: operands of {operator.name!r}, {excess}")
+    return reasons
+
+
+def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
+    """Say why a trace cannot run on a machine; empty when it can."""
+    reasons = []
+    matrix_dtypes = {o.dtype: o.name for o in reversed(trace.operators) if o.op.work().matrix_flop}
+    for dtype, first in sorted(matrix_dtypes.items()):
+        if dtype not in machine.matrix.macs_per_cycle:
+            allowed = ", ".join(machine.matrix.macs_per_cycle)
+            needs = f"the matrix engine has no {dtype}, which operator {first!r} needs; it has {allowed}"
+            reasons.append(f"{machine.name}: {needs}")
+    for engine in (machine.simd or machine.vector, machine.vector or machine.simd):
+        if engine is not None and "fp32" not in engine.lanes:
+            missing = sorted({o.dtype for o in trace.operators} - set(engine.lanes))
+            reasons.extend(f"{machine.name}: neither {dtype} nor fp32 lanes are described" for dtype in missing)
+    if machine.scale_up is None:
+        linked = [o.name for o in trace.operators if o.op.link_bytes(o.dtype)]
+        if linked:
+            reasons.append(f"{machine.name}: no scale_up link is described; operator {linked[0]!r} needs one")
+    reasons.extend(_misplaced(trace, machine))
+    needed_bytes = _resident_bytes(trace, machine)
+    if needed_bytes > machine.dram.capacity_bytes:
+        parts = [
+            f"{noun} {format_si(n_bytes, 'B')}"
+            for noun, n_bytes in (
+                ("weights", trace.role_bytes("weight")),
+                ("KV cache", trace.role_bytes("kv_cache")),
+                ("spilled activations", needed_bytes - trace.role_bytes("weight") - trace.role_bytes("kv_cache")),
+            )
+            if n_bytes > 0
+        ]
+        n_machines = math.ceil(needed_bytes / machine.dram.capacity_bytes)
+        memory = f"{format_si(machine.dram.capacity_bytes, 'B')} of {machine.dram.technology}"
+        reasons.append(
+            f"{machine.name}: does not fit: {' + '.join(parts)} exceed {memory}; "
+            f"at least {n_machines} x {machine.name} hold it"
+        )
+    return tuple(dict.fromkeys(reasons))

@@ -1,0 +1,6 @@
+"""Reports: figures of results. They read results, never models."""
+
+from archmodel.report.breakdown import plot_breakdown
+from archmodel.report.roofline import plot_roofline
+
+__all__ = ["plot_breakdown", "plot_roofline"]

@@ -1,0 +1,218 @@
+"""Ranking models of the Wukong and DHEN kind: blocks that mix a list of feature vectors in several ways at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archmodel.inputs import SCHEMA
+from archmodel.workload.build import TraceBuilder
+from archmodel.workload.builders import Builder, Yield, register
+from archmodel.workload.builders.dlrm import add_mlp
+from archmodel.workload.operators.attention import Attention
+from archmodel.workload.operators.elementwise import Elementwise
+from archmodel.workload.operators.embedding_bag import EmbeddingBag
+from archmodel.workload.operators.layout import Concat, Permute
+from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
+from archmodel.workload.operators.normalise import LayerNorm
+from archmodel.workload.settings import RunSettings
+from archmodel.workload.types import Count
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Embedding tables, all alike.
+
+    Parameters
+    ----------
+    n_tables
+        Tables.
+    rows
+        Rows of each.
+    pooling
+        Lookups per sample in each.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    n_tables: Count
+    rows: Count
+    pooling: Count
+
+
+@dataclass(frozen=True, slots=True)
+class FactorisationMachine:
+    """Low-rank pairwise products of all vectors, through an MLP.
+
+    Parameters
+    ----------
+    rank
+        Columns of the projection that products are taken with.
+    hidden
+        Hidden widths of the MLP.
+    n_features
+        Vectors it gives to the next block.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    rank: Count
+    hidden: Sequence[Count]
+    n_features: Count
+
+
+@dataclass(frozen=True, slots=True)
+class LinearCompression:
+    """Linear combinations of all vectors.
+
+    Parameters
+    ----------
+    n_features
+        Vectors it gives to the next block.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    n_features: Count
+
+
+@dataclass(frozen=True, slots=True)
+class SelfAttention:
+    """Multi-head attention among the vectors, compressed.
+
+    Parameters
+    ----------
+    n_heads, head_dim
+        Heads and their width.
+    n_features
+        Vectors it gives to the next block.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    n_heads: Count
+    head_dim: Count
+    n_features: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hyper-parameters of a ranking model.
+
+    Parameters
+    ----------
+    dense_features
+        Continuous inputs.
+    bottom
+        Hidden widths of the dense tower; a last layer to ``dim`` follows.
+    tables
+        Embedding tables.
+    dim
+        Elements of a feature vector.
+    n_blocks
+        Interaction blocks.
+    fm, linear, attention
+        What a block consists of; the vectors they give add up to the vectors a block works on.
+    top
+        Widths of the prediction tower; the last is the number of tasks.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    dense_features: Count
+    bottom: Sequence[Count]
+    tables: Tables
+    dim: Count
+    n_blocks: Count
+    fm: FactorisationMachine
+    linear: LinearCompression
+    top: Sequence[Count]
+    attention: SelfAttention | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Vectors that a block works on."""
+        return self.fm.n_features + self.linear.n_features + (self.attention.n_features if self.attention else 0)
+
+
+def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
+    """Add one batch of samples.
+
+    Model
+    -----
+    Vectors of all tables and of the dense tower are compressed to ``n_features``; each block gives the same number
+    again: ``X ← norm(concat(fm(X), linear(X), attention(X)) + X)``. The factorisation machine is the low-rank one,
+    ``MLP(norm(X (Xᵀ Y)))`` with a learnt ``Y``; without attention a block is a Wukong layer, with it the ensemble of
+    DHEN. Mixing along the list of vectors is a matmul over transposed vectors, with the transposes written down.
+
+    Sources
+    -------
+    Zhang et al., Wukong, arXiv 2403.02545, section 3; Zhang et al., DHEN, arXiv 2203.11014, section 3.
+    """
+    batch, dim, tables = run.batch, model.dim, model.tables
+    dense = b.input("dense", (batch, model.dense_features))
+    dense = add_mlp(b, "bottom", dense, batch, (model.dense_features, *model.bottom, dim))
+    pooling = tables.n_tables * tables.pooling
+    bag = EmbeddingBag(
+        n_tables=tables.n_tables, rows=tables.n_tables * tables.rows, dim=dim, batch=batch, pooling=pooling
+    )
+    pooled = b.add("tables", bag, b.input("indices", (batch * pooling,), role="index"))
+    n_vectors = tables.n_tables + 1
+    x = b.add("vectors", Concat(n=batch * n_vectors * dim), dense, pooled)
+    x = b.add("vectors_t", Permute(n=batch * n_vectors * dim), x)
+    x = _add_mix(b, "compress", x, batch * dim, n_vectors, model.n_features)
+    with b.repeat(model.n_blocks, "block"):
+        x = _add_block(b, model, x, batch)
+    add_mlp(b, "top", x, batch, (model.n_features * dim, *model.top), end="sigmoid")
+    return Yield(batch, "sample")
+
+
+def _add_mix(b: TraceBuilder, name: str, transposed: str, rows: int, k: int, n: int) -> str:
+    """Combine ``k`` vectors into ``n``; takes them transposed and gives them straight."""
+    with b.scope(name):
+        x = b.add("mix", Matmul(m=rows, n=n, k=k), transposed)
+        return b.add("straight", Permute(n=rows * n), x)
+
+
+def _add_block(b: TraceBuilder, model: Ranking, x: str, batch: int) -> str:
+    """Append one block."""
+    dim, n = model.dim, model.n_features
+    transposed = b.add("transposed", Permute(n=batch * n * dim), x)
+    parts = [
+        _add_fm(b, model.fm, x, transposed, batch, n, dim),
+        _add_mix(b, "linear", transposed, batch * dim, n, model.linear.n_features),
+    ]
+    if model.attention is not None:
+        parts.append(_add_attention(b, model.attention, x, batch, n, dim))
+    y = b.add("ensemble", Concat(n=batch * n * dim), *parts)
+    y = b.add("residual", Elementwise(n=batch * n * dim, function="add"), y, x)
+    return b.add("norm", LayerNorm(rows=batch * n, cols=dim), y)
+
+
+def _add_fm(
+    b: TraceBuilder, fm: FactorisationMachine, x: str, transposed: str, batch: int, n: int, dim: int
+) -> str:
+    """Append ``MLP(norm(X (Xᵀ Y)))``."""
+    with b.scope("fm"):
+        low = b.add("project", Matmul(m=batch * dim, n=fm.rank, k=n), transposed)
+        y = b.add("products", BatchedMatmul(batch=batch, m=n, n=fm.rank, k=dim), x, low)
+        y = b.add("norm", LayerNorm(rows=batch, cols=n * fm.rank), y)
+        return add_mlp(b, "mlp", y, batch, (n * fm.rank, *fm.hidden, fm.n_features * dim))
+
+
+def _add_attention(b: TraceBuilder, attention: SelfAttention, x: str, batch: int, n: int, dim: int) -> str:
+    """Append multi-head attention among the ``n`` vectors of a sample, and compress what it gives."""
+    width = attention.n_heads * attention.head_dim
+    op = Attention(
+        batch=batch,
+        n_heads=attention.n_heads,
+        n_kv_heads=attention.n_heads,
+        q_len=n,
+        kv_len=n,
+        head_dim=attention.head_dim,
+    )
+    with b.scope("attention"):
+        qkv = b.add("qkv", Matmul(m=batch * n, n=3 * width, k=dim), x)
+        y = b.add("attend", op, qkv, qkv, qkv)
+        y = b.add("output", Matmul(m=batch * n, n=dim, k=width), y)
+        y = b.add("transposed", Permute(n=batch * n * dim), y)
+        return _add_mix(b, "compress", y, batch * dim, n, attention.n_features)
+
+
+register(Builder("ranking", Ranking, ("inference",), build_ranking))
