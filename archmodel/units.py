@@ -133,7 +133,7 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
 
 
 def yaml_key(field: str) -> str:
-    """Name a field as files do: without the unit suffix, since the value carries its unit (``clock_hz`` → ``clock``)."""
+    """Name a field as files do: without its unit, which the value carries (``clock_hz`` → ``clock``)."""
     for suffix in (
         "_bytes_per_s",
         "_bytes_per_cycle",

@@ -74,9 +74,7 @@ class Roofline:
                 "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
             },
             bound_s=_bound_s(total, 0),
-            **_summarise(
-                trace, machine, *(float(total[key][0]) for key in ("latency_s", "lower_s", "upper_s")), bound_s
-            ),
+            **_summarise(trace, machine, total, 0),
         )
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:

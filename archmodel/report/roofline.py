@@ -90,7 +90,7 @@ def _draw_ceilings(axes: Axes, machine: Machine, dtypes: Sequence[str]) -> None:
     peaks = {f"matrix {dtype}": machine.peak_flop_per_s("matrix", dtype) for dtype in dtypes}
     for engine in ("simd", "vector"):
         for dtype in dtypes:
-            peaks[f"{engine} {dtype}"] = machine.peak_flop_per_s(engine, dtype)  # type: ignore[arg-type]
+            peaks[f"{engine} {dtype}"] = machine.peak_flop_per_s(engine, dtype)
     roofs = {name: peak for name, peak in peaks.items() if peak > 0}
     top = max(roofs.values())
     slopes = {

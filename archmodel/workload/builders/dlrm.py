@@ -98,7 +98,7 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
     )
     pooled = b.add("tables", bag, b.input("indices", (batch * pooling,), role="index"))
     n_vectors = n_tables + 1
-    vectors = b.add("vectors", Concat(n=batch * n_vectors * model.dim), dense, pooled)
+    vectors = b.add("vectors", Concat(n=(batch * model.dim, batch * n_tables * model.dim)), dense, pooled)
     if model.cross is None:
         width = model.dim + n_vectors * (n_vectors - 1) // 2
         x = _add_dot(b, vectors, dense, batch, n_vectors, model.dim)
@@ -112,7 +112,7 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
 def _add_dot(b: TraceBuilder, vectors: str, dense: str, batch: int, n: int, dim: int) -> str:
     """Multiply every vector with every other and put the pairs behind the dense vector."""
     products = b.add("dot", BatchedMatmul(batch=batch, m=n, n=n, k=dim), vectors, vectors)
-    return b.add("pairs", Concat(n=batch * (dim + n * (n - 1) // 2)), dense, products)
+    return b.add("pairs", Concat(n=(batch * dim, batch * (n * (n - 1) // 2))), dense, products)
 
 
 def _add_cross(b: TraceBuilder, x0: str, batch: int, width: int, cross: CrossNetwork) -> str:

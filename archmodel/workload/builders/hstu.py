@@ -126,7 +126,7 @@ def _add_tokens(
         x = b.add(f"{name}_sum", Elementwise(n=n_items * dim, function="add"), x, token) if x else token
     n = n_items + batch
     user = add_mlp(b, "user", users, batch, (model.embedding_dim, dim), end="")
-    x = b.add("tokens", Concat(n=n * dim), user, x)
+    x = b.add("tokens", Concat(n=(batch * dim, n_items * dim)), user, x)
     for name, rows in {"position": model.position_rows, "time": model.time_rows}.items():
         indices = b.input(f"{name}_indices", (n,), role="index")
         vectors = b.add(name, Gather(rows=rows, dim=dim, n=n, is_weight=True), indices)
@@ -155,7 +155,7 @@ def _add_stu(b: TraceBuilder, model: Hstu, x: str, batch: int, n_positions: int)
     attended = b.add("attention", attention, uvqk, uvqk, uvqk)
     gated = b.add("attention_norm", LayerNorm(rows=n, cols=width), attended)
     gated = b.add("gate", Elementwise(n=n * width, function="mul"), u, gated)
-    y = b.add("concat", Concat(n=3 * n * width), u, attended, gated)
+    y = b.add("concat", Concat(n=(n * width,) * 3), u, attended, gated)
     y = b.add("output", Matmul(m=n, n=model.dim, k=3 * width), y)
     return b.add("residual", Elementwise(n=n * model.dim, function="add"), y, x)
 
@@ -163,10 +163,10 @@ def _add_stu(b: TraceBuilder, model: Hstu, x: str, batch: int, n_positions: int)
 def _add_prediction(b: TraceBuilder, model: Hstu, x: str, items: str, categories: str, n: int) -> str:
     """Score the ``n`` candidates: encoded tokens with the time of showing, times item vectors, through a tower."""
     times = b.input("times", (n, model.time_features))
-    x = b.add("candidates", Concat(n=n * (model.dim + model.time_features)), x, times)
+    x = b.add("candidates", Concat(n=(n * model.dim, n * model.time_features)), x, times)
     x = add_mlp(b, "combine", x, n, (model.dim + model.time_features, model.dim), end="")
     x = b.add("combine_norm", LayerNorm(rows=n, cols=model.dim), x)
-    item = b.add("item_vectors", Concat(n=2 * n * model.embedding_dim), items, categories)
+    item = b.add("item_vectors", Concat(n=(n * model.embedding_dim,) * 2), items, categories)
     item = _add_tower(b, "item_head", item, n, (2 * model.embedding_dim, model.head_hidden, model.dim))
     item = b.add("item_head_norm", LayerNorm(rows=n, cols=model.dim), item)
     x = b.add("match", Elementwise(n=n * model.dim, function="mul"), x, item)

@@ -154,7 +154,7 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
     )
     pooled = b.add("tables", bag, b.input("indices", (batch * pooling,), role="index"))
     n_vectors = tables.n_tables + 1
-    x = b.add("vectors", Concat(n=batch * n_vectors * dim), dense, pooled)
+    x = b.add("vectors", Concat(n=(batch * dim, batch * tables.n_tables * dim)), dense, pooled)
     x = b.add("vectors_t", Permute(n=batch * n_vectors * dim), x)
     x = _add_mix(b, "compress", x, batch * dim, n_vectors, model.n_features)
     with b.repeat(model.n_blocks, "block"):
@@ -174,13 +174,13 @@ def _add_block(b: TraceBuilder, model: Ranking, x: str, batch: int) -> str:
     """Append one block."""
     dim, n = model.dim, model.n_features
     transposed = b.add("transposed", Permute(n=batch * n * dim), x)
-    parts = [
-        _add_fm(b, model.fm, x, transposed, batch, n, dim),
-        _add_mix(b, "linear", transposed, batch * dim, n, model.linear.n_features),
-    ]
+    parts = {
+        _add_fm(b, model.fm, x, transposed, batch, n, dim): model.fm.n_features,
+        _add_mix(b, "linear", transposed, batch * dim, n, model.linear.n_features): model.linear.n_features,
+    }
     if model.attention is not None:
-        parts.append(_add_attention(b, model.attention, x, batch, n, dim))
-    y = b.add("ensemble", Concat(n=batch * n * dim), *parts)
+        parts[_add_attention(b, model.attention, x, batch, n, dim)] = model.attention.n_features
+    y = b.add("ensemble", Concat(n=tuple(batch * dim * part for part in parts.values())), *parts)
     y = b.add("residual", Elementwise(n=batch * n * dim, function="add"), y, x)
     return b.add("norm", LayerNorm(rows=batch * n, cols=dim), y)
 
