@@ -5,7 +5,8 @@ The dataclass is the schema: a field ``clock_hz: Annotated[float, Quantity("freq
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -40,6 +41,15 @@ class Document:
         return ""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as PyYAML reads it, but 1e9 is a number, as YAML 1.2 and JSON have it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def read_yaml(path: Path, subject: str) -> Document:
     """Parse one YAML file.
 
@@ -50,42 +60,50 @@ def read_yaml(path: Path, subject: str) -> Document:
     InputError
         When the file cannot be read, is not UTF-8, is not YAML, repeats a key or is not a mapping.
     """
-    name = path.name
+    name, text = path.name, _read_text(path, subject)
+    marks: dict[KeyPath, str] = {(): name}
+    faults: list[Fault] = []
+    try:
+        anchor = next((t for t in yaml.scan(text) if isinstance(t, yaml.AnchorToken | yaml.AliasToken)), None)
+        if anchor:
+            why = "anchors and aliases (& and *) are not allowed; write the value out"
+            raise InputError(subject, [Fault(_where(name, anchor.start_mark), why)])
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise InputError(subject, [Fault(name, "must be a mapping of keys to values")])
+        tree = _to_value(loader, root, (), name, marks, faults)
+    except yaml.MarkedYAMLError as error:
+        where = _where(name, error.problem_mark) if error.problem_mark else name
+        why = ": ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(subject, [Fault(where, f"is not YAML: {why}")]) from None
+    except yaml.YAMLError as error:
+        raise InputError(subject, [Fault(name, f"is not YAML: {str(error).splitlines()[0]}")]) from None
+    except RecursionError:
+        raise InputError(subject, [Fault(name, "is nested too deeply; a few levels are enough")]) from None
+    if faults:
+        raise InputError(subject, faults)
+    return Document(subject, tree, marks)
+
+
+def _read_text(path: Path, subject: str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(subject, [Fault(str(path), f"cannot be read: {error.strerror}")]) from error
     if len(raw) > _MAX_BYTES:
-        raise InputError(subject, [Fault(name, f"is {len(raw)} bytes long; at most {_MAX_BYTES} are read")])
+        raise InputError(subject, [Fault(path.name, f"is {len(raw)} bytes long; at most {_MAX_BYTES} are read")])
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise InputError(subject, [Fault(f"{name}:{line}", "is not UTF-8 text; save the file as UTF-8")]) from error
-    try:
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
-                where = f"{name}:{token.start_mark.line + 1}:{token.start_mark.column + 1}"
-                raise InputError(
-                    subject,
-                    [Fault(where, "anchors and aliases (& and *) are not allowed; write the value out")],
-                )
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise InputError(subject, [Fault(where, f"is not YAML: {error.problem}")]) from error
-    except yaml.YAMLError as error:
-        raise InputError(subject, [Fault(name, f"is not YAML: {error}")]) from error
-    if not isinstance(root, yaml.MappingNode):
-        raise InputError(subject, [Fault(name, "must be a mapping of keys to values")])
-    marks: dict[KeyPath, str] = {(): name}
-    faults: list[Fault] = []
-    tree = _to_value(loader, root, (), name, marks, faults)
-    if faults:
-        raise InputError(subject, faults)
-    return Document(subject, tree, marks)
+        raise InputError(
+            subject, [Fault(f"{path.name}:{line}", "is not UTF-8 text; save the file as UTF-8")]
+        ) from error
+
+
+def _where(name: str, mark: yaml.Mark) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}"
 
 
 def _to_value(
@@ -99,13 +117,15 @@ def _to_value(
     if isinstance(node, yaml.MappingNode):
         tree: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
-            where = f"{name}:{value_node.start_mark.line + 1}:{value_node.start_mark.column + 1}"
-            key_where = f"{name}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
-            if key in tree:
-                faults.append(Fault(key_where, f"{'.'.join((*path, key))}: key given twice; keep one"))
+            if not isinstance(key_node, yaml.ScalarNode):
+                faults.append(Fault(_where(name, key_node.start_mark), "a key must be a word"))
                 continue
-            marks[(*path, key)] = where
+            key = str(key_node.value)
+            if key in tree:
+                where = _where(name, key_node.start_mark)
+                faults.append(Fault(where, f"{'.'.join((*path, key))}: key given twice; keep one"))
+                continue
+            marks[(*path, key)] = _where(name, value_node.start_mark)
             tree[key] = _to_value(loader, value_node, (*path, key), name, marks, faults)
         return tree
     if isinstance(node, yaml.SequenceNode):
@@ -113,8 +133,8 @@ def _to_value(
     try:
         return loader.construct_object(node)
     except (ValueError, yaml.YAMLError) as error:
-        where = f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-        faults.append(Fault(where, f"{'.'.join(path)}: {error}"))
+        why = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+        faults.append(Fault(_where(name, node.start_mark), f"{'.'.join(path)}: {why}"))
         return None
 
 
@@ -141,7 +161,7 @@ def build(schema: type[T], document: Document, tree: Mapping[str, Any] | None = 
         return TypeAdapter(schema).validate_python(dict(document.tree if tree is None else tree))
     except ValidationError as error:
         faults = [_to_fault(schema, document, detail) for detail in error.errors()]
-        raise InputError(document.subject, sorted(faults, key=_reading_order)) from None
+        raise InputError(document.subject, in_reading_order(faults)) from None
 
 
 def _to_fault(schema: type, document: Document, detail: Any) -> Fault:
@@ -154,10 +174,20 @@ def _to_fault(schema: type, document: Document, detail: Any) -> Fault:
         return Fault(document.where(path), f"{dotted}: missing; every {document.subject} gives it")
     if detail["type"] == "value_error":
         return Fault(document.where(path), f"{dotted}: {detail['ctx']['error']}")
+    if detail["type"] == "dataclass_type":
+        keys = ", ".join(keys_at(schema, path))
+        return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not a group of values; its keys: {keys}")
+    if detail["type"] == "dict_type":
+        return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not a mapping of keys to values")
     return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not allowed: {detail['msg']}")
 
 
-def _reading_order(fault: Fault) -> tuple[str, int, int]:
+def in_reading_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Sort faults by file, line and column; those without a position come first."""
+    return sorted(faults, key=_position)
+
+
+def _position(fault: Fault) -> tuple[str, int, int]:
     name, _, position = fault.where.partition(":")
     line, _, column = position.partition(":")
     return (name, int(line or 0), int(column or 0)) if (line + column).isdigit() else (name, 0, 0)
@@ -167,6 +197,8 @@ def keys_at(schema: type, path: KeyPath) -> Iterator[str]:
     """List the keys a file may hold at a path, for suggestions."""
     here: Any = schema
     for part in path:
+        if part.isdigit():  # an item of a list: the list's annotation has led to its type already
+            continue
         hints = get_type_hints(here) if is_dataclass(here) else {}
         matching = [hint for field, hint in hints.items() if yaml_key(field) == part]
         if not matching:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
-from archmodel.inputs import Document, KeyPath, build, keys_at, read_yaml
+from archmodel.inputs import Document, KeyPath, build, in_reading_order, keys_at, read_yaml
 from archmodel.machine.types import Kind, Machine, Provenance
 
 SUBJECT = "machine description"
@@ -55,13 +55,17 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
     InputError
         When the file or an override is wrong; lists every fault.
     """
-    document, provenance = _resolve(_find(name), ())
+    faults: list[Fault] = []
+    document, provenance = _resolve(_find(name), (), faults)
     if overrides:
-        document, provenance = _override(document, provenance, overrides)
-    machine = build(Machine, document)
-    faults = list(_contradictions(machine, document))
+        document, provenance = _override(document, provenance, overrides, faults)
+    try:
+        machine = build(Machine, document)
+    except InputError as error:
+        raise InputError(SUBJECT, in_reading_order([*faults, *error.faults])) from None
+    faults.extend(_contradictions(machine, document))
     if faults:
-        raise InputError(SUBJECT, faults)
+        raise InputError(SUBJECT, in_reading_order(faults))
     return dataclasses.replace(machine, provenance=provenance)
 
 
@@ -74,35 +78,52 @@ def _find(name: str | Path) -> Path:
     return paths[str(name)]
 
 
-def _resolve(path: Path, seen: Sequence[Path]) -> tuple[Document, dict[str, Provenance]]:
-    """Read a file over the one it extends. Keys of the file win; marks and provenance travel with their values."""
+def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[Document, dict[str, Provenance]]:
+    """Read a file over the one it extends; marks and provenance travel with their values.
+
+    Keys of the file win, and ``null`` takes a value (or a whole group) of the extended file away.
+    """
     document = read_yaml(path, SUBJECT)
-    if path in seen:
-        raise InputError(SUBJECT, [Fault(document.where(("extends",)), f"extends: {path.name} extends itself")])
-    faults: list[Fault] = []
-    provenance: dict[str, Provenance] = {}
-    sources = document.tree.get("sources", {})
-    tree = _split_leaves(document.tree, (), document, sources if isinstance(sources, dict) else {}, provenance, faults)
-    if "provenance" in tree:
+    seen = (*seen, path.resolve())
+    base, provenance = Document(SUBJECT, {}, {}), dict[str, Provenance]()
+    if document.tree.get("extends") is not None:
+        base, provenance = _resolve(_extended(document, path, seen), seen, faults)
+    tree = _split_leaves(document.tree, (), document, _sources(document, base), provenance, faults)
+    tree.pop("extends", None)
+    if tree.pop("provenance", None) is not None:
         faults.append(
             Fault(document.where(("provenance",)), "provenance: unknown key; give 'source' beside each value")
         )
-    base_name = tree.pop("extends", None)
-    marks = document.marks
-    if base_name is not None:
-        sibling = path.parent / str(base_name)
-        try:
-            base_path = sibling if sibling.suffix in (".yaml", ".yml") else _find(str(base_name))
-        except UnknownNameError as error:
-            faults.append(Fault(document.where(("extends",)), f"extends: {error.faults[0].text}"))
-        else:
-            base, base_provenance = _resolve(base_path, (*seen, path))
-            tree = _merge(base.tree, tree)
-            marks = {**base.marks, **marks}
-            provenance = {**base_provenance, **provenance}
-    if faults:
-        raise InputError(SUBJECT, faults)
-    return Document(SUBJECT, tree, marks), provenance
+    tree = _merge(base.tree, tree)
+    kept = {dotted: note for dotted, note in provenance.items() if _at(tree, tuple(dotted.split("."))) is not None}
+    return Document(SUBJECT, tree, {**base.marks, **document.marks}), kept
+
+
+def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Path:
+    """Find the file that a file extends: one beside it (``base.yaml``) or a shipped machine."""
+    name, where = document.tree["extends"], document.where(("extends",))
+    if not isinstance(name, str):
+        raise InputError(
+            SUBJECT, [Fault(where, f"extends: {name!r} is not a machine; give a name or a .yaml file beside this one")]
+        )
+    try:
+        base_path = path.parent / name if name.endswith((".yaml", ".yml")) else _find(name)
+    except UnknownNameError as error:
+        raise InputError(SUBJECT, [Fault(where, f"extends: {error.faults[0].text}")]) from None
+    if base_path.resolve() in seen:
+        raise InputError(SUBJECT, [Fault(where, f"extends: {name!r} leads back to itself; break the circle")])
+    return base_path
+
+
+def _sources(document: Document, base: Document) -> Mapping[str, str]:
+    """Collect the citations that the leaves of a file may name: its own and those of the file it extends."""
+    own = document.tree.get("sources") or {}
+    if not isinstance(own, dict):
+        raise InputError(
+            SUBJECT,
+            [Fault(document.where(("sources",)), "sources: must map short keys to citations, e.g. ISCA25: ...")],
+        )
+    return {**base.tree.get("sources", {}), **own}
 
 
 def _split_leaves(
@@ -117,31 +138,10 @@ def _split_leaves(
     dotted = ".".join(path)
     if path and path[0] in (*_LABELS, "sources", "extends"):
         return node
-    if isinstance(node, dict) and "value" in node:
-        for key in node.keys() - set(_LEAF_KEYS):
-            faults.append(
-                Fault(document.where((*path, key)), f"{dotted}.{key}: unknown key; {suggest(key, _LEAF_KEYS)}")
-            )
-        kind, source = node.get("kind"), str(node.get("source", ""))
-        if kind not in get_args(Kind):
-            allowed = ", ".join(get_args(Kind))
-            faults.append(Fault(document.where((*path, "kind")), f"{dotted}: kind {kind!r} is not one of {allowed}"))
-        elif kind == "published" and source.split(",")[0] not in sources:
-            near = suggest(source.split(",")[0], sources)
-            faults.append(
-                Fault(
-                    document.where((*path, "source")),
-                    f"{dotted}: source {source!r} names no key of 'sources'; {near}",
-                )
-            )
-        elif not source:
-            faults.append(
-                Fault(
-                    document.where(path),
-                    f"{dotted}: needs a source: where the number is from, or why it is assumed",
-                )
-            )
-        value = node["value"]
+    if isinstance(node, dict) and any(key in node for key in _LEAF_KEYS):
+        faults.extend(_leaf_faults(node, path, document, sources))
+        kind, source = node.get("kind"), str(node.get("source") or "")
+        value = node.get("value")
         leaves = {(*path, str(key)): item for key, item in value.items()} if isinstance(value, dict) else {path: value}
         for leaf_path, item in leaves.items():
             document.marks.setdefault(leaf_path, document.where((*path, "value", *leaf_path[len(path) :])))
@@ -158,38 +158,84 @@ def _split_leaves(
     return node
 
 
+def _leaf_faults(
+    leaf: Mapping[str, Any], path: KeyPath, document: Document, sources: Mapping[str, str]
+) -> Iterator[Fault]:
+    """Say what is wrong with a ``{value, kind, source}``, apart from the value itself."""
+    dotted, kind, source = ".".join(path), leaf.get("kind"), str(leaf.get("source") or "")
+    for key in leaf:
+        if key not in _LEAF_KEYS:
+            hint = suggest(key, _LEAF_KEYS)
+            yield Fault(document.where((*path, key)), f"{dotted}.{key}: unknown key; {hint}")
+    if "value" not in leaf:
+        yield Fault(document.where(path), f"{dotted}: has no value; a number is given as value, kind and source")
+    if kind not in get_args(Kind):
+        given = "has no kind" if kind is None else f"kind {kind!r} is unknown"
+        hint = suggest(str(kind), get_args(Kind)) if kind else f"give one of {', '.join(get_args(Kind))}"
+        yield Fault(document.where((*path, "kind")), f"{dotted}: {given}; {hint}")
+    if not source:
+        yield Fault(
+            document.where((*path, "source")),
+            f"{dotted}: needs a source: where the number is from, or why it is assumed",
+        )
+    elif kind == "published" and source.split(",")[0] not in sources:
+        hint = suggest(source.split(",")[0], sources) if sources else "'sources' is empty"
+        yield Fault(
+            document.where((*path, "source")),
+            f"{dotted}: a published value begins its source with a key of 'sources', {source!r} does not; {hint}",
+        )
+
+
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
-        both_maps = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both_maps else value
+        if isinstance(value, dict):
+            below = merged.get(key)
+            merged[key] = _merge(below if isinstance(below, dict) else {}, value)
+        elif value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
     return merged
 
 
 def _override(
-    document: Document, provenance: Mapping[str, Provenance], overrides: Mapping[str, str]
+    document: Document, provenance: Mapping[str, Provenance], overrides: Mapping[str, str], faults: list[Fault]
 ) -> tuple[Document, dict[str, Provenance]]:
     tree, marks, noted = _merge(document.tree, {}), dict(document.marks), dict(provenance)
-    faults = []
     for dotted, text in overrides.items():
         path = tuple(dotted.split("."))
-        where = f"--set {dotted}"
-        by_dtype = path[-2:-1] in (("macs_per_cycle",), ("lanes",))
-        allowed = set(DTYPES) if by_dtype else {*keys_at(Machine, path[:-1])} - {"provenance"}
-        if path[-1] not in allowed or isinstance(_at(tree, path), dict):
-            hint = suggest(path[-1], [*allowed, *_keys_present(tree, path)])
-            faults.append(Fault(where, f"no such value; {hint}; 'archmodel machines show' lists them"))
+        reason = _why_not_settable(path)
+        if reason:
+            faults.append(Fault("--set", f"{dotted}: {reason}"))
             continue
-        value = _number_or_text(text)
-        branch: dict[str, Any] = {path[-1]: value}
-        for part in reversed(path[:-1]):
+        branch: Any = _number_or_text(text)
+        for part in reversed(path):
             branch = {part: branch}
         tree = _merge(tree, branch)
-        marks[path] = where
+        marks[path] = "--set"
         noted[dotted] = Provenance(text, "assumed", "set by the user")
-    if faults:
-        raise InputError(SUBJECT, faults)
     return Document(SUBJECT, tree, marks), noted
+
+
+def _why_not_settable(path: KeyPath) -> str:
+    """Say why a path is not that of a single value, or nothing if it is."""
+    for length, part in enumerate(path):
+        allowed = _settable(path[:length])
+        if not allowed:
+            return f"no such value; {'.'.join(path[:length])} is a single value"
+        if part not in allowed:
+            return f"no such value; {suggest(part, allowed)}"
+    below = _settable(path)
+    return f"is a group of values; give one of them, e.g. {'.'.join(path)}.{below[0]}" if below else ""
+
+
+def _settable(path: KeyPath) -> list[str]:
+    """Keys below a path that can be set; the rest of a description is not physical, or only compared with."""
+    if path[-1:] in (("macs_per_cycle",), ("lanes",)):
+        return list(DTYPES)
+    hidden = {*_LABELS, "sources", "published", "provenance"} if not path else set()
+    return [key for key in keys_at(Machine, path) if key not in hidden]
 
 
 def _number_or_text(text: str) -> int | float | str:
@@ -207,13 +253,8 @@ def _at(tree: Any, path: KeyPath) -> Any:
     return tree
 
 
-def _keys_present(tree: Any, path: KeyPath) -> list[str]:
-    node = _at(tree, path)
-    return list(node) if isinstance(node, dict) else []
-
-
 def _contradictions(machine: Machine, document: Document) -> list[Fault]:
-    """What no single field shows: engines that are both absent, memories out of order."""
+    """Find what no single field shows: engines that are both absent, memories out of order."""
     faults = []
     if machine.simd is None and machine.vector is None:
         faults.append(

@@ -29,10 +29,8 @@ def build_decoder(b: TraceBuilder, model: DecoderModel, run: RunSettings) -> Yie
     faults = list(_contradictions(model))
     if faults:
         raise InputError("workload description", faults)
-    if run.phase == "decode":
-        step = Step(run.batch, 1, run.context + 1)
-    else:
-        step = Step(run.batch, run.sequence, run.sequence)
+    q_len, cached = (1, run.context) if run.phase == "decode" else (run.sequence, 0)
+    step = Step(run.batch, q_len, cached + q_len)
     tokens = b.input("token_ids", (step.n_tokens,), role="index")
     x = b.add("embedding", Gather(rows=model.vocab, dim=model.d_model, n=step.n_tokens, is_weight=True), tokens)
     for name, (layer, n_layers) in layer_groups(model).items():
@@ -60,15 +58,17 @@ def _add_layer(b: TraceBuilder, model: DecoderModel, layer: Layer, step: Step, r
 
 
 def _contradictions(model: DecoderModel) -> Iterator[Fault]:
-    """What no single field shows."""
-    if model.n_heads % model.n_kv_heads:
-        yield Fault("model.n_kv_heads", f"{model.n_kv_heads} does not divide n_heads {model.n_heads}")
+    """Find what no single field and no single operator shows."""
     if model.ffn == 0 and any(not layer.is_routed for layer, _ in layer_groups(model).values()):
         yield Fault("model.ffn", "missing; layers without routed experts need it")
     if model.local and bool(model.local.window) == bool(model.local.chunk):
         yield Fault("model.local", "give either window or chunk")
-    if model.moe and model.moe.top_k > model.moe.n_experts:
-        yield Fault("model.moe.top_k", f"{model.moe.top_k} is more than n_experts {model.moe.n_experts}")
+    if model.mla and (model.local or model.has_bias or model.qk_norm != "none"):
+        yield Fault("model.mla", "cannot be combined with local, has_bias or qk_norm")
+    if model.mla and model.n_kv_heads != model.n_heads:
+        yield Fault(
+            "model.n_kv_heads", f"{model.n_kv_heads} with mla; every head has its own keys, so give {model.n_heads}"
+        )
     if model.mla and model.mla.rope >= model.head_dim:
         yield Fault("model.mla.rope", f"{model.mla.rope} leaves nothing of head_dim {model.head_dim}")
 

@@ -109,6 +109,7 @@ def _add_expanded(
     b.add("q_rope", Elementwise(n=t * n_heads * mla.rope, function="rope"), q, out=q)
     kv_b_proj = Matmul(m=t, n=n_heads * (nope + mla.v), k=mla.kv_lora)
     kv = b.add("kv_b_proj", kv_b_proj, latent, weights={"b": kv_b})
+    # Every head gets a copy of the shared rotary key behind its own part.
     k = b.add("k_concat", Concat(n=t * n_heads * model.head_dim), kv)
     attention = Attention(
         batch=step.batch,

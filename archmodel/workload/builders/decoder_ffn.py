@@ -18,9 +18,7 @@ def add_dense(b: TraceBuilder, model: DecoderModel, prefix: str, ffn: int, n_tok
     gate = add_chain(b, x, linear(f"{prefix}gate_proj", **sizes, has_bias=model.has_bias))
     up = add_chain(b, x, linear(f"{prefix}up_proj", **sizes, has_bias=model.has_bias))
     y = b.add(f"{prefix}swiglu", Elementwise(n=n_tokens * ffn, function="swiglu"), gate, up)
-    return add_chain(
-        b, y, linear(f"{prefix}down_proj", m=n_tokens, n=model.d_model, k=ffn, has_bias=model.has_bias)
-    )
+    return add_chain(b, y, linear(f"{prefix}down_proj", m=n_tokens, n=model.d_model, k=ffn, has_bias=model.has_bias))
 
 
 def add_routed(
@@ -43,8 +41,9 @@ def add_routed(
     score: OperatorKind = Softmax(rows=n_tokens, cols=moe.n_experts)
     if moe.score == "sigmoid":
         score = Elementwise(n=n_tokens * moe.n_experts, function="sigmoid")
-    chosen = b.add("top_k", TopK(rows=n_tokens, cols=moe.n_experts, k=moe.top_k), b.add("router_score", score, scores))
-    rows = b.add("dispatch", MoeDispatch(tokens=n_tokens, dim=d, topk=moe.top_k), x)
+    scores = b.add("router_score", score, scores)
+    chosen = b.add("top_k", TopK(rows=n_tokens, cols=moe.n_experts, k=moe.top_k), scores)
+    rows = b.add("dispatch", MoeDispatch(tokens=n_tokens, dim=d, topk=moe.top_k), x, f"{chosen}.indices")
 
     def add_experts(name: str, n: int, k: int, given: str) -> str:
         active = expected_experts(moe.n_experts, moe.top_k, n_tokens)
@@ -55,7 +54,8 @@ def add_routed(
     gate = add_experts("experts_gate", ffn, d, rows)
     up = add_experts("experts_up", ffn, d, rows)
     y = b.add("experts_swiglu", Elementwise(n=n_rows * ffn, function="swiglu"), gate, up)
-    y = b.add("combine", MoeCombine(tokens=n_tokens, dim=d, topk=moe.top_k), add_experts("experts_down", d, ffn, y))
+    y = add_experts("experts_down", d, ffn, y)
+    y = b.add("combine", MoeCombine(tokens=n_tokens, dim=d, topk=moe.top_k), y, chosen)
     if moe.n_shared:
         shared = add_dense(b, model, "shared_", moe.n_shared * ffn, n_tokens, x)
         y = b.add("shared_add", Elementwise(n=n_tokens * d, function="add"), y, shared)
@@ -63,5 +63,5 @@ def add_routed(
 
 
 def expected_experts(n_experts: int, top_k: int, n_tokens: int) -> float:
-    """Expected number of experts that get at least one token under uniform routing."""
+    """Compute the expected number of experts that get at least one token under uniform routing."""
     return n_experts * (1 - (1 - top_k / n_experts) ** n_tokens)

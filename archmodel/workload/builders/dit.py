@@ -9,9 +9,11 @@ from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.layers import (
+    check_model,
+    check_resolution,
     elementwise,
     gated_add,
-    latent_edge,
+    heads_rule,
     linear,
     mlp,
     modulated_norm,
@@ -88,7 +90,9 @@ def _build(b: TraceBuilder, model: DiTModel, run: RunSettings) -> Yield:
     -------
     Peebles & Xie, Scalable diffusion models with transformers, ICCV 2023; facebookresearch/DiT, models.py.
     """
-    edge = latent_edge(run.resolution, scale=model.latent_scale, multiple=model.patch)
+    check_model(heads_rule(model.d_model, model.n_heads))
+    check_resolution(run.resolution, model.latent_scale * model.patch)
+    edge = run.resolution // model.latent_scale
     batch, n_tokens, dim = run.batch * run.guidance, (edge // model.patch) ** 2, model.d_model
     m = batch * n_tokens
     latent = b.input("latent", (batch, model.latent_channels, edge, edge))

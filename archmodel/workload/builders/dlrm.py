@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
@@ -16,6 +16,8 @@ from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 from archmodel.workload.settings import RunSettings
 from archmodel.workload.types import Count
+
+End = Literal["relu", "sigmoid", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Dlrm:
 
     Parameters
     ----------
-    dense_features
+    n_dense_features
         Continuous inputs.
     bottom
         Hidden widths of the dense tower; a last layer to ``dim`` follows.
@@ -56,7 +58,7 @@ class Dlrm:
     """
 
     __pydantic_config__: ClassVar = SCHEMA
-    dense_features: Count
+    n_dense_features: Count
     bottom: Sequence[Count]
     dim: Count
     tables: Sequence[tuple[Count, Count]]
@@ -64,14 +66,14 @@ class Dlrm:
     cross: CrossNetwork | None = None
 
 
-def add_mlp(b: TraceBuilder, name: str, x: str, rows: int, widths: Sequence[int], *, end: str = "relu") -> str:
+def add_mlp(b: TraceBuilder, name: str, x: str, rows: int, widths: Sequence[int], *, end: End = "relu") -> str:
     """Append linear layers with bias and relu; ``end`` replaces the last relu, ``""`` leaves it out."""
     n_layers = len(widths) - 1
     with b.scope(name):
         for idx, (k, n) in enumerate(pairwise(widths)):
             x = b.add(f"fc{idx}", Matmul(m=rows, n=n, k=k), x)
             x = b.add(f"fc{idx}_bias", Elementwise(n=rows * n, function="bias"), x)
-            function = "relu" if idx + 1 < n_layers else end
+            function: End = "relu" if idx + 1 < n_layers else end
             if function:
                 x = b.add(f"fc{idx}_{function}", Elementwise(n=rows * n, function=function), x)
     return x
@@ -90,8 +92,8 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
     Naumov et al., arXiv 1906.00091 (DLRM); Wang et al., DCN V2, arXiv 2008.13535; facebookresearch/dlrm.
     """
     batch, n_tables = run.batch, len(model.tables)
-    dense = b.input("dense", (batch, model.dense_features))
-    dense = add_mlp(b, "bottom", dense, batch, (model.dense_features, *model.bottom, model.dim))
+    dense = b.input("dense", (batch, model.n_dense_features))
+    dense = add_mlp(b, "bottom", dense, batch, (model.n_dense_features, *model.bottom, model.dim))
     pooling = sum(lookups for _, lookups in model.tables)
     bag = EmbeddingBag(
         n_tables=n_tables, rows=sum(rows for rows, _ in model.tables), dim=model.dim, batch=batch, pooling=pooling
@@ -117,14 +119,13 @@ def _add_dot(b: TraceBuilder, vectors: str, dense: str, batch: int, n: int, dim:
 
 def _add_cross(b: TraceBuilder, x0: str, batch: int, width: int, cross: CrossNetwork) -> str:
     """Apply ``x ← x0 · (W (V x) + bias) + x``, ``V`` to the low rank and ``W`` back."""
-    x, n = x0, batch * width
+    n = batch * width
     with b.repeat(cross.n_layers, "cross"):
-        low = b.add("v", Matmul(m=batch, n=cross.rank, k=width), x)
+        low = b.add("v", Matmul(m=batch, n=cross.rank, k=width), x0)
         y = b.add("w", Matmul(m=batch, n=width, k=cross.rank), low)
         y = b.add("bias", Elementwise(n=n, function="bias"), y)
         y = b.add("gate", Elementwise(n=n, function="mul"), x0, y)
-        x = b.add("residual", Elementwise(n=n, function="add"), y, x)
-    return x
+        return b.add("residual", Elementwise(n=n, function="add"), y, x0)
 
 
 register(Builder("dlrm", Dlrm, ("inference",), build_dlrm))

@@ -9,9 +9,18 @@ from archmodel.errors import Fault, InputError
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
-from archmodel.workload.builders.layers import elementwise, latent_edge, linear, mlp, patch_embed
+from archmodel.workload.builders.layers import (
+    check_model,
+    check_resolution,
+    elementwise,
+    heads_rule,
+    linear,
+    mlp,
+    patch_embed,
+)
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.gather import Gather
+from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.normalise import LayerNorm
 from archmodel.workload.settings import RunSettings
 from archmodel.workload.types import Count
@@ -91,6 +100,7 @@ def _build_bert(b: TraceBuilder, model: BertModel, run: RunSettings) -> Yield:
     -------
     Devlin et al., BERT: pre-training of deep bidirectional transformers, NAACL 2019; google-research/bert, modeling.py.
     """
+    check_model(heads_rule(model.d_model, model.n_heads))
     batch, n_tokens, dim = run.batch, run.sequence, model.d_model
     if n_tokens > model.n_positions:
         text = f"sequence: {n_tokens} is not allowed; this model takes 1 to {model.n_positions} tokens"
@@ -117,10 +127,12 @@ def _build_vit(b: TraceBuilder, model: ViTModel, run: RunSettings) -> Yield:
 
     Sources
     -------
-    Dosovitskiy et al., An image is worth 16x16 words, ICLR 2021; pytorch/vision, torchvision/models/vision_transformer.py.
+    Dosovitskiy et al., An image is worth 16x16 words, ICLR 2021;
+    pytorch/vision, torchvision/models/vision_transformer.py.
     """
-    edge = latent_edge(run.resolution, scale=model.patch, multiple=1)
-    batch, n_tokens, dim = run.batch, edge**2 + 1, model.d_model
+    check_model(heads_rule(model.d_model, model.n_heads))
+    check_resolution(run.resolution, model.patch)
+    batch, n_tokens, dim = run.batch, (run.resolution // model.patch) ** 2 + 1, model.d_model
     m = batch * n_tokens
     norm = LayerNorm(rows=m, cols=dim)
     image = b.input("image", (batch, model.image_channels, run.resolution, run.resolution))
@@ -135,7 +147,9 @@ def _build_vit(b: TraceBuilder, model: ViTModel, run: RunSettings) -> Yield:
         patch=model.patch,
         dim=dim,
     )
-    b.input("class_token", (dim,), role="weight")
+    rows = b.input("class_rows", (batch,), role="index")
+    y = b.add("class_token", Gather(rows=1, dim=dim, n=batch, is_weight=True), rows)
+    x = b.add("join", Concat(n=(batch * dim, (m - batch) * dim)), y, x)
     b.input("position", (n_tokens, dim), role="weight")
     x = elementwise(b, "position_add", "bias", m * dim, x)
     with b.repeat(model.n_layers, "layers"):

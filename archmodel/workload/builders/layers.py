@@ -1,8 +1,8 @@
 """Layers that the builders of diffusion models, encoders and convolutional networks share.
 
-A bias is added while the product is written out, so a linear layer is one operator. Vectors that all rows share (biases,
-position embeddings, modulation) are declared as weights, so that parameter counts are complete, but their traffic is
-not counted: it is that of one row among hundreds.
+A bias is added while the product is written out, so a linear layer is one operator. Biases and position embeddings are
+declared as weights, so that parameter counts are complete, but no operator reads them: all rows or images share them,
+and `Elementwise` does not count what rows share. The same holds of the vectors that modulate a stream.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from archmodel.errors import Fault, InputError
 from archmodel.units import Number
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.operators.conv import Conv2d
-from archmodel.workload.operators.elementwise import Elementwise
+from archmodel.workload.operators.elementwise import Elementwise, Function
 from archmodel.workload.operators.matmul import Matmul
 from archmodel.workload.operators.normalise import LayerNorm
 
@@ -27,12 +27,12 @@ def linear(b: TraceBuilder, name: str, x: str, *, m: int, n: int, k: int, has_bi
     return b.add(name, Matmul(m=m, n=n, k=k), x)
 
 
-def elementwise(b: TraceBuilder, name: str, function: str, n: int, *inputs: str) -> str:
+def elementwise(b: TraceBuilder, name: str, function: Function, n: int, *inputs: str) -> str:
     """Add an elementwise function of ``n`` elements."""
     return b.add(name, Elementwise(n=n, function=function), *inputs)
 
 
-def mlp(b: TraceBuilder, name: str, x: str, *, m: int, k: int, hidden: int, n: int, function: str) -> str:
+def mlp(b: TraceBuilder, name: str, x: str, *, m: int, k: int, hidden: int, n: int, function: Function) -> str:
     """Add two linear layers with ``function`` between them."""
     with b.scope(name):
         x = linear(b, "up", x, m=m, n=hidden, k=k)
@@ -79,26 +79,27 @@ def patch_embed(
     return b.add(name, op, x)
 
 
-def latent_edge(resolution: int, *, scale: int, multiple: int) -> int:
-    """Give the edge of the latent image [latent pixels].
-
-    Parameters
-    ----------
-    resolution
-        Edge of the image [pixels].
-    scale
-        Pixels per latent pixel, by the autoencoder.
-    multiple
-        What the network needs the latent edge to be a multiple of.
-
-    Raises
-    ------
-    InputError
-        When the network cannot work at that resolution.
-    """
-    if resolution % (scale * multiple):
-        step = scale * multiple
+def check_resolution(resolution: int, step: int) -> None:
+    """Raise `InputError` unless the edge of the image [pixels] is a multiple of ``step``."""
+    if resolution % step:
         near = max(step, round(resolution / step) * step)
         text = f"resolution: {resolution} is not allowed; this model takes multiples of {step}, e.g. {near}"
         raise InputError("run settings", [Fault("", text)])
-    return resolution // scale
+
+
+def check_model(*rules: tuple[bool, str, str]) -> None:
+    """Raise `InputError` with every rule that does not hold.
+
+    Parameters
+    ----------
+    *rules
+        Whether it holds, the hyper-parameter to blame, and what is wrong.
+    """
+    faults = [Fault(f"model.{name}", text) for holds, name, text in rules if not holds]
+    if faults:
+        raise InputError("workload description", faults)
+
+
+def heads_rule(d_model: int, n_heads: int) -> tuple[bool, str, str]:
+    """Demand that attention heads share the width evenly, as a rule of `check_model`."""
+    return d_model % n_heads == 0, "n_heads", f"{n_heads} does not divide the width {d_model}"

@@ -1,7 +1,7 @@
 """Multimodal diffusion transformers: text and image tokens attend jointly (Stable Diffusion 3, FLUX.1).
 
-A double block keeps weights of its own for each of the two streams; a single block (FLUX.1) treats the joined sequence as one
-stream and computes attention and MLP in parallel.
+A double block has weights of its own for each of the two streams; a single block (FLUX.1) treats the joined sequence as
+one stream and computes attention and MLP in parallel.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.layers import (
     CountOrZero,
+    check_model,
+    check_resolution,
     elementwise,
     gated_add,
-    latent_edge,
+    heads_rule,
     linear,
     mlp,
     modulated_norm,
@@ -155,7 +157,7 @@ class _Network:
         return image, text
 
     def single_block(self, x: str) -> str:
-        """One product gives queries, keys, values and the MLP's hidden layer; one product takes attention and MLP back."""
+        """One product gives queries, keys, values and the hidden layer; one takes attention and MLP back."""
         b, dim, hidden, m = self.b, self.model.d_model, self.model.ffn, self.batch * self.n_tokens
         modulation(b, "modulation", self.c, batch=self.batch, dim=dim, n_vectors=3)
         both = linear(b, "linear1", modulated_norm(b, "norm", x, rows=m, dim=dim), m=m, n=3 * dim + hidden, k=dim)
@@ -201,14 +203,16 @@ def _build(b: TraceBuilder, model: MMDiTModel, run: RunSettings) -> Yield:
 
     Model
     -----
-    Double blocks, single blocks, one projection of the image tokens. Text is projected anew in every step, as published.
+    Double blocks, single blocks, one projection of the image tokens. Text is embedded anew in every step, as published.
 
     Sources
     -------
     Esser et al., Scaling rectified flow transformers for high-resolution image synthesis, ICML 2024;
     Stability-AI/sd3.5, mmditx.py; black-forest-labs/flux, src/flux/model.py and src/flux/modules/layers.py.
     """
-    edge = latent_edge(run.resolution, scale=model.latent_scale, multiple=model.patch)
+    check_model(heads_rule(model.d_model, model.n_heads))
+    check_resolution(run.resolution, model.latent_scale * model.patch)
+    edge = run.resolution // model.latent_scale
     batch, dim, n_image = run.batch * run.guidance, model.d_model, (edge // model.patch) ** 2
     latent = b.input("latent", (batch, model.latent_channels, edge, edge))
     context = b.input("context", (batch, model.context_tokens, model.context_dim))

@@ -98,7 +98,7 @@ class Ranking:
 
     Parameters
     ----------
-    dense_features
+    n_dense_features
         Continuous inputs.
     bottom
         Hidden widths of the dense tower; a last layer to ``dim`` follows.
@@ -115,7 +115,7 @@ class Ranking:
     """
 
     __pydantic_config__: ClassVar = SCHEMA
-    dense_features: Count
+    n_dense_features: Count
     bottom: Sequence[Count]
     tables: Tables
     dim: Count
@@ -146,8 +146,8 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
     Zhang et al., Wukong, arXiv 2403.02545, section 3; Zhang et al., DHEN, arXiv 2203.11014, section 3.
     """
     batch, dim, tables = run.batch, model.dim, model.tables
-    dense = b.input("dense", (batch, model.dense_features))
-    dense = add_mlp(b, "bottom", dense, batch, (model.dense_features, *model.bottom, dim))
+    dense = b.input("dense", (batch, model.n_dense_features))
+    dense = add_mlp(b, "bottom", dense, batch, (model.n_dense_features, *model.bottom, dim))
     pooling = tables.n_tables * tables.pooling
     bag = EmbeddingBag(
         n_tables=tables.n_tables, rows=tables.n_tables * tables.rows, dim=dim, batch=batch, pooling=pooling
@@ -174,7 +174,7 @@ def _add_block(b: TraceBuilder, model: Ranking, x: str, batch: int) -> str:
     """Append one block."""
     dim, n = model.dim, model.n_features
     transposed = b.add("transposed", Permute(n=batch * n * dim), x)
-    parts = {
+    parts = {  # the vectors each gives
         _add_fm(b, model.fm, x, transposed, batch, n, dim): model.fm.n_features,
         _add_mix(b, "linear", transposed, batch * dim, n, model.linear.n_features): model.linear.n_features,
     }
@@ -185,9 +185,7 @@ def _add_block(b: TraceBuilder, model: Ranking, x: str, batch: int) -> str:
     return b.add("norm", LayerNorm(rows=batch * n, cols=dim), y)
 
 
-def _add_fm(
-    b: TraceBuilder, fm: FactorisationMachine, x: str, transposed: str, batch: int, n: int, dim: int
-) -> str:
+def _add_fm(b: TraceBuilder, fm: FactorisationMachine, x: str, transposed: str, batch: int, n: int, dim: int) -> str:
     """Append ``MLP(norm(X (Xᵀ Y)))``."""
     with b.scope("fm"):
         low = b.add("project", Matmul(m=batch * dim, n=fm.rank, k=n), transposed)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archmodel.errors import Fault, InputError
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
-from archmodel.workload.builders.layers import elementwise, linear
+from archmodel.workload.builders.layers import check_model, check_resolution, elementwise, linear
 from archmodel.workload.operators.conv import Conv2d
 from archmodel.workload.operators.reduction import Reduction
 from archmodel.workload.settings import RunSettings
@@ -93,10 +92,10 @@ def _build(b: TraceBuilder, model: ResNetModel, run: RunSettings) -> Yield:
     -------
     He et al., Deep residual learning for image recognition, CVPR 2016; pytorch/vision, torchvision/models/resnet.py.
     """
-    step = 2 ** (len(model.n_blocks) + 1)
-    if run.resolution % step:
-        text = f"resolution: {run.resolution} is not allowed; this model takes multiples of {step}, e.g. {7 * step}"
-        raise InputError("run settings", [Fault("", text)])
+    n_stages = len(model.n_blocks)
+    text = f"has {len(model.channels)} entries; n_blocks has {n_stages}, one per stage"
+    check_model((len(model.channels) == n_stages, "channels", text))
+    check_resolution(run.resolution, 2 ** (n_stages + 1))
     batch = run.batch
     image = b.input("image", (batch, model.image_channels, run.resolution, run.resolution))
     x = _Map(image, model.image_channels, run.resolution)

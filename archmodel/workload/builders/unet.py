@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
-from archmodel.workload.builders.layers import CountOrZero, elementwise, latent_edge, linear, mlp
+from archmodel.workload.builders.layers import (
+    CountOrZero,
+    check_model,
+    check_resolution,
+    elementwise,
+    heads_rule,
+    linear,
+    mlp,
+)
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.conv import Conv2d
 from archmodel.workload.operators.layout import Concat
@@ -168,6 +177,14 @@ class _Network:
         return _Map(self.b.add(name, op, x.name, skip.name), x.channels + skip.channels, x.edge)
 
 
+def _rules(model: UNetModel) -> Iterator[tuple[bool, str, str]]:
+    n_levels = len(model.multipliers)
+    for name, given in (("depths", model.depths), ("n_heads", model.n_heads)):
+        yield len(given) == n_levels, name, f"has {len(given)} entries; multipliers has {n_levels}, one per level"
+    for multiplier, n_heads in zip(model.multipliers, model.n_heads, strict=False):
+        yield heads_rule(model.channels * multiplier, n_heads)
+
+
 def _embed(b: TraceBuilder, model: UNetModel, batch: int, time: str, label: str) -> str:
     """Embed the time step, and the label vector if the model has one."""
     width = 4 * model.channels
@@ -214,8 +231,8 @@ def _build(b: TraceBuilder, model: UNetModel, run: RunSettings) -> Yield:
 
     Model
     -----
-    As openaimodel.py `UNetModel` with spatial transformers; 1×1 convolutions are linear layers. The text's keys and values
-    are computed anew in every step, as published.
+    `UNetModel` of openaimodel.py with spatial transformers; 1×1 convolutions are linear layers. Keys and values of the
+    text are computed anew in every step, as published.
 
     Sources
     -------
@@ -223,8 +240,9 @@ def _build(b: TraceBuilder, model: UNetModel, run: RunSettings) -> Yield:
     CompVis/stable-diffusion, ldm/modules/diffusionmodules/openaimodel.py and ldm/modules/attention.py;
     Podell et al., SDXL, arXiv:2307.01952, section 2.1.
     """
-    edge = latent_edge(run.resolution, scale=model.latent_scale, multiple=2 ** (len(model.multipliers) - 1))
-    batch = run.batch * run.guidance
+    check_model(*_rules(model))
+    check_resolution(run.resolution, model.latent_scale * 2 ** (len(model.multipliers) - 1))
+    edge, batch = run.resolution // model.latent_scale, run.batch * run.guidance
     latent = b.input("latent", (batch, model.latent_channels, edge, edge))
     context = b.input("context", (batch, model.context_tokens, model.context_dim))
     time = b.input("time", (batch, model.channels))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
-from archmodel.workload.builders.layers import elementwise, gated_add, linear, mlp, modulated_norm, modulation
+from archmodel.workload.builders.layers import (
+    check_model,
+    elementwise,
+    gated_add,
+    heads_rule,
+    linear,
+    mlp,
+    modulated_norm,
+    modulation,
+)
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.conv import Conv3d
 from archmodel.workload.operators.normalise import LayerNorm, RmsNorm
@@ -66,7 +76,18 @@ class WanModel:
         return (frames // self.patch_frames) * (height // self.patch) * (width // self.patch)
 
 
-def _attention(b: TraceBuilder, model: WanModel, x: str, source: str, *, batch: int, n_source: int, is_self: bool) -> str:
+def _size_rules(model: WanModel) -> Iterator[tuple[bool, str, str]]:
+    step = model.latent_scale * model.patch
+    for name, given in (("width", model.width), ("height", model.height)):
+        yield given % step == 0, name, f"{given} is not allowed; give a multiple of {step}"
+    frames = model.latent_scale_frames
+    is_whole = (model.frames - 1) % frames == 0 and model.latent_shape[0] % model.patch_frames == 0
+    yield is_whole, "frames", f"{model.frames} is not allowed; give one more than a multiple of {frames}"
+
+
+def _attention(
+    b: TraceBuilder, model: WanModel, x: str, source: str, *, batch: int, n_source: int, is_self: bool
+) -> str:
     """Attend from the video tokens ``x`` to ``source``; queries and keys are normalised over all heads at once."""
     m, n, dim = batch * model.n_tokens, batch * n_source, model.d_model
     query = b.add("q_norm", RmsNorm(rows=m, cols=dim), linear(b, "q", x, m=m, n=dim, k=dim))
@@ -129,7 +150,7 @@ def _build(b: TraceBuilder, model: WanModel, run: RunSettings) -> Yield:
 
     Model
     -----
-    One modulation of six vectors is computed from the time and offset in every block by a weight of its own. The text is
+    One modulation of six vectors is computed from the time; every block offsets it by a weight of its own. The text is
     embedded anew in every step, as published.
 
     Sources
@@ -137,6 +158,7 @@ def _build(b: TraceBuilder, model: WanModel, run: RunSettings) -> Yield:
     Wan Team, Wan: open and advanced large-scale video generative models, arXiv:2503.20314;
     Wan-Video/Wan2.1, wan/modules/model.py.
     """
+    check_model(heads_rule(model.d_model, model.n_heads), *_size_rules(model))
     batch, dim = run.batch * run.guidance, model.d_model
     m, n_text = batch * model.n_tokens, batch * model.context_tokens
     latent = b.input("latent", (batch, model.latent_channels, *model.latent_shape))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from numbers import Integral
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.units import Number
@@ -51,8 +51,9 @@ def check_dims(op: OperatorKind, *rules: Rule) -> None:
     InputError
         With every fault, located by the name of the dim.
     """
+    cls: type = type(op)
     faults = []
-    for name, parse in _parsers(type(op)):
+    for name, parse in _parsers(cls):
         given = getattr(op, name)
         try:
             value = parse(given)
@@ -68,10 +69,10 @@ def check_dims(op: OperatorKind, *rules: Rule) -> None:
 
 
 @cache
-def _parsers(kind: Any) -> tuple[tuple[str, Callable[[object], Any]], ...]:
+def _parsers(cls: type) -> tuple[tuple[str, Callable[[object], Any]], ...]:
     """Pair every field of a kind with the function that checks it; once per kind, since reading annotations is slow."""
-    hints = get_type_hints(kind, include_extras=True)
-    return tuple((field.name, _parser(field.name, hints[field.name])) for field in fields(kind))
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple((field.name, _parser(field.name, hints[field.name])) for field in fields(cls))
 
 
 def _parser(name: str, hint: Any) -> Callable[[object], Any]:
@@ -79,13 +80,15 @@ def _parser(name: str, hint: Any) -> Callable[[object], Any]:
         return partial(_parse_choice, name, get_args(hint))
     if hint is bool:
         return _parse_bool
-    checks = [check for check in getattr(hint, "__metadata__", ()) if hasattr(check, "parse")]
-    if not checks:
-        raise TypeError(f"dim {name!r}: annotate it Count, CountOrZero, bool, a Literal or with a Number, not {hint}")
-    return partial(_parse_number, checks[0])
+    for check in getattr(hint, "__metadata__", ()):
+        if isinstance(check, Number):
+            return partial(parse_number, check)
+        if hasattr(check, "parse"):
+            return cast(Callable[[object], Any], check.parse)
+    raise TypeError(f"dim {name!r}: annotate it Count, CountOrZero, bool, a Literal or with a Number, not {hint}")
 
 
-def _parse_number(check: Number, given: object) -> float | int:
+def parse_number(check: Number, given: object) -> float | int:
     """Check a number; integers of NumPy are integers too."""
     return check.parse(int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given)
 

@@ -34,8 +34,8 @@ class Collective(OperatorKind):
 
     Sources
     -------
-    NVIDIA/nccl-tests, doc/PERFORMANCE.md: the size S of each collective and the factors of bus bandwidth, 2(n−1)/n for
-    all_reduce and (n−1)/n for the others.
+    NVIDIA/nccl-tests, doc/PERFORMANCE.md, section "Bus bandwidth": ``n`` is its size S, "the total array", and the
+    factors are its 2(n−1)/n for all_reduce and (n−1)/n for the others.
     """
 
     kind: ClassVar[str] = "collective"

@@ -70,9 +70,9 @@ class Conv2d(OperatorKind):
     Model
     -----
     Matrix engine: ``2 · batch · out_height · out_width · out_channels · (in_channels / groups) · kernel²`` FLOP,
-    products with padding included. SIMD engine: one add per output element with a bias. When the memory holds S elements
-    only, the matrix FLOP / √S elements move: the bound of the matrix product that the convolution is (implicit GEMM),
-    which leaves out that neighbouring windows share inputs.
+    products with padding included. SIMD engine: one add per output element with a bias. The input passes whole, also
+    where a stride skips some. When the memory holds S elements only, the matrix FLOP / √S elements move: the bound of
+    the matrix product that the convolution is (implicit GEMM), which leaves out that neighbouring windows share inputs.
 
     Sources
     -------

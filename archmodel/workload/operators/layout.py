@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from archmodel.units import COUNT
 from archmodel.workload.operators import register
-from archmodel.workload.operators._checks import check_dims
+from archmodel.workload.operators._checks import check_dims, parse_number
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 
@@ -65,15 +65,17 @@ class Permute(OperatorKind):
 
 
 class Parts:
-    """Annotation of a dim that is a count, or a tuple of counts."""
+    """Annotation of a dim that is a count, or a tuple of counts (as text: ``"4096,1024"``)."""
 
     def parse(self, given: object) -> int | tuple[int, ...]:
         """Check one count or several; `ValueError` with the sentence that belongs behind ``n:`` otherwise."""
+        if isinstance(given, str):  # a flag or a cell of a table
+            given = [int(part) if part.strip().isdecimal() else part for part in given.split(",")]
         if not isinstance(given, tuple | list):
-            return int(COUNT.parse(given))
+            return int(parse_number(COUNT, given))
         if not given:
-            raise ValueError("has no parts; give the elements of each input")
-        return tuple(int(COUNT.parse(part)) for part in given)
+            raise ValueError("() has no parts; give the elements of each input, e.g. (4096, 1024)")
+        return tuple(int(parse_number(COUNT, part)) for part in given)
 
 
 @register

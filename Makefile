@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` runs the main job, `make test` runs every test. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test docs bench lint lock clean
+
+demo: $(VENV)/.installed
+	$(BIN)/archmodel demo --output results/demo
+
+test: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/pytest -n 2 --dist loadscope
+
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/run.py
+
+lock: $(VENV)/.installed
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --upgrade --quiet \
+		--no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) results docs/_build docs/machines/generated docs/workloads/generated
+
+# The lock pins every package with its hash; the project itself is installed in place.
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "archmodel needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' \
+		|| { echo "this Python has no venv module; on Debian run: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,17 @@
+"""Shared test set-up."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Two processes that compile into one cache can read half-written files (numba issues 4807, 10128): one cache per worker.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"archmodel-numba-{os.getuid()}" / _WORKER)
+
+import pytest  # noqa: E402  (numba reads its cache folder on import)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden tables instead of comparing with them")

@@ -1,0 +1,30 @@
+"""Every shipped workload against the figures its vendor published."""
+
+import pytest
+
+from archmodel.workload import load_workload, read_workload, workload_names
+from archmodel.workload.load import PublishedFigure
+
+FIGURES = [
+    pytest.param(name, figure, id=f"{name}:{figure.what}:{figure_idx}")
+    for name in workload_names()
+    for figure_idx, figure in enumerate(read_workload(name)[1].published)
+]
+
+
+@pytest.mark.parametrize(("name", "figure"), FIGURES)
+def test_trace_agrees_with_the_published_figure(name: str, figure: PublishedFigure) -> None:
+    measured = figure.measure(load_workload(name, **figure.settings))
+    assert measured == pytest.approx(figure.value, rel=figure.tolerance, abs=0), figure.source
+
+
+@pytest.mark.parametrize(("name", "figure"), FIGURES)
+def test_wide_tolerance_is_explained(name: str, figure: PublishedFigure) -> None:
+    assert figure.tolerance <= 0.005 or figure.note, f"{name}: {figure.what} within {figure.tolerance} needs a note"
+
+
+@pytest.mark.parametrize("name", workload_names())
+def test_size_and_arithmetic_are_both_held_against_a_figure(name: str) -> None:
+    held = {figure.what for figure in read_workload(name)[1].published}
+    assert held & {"parameters", "table_elements"}
+    assert held & {"matrix_flop", "flop"}
