@@ -72,6 +72,8 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
     for ending, unit in _UNITS:
         if name.endswith(ending) or name == ending[1:]:
             return format_si(value, unit)
+    if isinstance(value, tuple):
+        return " ".join(f"{part:,}" for part in value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

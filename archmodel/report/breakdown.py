@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, new_figure, save_figure
+from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, house_style, new_figure, save_figure
 from archmodel.results import Result, ResultTable
 from archmodel.units import format_si
 
@@ -32,26 +32,30 @@ def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None =
     """
     shown = [results] if isinstance(results, Result) else list(results)
     info = breakdown_info(shown)
-    figure, axes = new_figure(info)
-    names = [_label(result, shown) for result in shown]
-    left = [0.0] * len(shown)
+    with house_style():
+        figure, axes = new_figure(info)
+        _draw_bars(axes, info, shown)
+    if path is not None:
+        save_figure(figure, info, Path(path))
+    return figure, axes
+
+
+def _draw_bars(axes: Axes, info: FigureInfo, results: Sequence[Result]) -> None:
+    names = [_label(result, results) for result in results]
+    left = [0.0] * len(results)
     shares = {(row["bar"], row["group"]): row["time_frac"] for row in info.table.rows()}
     for group, colour in GROUP_COLOURS.items():
         widths = [100 * shares.get((name, group), 0.0) for name in names]
         if any(widths):
             axes.barh(names, widths, left=left, color=colour, label=group, edgecolor="white", linewidth=0.6)
             left = [start + width for start, width in zip(left, widths, strict=True)]
-    for name, result in zip(names, shown, strict=True):
-        axes.annotate(
-            f" {format_si(result.latency_s, 's')}", (100, name), va="center", fontsize=9, annotation_clip=False
-        )
+    for name, result in zip(names, results, strict=True):
+        latency = f" {format_si(result.latency_s, 's')}"
+        axes.annotate(latency, (100, name), va="center", fontsize=9, annotation_clip=False)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, 100)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=5, fontsize=8)
-    if path is not None:
-        save_figure(figure, info, Path(path))
-    return figure, axes
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=6, fontsize=8)
 
 
 def breakdown_info(results: Sequence[Result]) -> FigureInfo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -61,16 +62,23 @@ def figure_footer(results: Sequence[Result], remark: str) -> str:
     return f"archmodel {results[0].provenance['archmodel']}, model {results[0].model}. {remark}"
 
 
-def new_figure(info: FigureInfo) -> tuple[Figure, Axes]:
-    """Open a figure in the house style with title, labels and footer set."""
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style inside the block, whatever the caller's own settings are."""
     import matplotlib as mpl
+
+    with mpl.rc_context(fname=str(style_path())):
+        yield
+
+
+def new_figure(info: FigureInfo) -> tuple[Figure, Axes]:
+    """Open a figure with title, labels and footer set; it belongs to no window and needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(fname=str(style_path())):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
     axes.set_title(info.title, pad=12)
     axes.set_xlabel(info.x_label)
     axes.set_ylabel(info.y_label)
@@ -91,14 +99,12 @@ def save_figure(figure: Figure, info: FigureInfo, path: Path) -> None:
     InputError
         When the file name has no known ending or the folder cannot be written.
     """
-    import matplotlib as mpl
-
     if path.suffix not in FORMATS:
         raise InputError("figure", [Fault(str(path), f"ending {path.suffix!r} is not one of {', '.join(FORMATS)}")])
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context(fname=str(style_path())):
+        with house_style():
             figure.savefig(path, metadata=metadata)
         path.with_suffix(".csv").write_text(info.table.to_csv(), encoding="utf-8")
     except OSError as error:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from archmodel.machine.types import Machine
-from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, new_figure, save_figure
+from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, house_style, new_figure, save_figure
 from archmodel.results import Result, ResultTable
 from archmodel.units import format_si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_ENGINES: tuple[Literal["matrix", "simd", "vector"], ...] = ("matrix", "simd", "vector")
 
 
 def plot_roofline(
@@ -24,7 +26,8 @@ def plot_roofline(
     """Draw the hierarchical roofline of a machine with the operators of one or more results.
 
     A point is an operator: FLOP per byte moved (every operand once) against FLOP per second reached, its area the share
-    of the step's time. Slopes are the memories; a point above the DRAM slope has operands on chip.
+    of the step's time, its colour the operator group (of one result) or the workload (of several). Slopes are the
+    memories; a point above the DRAM slope has operands on chip.
 
     Parameters
     ----------
@@ -42,11 +45,11 @@ def plot_roofline(
     """
     shown = [results] if isinstance(results, Result) else list(results)
     info = roofline_info(machine, shown)
-    figure, axes = new_figure(info)
-    _draw_ceilings(axes, machine, _dtypes(shown))
-    _draw_points(axes, list(info.table.rows()))
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    with house_style():
+        figure, axes = new_figure(info)
+        _set_limits(axes, machine, list(info.table.rows()), _dtypes(shown))
+        _draw_ceilings(axes, machine, _dtypes(shown))
+        _draw_points(axes, list(info.table.rows()), "group" if len(shown) == 1 else "step")
     if path is not None:
         save_figure(figure, info, Path(path))
     return figure, axes
@@ -56,8 +59,7 @@ def roofline_info(machine: Machine, results: Sequence[Result]) -> FigureInfo:
     """Collect the points; operators without arithmetic have no place on a roofline and are left out."""
     rows = [
         {
-            "workload": result.workload,
-            "phase": result.phase,
+            "step": f"{result.workload} {result.phase}",
             "operator": row["operator"],
             "group": row["group"],
             "intensity_flop_per_byte": row["flop"] / row["bytes"],
@@ -86,60 +88,77 @@ def _dtypes(results: Sequence[Result]) -> list[str]:
     return list(dict.fromkeys(result.dtype for result in results))
 
 
-def _draw_ceilings(axes: Axes, machine: Machine, dtypes: Sequence[str]) -> None:
-    peaks = {f"matrix {dtype}": machine.peak_flop_per_s("matrix", dtype) for dtype in dtypes}
-    for engine in ("simd", "vector"):
+def _roofs(machine: Machine, dtypes: Sequence[str]) -> dict[float, str]:
+    """Map each distinct peak to its label; engines and dtypes with the same peak share one."""
+    labels: dict[float, list[str]] = {}
+    for engine in _ENGINES:
         for dtype in dtypes:
-            peaks[f"{engine} {dtype}"] = machine.peak_flop_per_s(engine, dtype)
-    roofs = {name: peak for name, peak in peaks.items() if peak > 0}
-    top = max(roofs.values())
+            peak = machine.peak_flop_per_s(engine, dtype)
+            if peak > 0:
+                labels.setdefault(peak, []).append(f"{engine} {dtype}")
+    return {peak: ", ".join(names) for peak, names in labels.items()}
+
+
+def _set_limits(axes: Axes, machine: Machine, rows: Sequence[Mapping[str, Any]], dtypes: Sequence[str]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    intensities = [row["intensity_flop_per_byte"] for row in rows] or [1.0]
+    reached = [row["reached_flop_per_s"] for row in rows] or [1e9]
+    top = max(_roofs(machine, dtypes), default=1e12)
+    axes.set_xlim(min(*intensities, 0.1) / 2, max(*intensities, 1e3) * 2)
+    axes.set_ylim(min(reached) / 2, top * 3)
+
+
+def _draw_ceilings(axes: Axes, machine: Machine, dtypes: Sequence[str]) -> None:
+    roofs = _roofs(machine, dtypes)
+    top = max(roofs, default=1e12)
+    low, high = axes.get_xlim()
+    intensity = np.geomspace(low, high, 200)
     slopes = {
-        "local memory": machine.local_bandwidth_bytes_per_s,
-        "SRAM": machine.sram_bandwidth_bytes_per_s,
-        "DRAM": machine.dram.bandwidth_bytes_per_s,
+        "local memory": (machine.local_bandwidth_bytes_per_s, ":"),
+        "SRAM": (machine.sram_bandwidth_bytes_per_s, "--"),
+        "DRAM": (machine.dram.bandwidth_bytes_per_s, "-"),
     }
-    intensity = np.logspace(-3, 5, 200)
-    for (name, bandwidth), style in zip(slopes.items(), (":", "--", "-"), strict=True):
+    for bandwidth, style in slopes.values():
         axes.plot(intensity, np.minimum(top, bandwidth * intensity), style, color="#333333", lw=1.1, zorder=1)
-        at = 0.016 if name == "local memory" else 0.02
+    for peak, label in roofs.items():
+        axes.axhline(peak, color="#333333" if peak == top else "#999999", lw=1.1, zorder=1)
         axes.annotate(
-            f"{name} {format_si(bandwidth, 'B/s')}",
-            (at, bandwidth * at),
-            rotation=0,
-            fontsize=8,
-            va="bottom",
-            ha="right",
-            annotation_clip=False,
-        )
-    for name, peak in roofs.items():
-        axes.axhline(peak, color="#333333", lw=1.1, zorder=1)
+            f"{label} {format_si(peak, 'FLOP/s')}", (0.995, peak), xycoords=("axes fraction", "data"),
+            xytext=(0, 16 if peak == top else 2), textcoords="offset points", fontsize=8, va="bottom", ha="right",
+        )  # fmt: skip
+    angle = _slope_angle(axes)
+    for name, (bandwidth, _) in slopes.items():
+        start = max(low * 1.3, axes.get_ylim()[0] * 1.5 / bandwidth)
         axes.annotate(
-            f"{name} {format_si(peak, 'FLOP/s')}", (1.0, peak), xycoords=("axes fraction", "data"), fontsize=8,
-            va="bottom", ha="right",
+            f"{name} {format_si(bandwidth, 'B/s')}", (start, bandwidth * start), textcoords="offset points", fontsize=8,
+            xytext=(0, 3) if name != "DRAM" else (3, -9), rotation=angle, rotation_mode="anchor",
         )  # fmt: skip
 
 
-def _draw_points(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    for group, colour in GROUP_COLOURS.items():
-        points = [row for row in rows if row["group"] == group]
-        if points:
-            axes.scatter(
-                [row["intensity_flop_per_byte"] for row in points],
-                [row["reached_flop_per_s"] for row in points],
-                s=[14 + 900 * row["time_frac"] for row in points],
-                color=colour,
-                alpha=0.75,
-                edgecolor="white",
-                linewidth=0.6,
-                label=group,
-                zorder=3,
-            )
-    legend = axes.legend(loc="lower right", title="area: share of time", fontsize=8, title_fontsize=8)
+def _slope_angle(axes: Axes) -> float:
+    """Angle on paper of a line that rises a decade per decade [degrees]; known once the layout is."""
+    figure = axes.figure
+    figure.draw_without_rendering()  # type: ignore[union-attr]
+    low, high = axes.transData.transform([(1.0, 1e9), (10.0, 1e10)])
+    return float(np.degrees(np.arctan2(high[1] - low[1], high[0] - low[0])))
+
+
+def _draw_points(axes: Axes, rows: Sequence[Mapping[str, Any]], by: str) -> None:
+    names = list(dict.fromkeys(row[by] for row in rows))
+    for idx, name in enumerate(names):
+        points = [row for row in rows if row[by] == name]
+        axes.scatter(
+            [row["intensity_flop_per_byte"] for row in points],
+            [row["reached_flop_per_s"] for row in points],
+            s=[14 + 700 * row["time_frac"] for row in points],
+            color=GROUP_COLOURS.get(name, f"C{idx}"),
+            alpha=0.75,
+            edgecolor="white",
+            linewidth=0.6,
+            label=name,
+            zorder=3,
+        )
+    legend = axes.legend(loc="lower right", title="area: share of the step's time", fontsize=8, title_fontsize=8)
     for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_sizes([36])  # type: ignore[attr-defined]
-    if rows:
-        low = min(row["intensity_flop_per_byte"] for row in rows)
-        high = max(row["intensity_flop_per_byte"] for row in rows)
-        axes.set_xlim(min(low / 3, 0.05), max(high * 5, 1e3))
-        axes.set_ylim(min(row["reached_flop_per_s"] for row in rows) / 4)
+        handle.set_sizes([36])  # type: ignore[union-attr]

@@ -161,6 +161,6 @@ def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
 
 
 def _below(document: Document, key: str) -> dict[tuple[str, ...], str]:
-    """Marks of one branch, as if it were a file of its own."""
+    """Cut the marks of one branch out, as if it were a file of its own."""
     inside = {path[1:]: mark for path, mark in document.marks.items() if path[:1] == (key,)}
     return {(): document.where((key,)), **inside}

@@ -117,7 +117,7 @@ class OperatorKind:
         """Bound the traffic when operands exceed a memory; no term means every operand passes once."""
         return Reuse()
 
-    def link_bytes(self, dtype: str) -> float:  # noqa: ARG002
+    def link_bytes(self, dtype: str) -> float:
         """Bytes that one chip sends over its scale-up link."""
         return 0.0
 
@@ -251,7 +251,7 @@ class Trace:
 
     @cached_property
     def live_bytes(self) -> tuple[float, ...]:
-        """Bytes of activations and indices alive while each operator runs; within a repeated block, of one iteration."""
+        """Bytes of activations and indices alive while each operator runs; in a repeated block, of one iteration."""
         change = [0.0] * (len(self.operators) + 1)
         for tensor in self.tensors.values():
             if tensor.role in ("activation", "index") and tensor.level is None:

@@ -41,7 +41,7 @@ def test_totals_are_as_recorded(request):
         writer.writeheader()
         writer.writerows(lines)
         GOLDEN.write_text(text.getvalue())
-    recorded = {tuple(line.values())[:3]: line["latency_s"] for line in csv.DictReader(GOLDEN.open())}
+    recorded = {tuple(line.values())[:3]: line["latency_s"] for line in csv.DictReader(GOLDEN.read_text().splitlines())}
     computed = {tuple(line.values())[:3]: line["latency_s"] for line in lines}
     changed = [
         f"{' '.join(key)}: {recorded.get(key, 'absent')} -> {computed.get(key, 'absent')}"

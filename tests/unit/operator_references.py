@@ -308,7 +308,7 @@ def quantise(op: Any) -> Run:
 def dequantise(op: Any) -> Run:
     block, dtype = BLOCK.get(op.source, op.cols), np.int32 if op.source == "int32" else np.int8
     codes, scales = array(op.rows, op.cols).astype(dtype), array(op.rows * op.cols // block)
-    out = (codes.reshape(-1, block) * scales[:, None]).reshape(codes.shape)
+    out = np.multiply(codes.reshape(-1, block), scales[:, None], dtype=np.float32).reshape(codes.shape)
     if op.source in BLOCK:
         return Run({"x": codes, "out": out}, n_bytes={"x": block_bytes(op.source, codes.size, scales.size)})
     return Run({"x": codes, "scales": scales, "out": out})

@@ -10,8 +10,8 @@ from archmodel.errors import InputError
 from archmodel.workload import Trace, load_workload, workload_names
 from archmodel.workload.load import workload_paths
 
-# Parameters of the released weights. SD 1.5: diffusers, modeling_utils.py. FLUX.1 and Wan: elements of the safetensors files
-# on Hugging Face. SDXL, DiT, SD 3: the reference module definitions; SD 3 holds 192² position embeddings of 1536.
+# Parameters of the released weights. SD 1.5: diffusers, modeling_utils.py. FLUX.1 and Wan: elements of the safetensors
+# files on Hugging Face. SDXL, DiT, SD 3: the reference module definitions; SD 3 holds 192² position embeddings of 1536.
 PARAMETERS = {
     "diffusion/sd1.5": 859_520_964,
     "diffusion/sdxl": 2_567_463_684,
@@ -22,8 +22,8 @@ PARAMETERS = {
     "diffusion/wan2.1-14b": 14_288_491_584,
 }
 
-# Residual blocks (channels in, out, edge), transformers (channels, edge, depth), 3×3 convolutions of down- and upsampling
-# (channels, edge of the output): written down from the published block lists, level by level.
+# Residual blocks (channels in, out, edge), transformers (channels, edge, depth), 3×3 convolutions of down- and
+# upsampling (channels, edge of the output): written down from the published block lists, level by level.
 SD15_RES = [
     *[(320, 320, 64), (320, 320, 64), (320, 640, 32), (640, 640, 32), (640, 1280, 16), (1280, 1280, 16)],
     *[(1280, 1280, 8)] * 4,
@@ -214,8 +214,9 @@ def test_peak_activations_of_flux_are_those_of_a_single_block() -> None:
     n, d = 4096 + 512, 3072
     peak = max(range(len(trace.operators)), key=lambda idx: trace.live_bytes[idx])
     assert trace.operators[peak].name.startswith("steps.single.")
-    # The stream, the first product (q, k, v, hidden), the attended values, the activated hidden layer, both joined.
-    assert max(trace.live_bytes) == pytest.approx(2 * n * d * (1 + 7 + 1 + 4 + 5), rel=0.05)
+    # The MLP's activation: the stream, the first product (q, k, v and hidden), the attended values, the activated
+    # hidden layer, and the conditioning vector.
+    assert max(trace.live_bytes) == 2 * (n * d * (1 + 7 + 1 + 4) + d)
 
 
 def test_resolution_scales_convolutions_and_attention() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import archmodel as am
 
-POINTS = list(csv.DictReader((Path(__file__).parent / "data" / "mtia300_bf16_add.csv").open()))
+POINTS = list(csv.DictReader((Path(__file__).parent / "data" / "mtia300_bf16_add.csv").read_text().splitlines()))
 
 
 def estimate_s(n: int) -> float:

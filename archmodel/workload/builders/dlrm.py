@@ -89,7 +89,7 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
 
     Sources
     -------
-    Naumov et al., arXiv 1906.00091 (DLRM); Wang et al., DCN V2, arXiv 2008.13535; facebookresearch/dlrm.
+    Naumov et al., arXiv:1906.00091 (DLRM); Wang et al., DCN V2, arXiv:2008.13535; facebookresearch/dlrm.
     """
     batch, n_tables = run.batch, len(model.tables)
     dense = b.input("dense", (batch, model.n_dense_features))
@@ -118,7 +118,7 @@ def _add_dot(b: TraceBuilder, vectors: str, dense: str, batch: int, n: int, dim:
 
 
 def _add_cross(b: TraceBuilder, x0: str, batch: int, width: int, cross: CrossNetwork) -> str:
-    """Apply ``x ← x0 · (W (V x) + bias) + x``, ``V`` to the low rank and ``W`` back."""
+    """Apply ``x ← x0 · (W (V x) + bias) + x``, ``V`` to the low rank and ``W`` back; x starts as x0."""
     n = batch * width
     with b.repeat(cross.n_layers, "cross"):
         low = b.add("v", Matmul(m=batch, n=cross.rank, k=width), x0)

@@ -79,7 +79,7 @@ def build_hstu(b: TraceBuilder, model: Hstu, run: RunSettings) -> Yield:
 
     Sources
     -------
-    Zhai et al., Actions Speak Louder than Words, arXiv 2402.17152, ICML 2024; mlcommons/inference,
+    Zhai et al., Actions Speak Louder than Words, arXiv:2402.17152, ICML 2024; mlcommons/inference,
     recommendation/dlrm_v3/generative_recommenders/modules (dlrm_hstu.py, preprocessors.py, stu.py, postprocessors.py).
     """
     batch, n_items = run.batch, run.batch * (run.sequence + model.n_candidates)

@@ -143,7 +143,7 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
 
     Sources
     -------
-    Zhang et al., Wukong, arXiv 2403.02545, section 3; Zhang et al., DHEN, arXiv 2203.11014, section 3.
+    Zhang et al., Wukong, arXiv:2403.02545, section 3; Zhang et al., DHEN, arXiv:2203.11014, section 3.
     """
     batch, dim, tables = run.batch, model.dim, model.tables
     dense = b.input("dense", (batch, model.n_dense_features))

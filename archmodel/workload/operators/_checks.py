@@ -77,7 +77,7 @@ def _parsers(cls: type) -> tuple[tuple[str, Callable[[object], Any]], ...]:
 
 def _parser(name: str, hint: Any) -> Callable[[object], Any]:
     if get_origin(hint) is Literal:
-        return partial(_parse_choice, name, get_args(hint))
+        return partial(_parse_choice, get_args(hint))
     if hint is bool:
         return _parse_bool
     for check in getattr(hint, "__metadata__", ()):
@@ -93,9 +93,9 @@ def parse_number(check: Number, given: object) -> float | int:
     return check.parse(int(given) if isinstance(given, Integral) and not isinstance(given, bool) else given)
 
 
-def _parse_choice(name: str, allowed: tuple[str, ...], given: object) -> object:
+def _parse_choice(allowed: tuple[str, ...], given: object) -> object:
     if given not in allowed:
-        raise ValueError(f"unknown {name} {given!r}; {suggest(str(given), allowed)}")
+        raise ValueError(f"{given!r} is not known; {suggest(str(given), allowed)}")
     return given
 
 

@@ -96,7 +96,8 @@ class Attention(OperatorKind):
         batch · n_heads · pairs · w / R  =  2 · batch · n_heads · pairs · (head_dim + v_dim) · w / S
 
     The group size cancels: a block of R stacked rows serves as many pairs per key read as R rows of one head. Grouping
-    shows in the least traffic, where K and V pass once.
+    shows in the least traffic, where K and V pass once. Scores are taken to need no memory (FlashAttention caps R at d
+    to hold a block of them), and the rows of a block to attend the same keys: both make this a bound from below.
 
     Sources
     -------

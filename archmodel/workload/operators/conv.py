@@ -76,8 +76,8 @@ class Conv2d(OperatorKind):
 
     Sources
     -------
-    Implicit GEMM: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, arXiv:1410.0759, section 3.1. What the
-    shared inputs could save: Demmel & Dinh, Communication-Optimal Convolutional Neural Nets, arXiv:1802.06905.
+    Implicit GEMM: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, arXiv:1410.0759. What the shared
+    inputs could save: Demmel & Dinh, Communication-Optimal Convolutional Neural Nets, arXiv:1802.06905.
     """
 
     kind: ClassVar[str] = "conv2d"

@@ -55,7 +55,7 @@ class Elementwise(OperatorKind):
 
     Sources
     -------
-    Rope: Su et al., RoFormer, arXiv:2104.09864, equation 34. Swiglu: Shazeer, GLU Variants, arXiv:2002.05202. Modulate:
+    Rope: Su et al., RoFormer, arXiv:2104.09864. Swiglu: Shazeer, GLU Variants, arXiv:2002.05202. Modulate:
     Peebles & Xie, Scalable Diffusion Models with Transformers, ICCV 2023 (adaLN).
     """
 

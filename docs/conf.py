@@ -1,0 +1,42 @@
+"""Sphinx configuration. Everything is local: no page loads anything from the network."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # docstrings.py and generate.py lie beside this file
+
+from docstrings import house_sections_to_notes  # noqa: E402
+from generate import write_all  # noqa: E402
+
+project = "archmodel"
+version = release = installed_version("archmodel")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "sphinx_design"]
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+default_role = "py:obj"  # `name` in docstrings
+autodoc_typehints = "none"  # numpydoc sections say what parameters are
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+python_maximum_signature_line_length = 100
+
+html_theme = "pydata_sphinx_theme"
+html_title = "archmodel"
+html_show_sourcelink = False
+html_show_copyright = False
+html_theme_options = {
+    "header_links_before_dropdown": 8,
+    "navbar_end": ["theme-switcher"],
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+
+def setup(app):
+    app.connect("builder-inited", lambda app: write_all(HERE))
+    # Before numpydoc (500), which refuses sections that it does not know.
+    app.connect("autodoc-process-docstring", house_sections_to_notes, priority=400)

@@ -1,0 +1,262 @@
+"""Write what of the documentation follows from the library: machine and workload pages, checks, commands, a figure.
+
+Pages go to ``machines/generated`` and ``workloads/generated``. Tables that hand-written pages include go to
+``_build/generated``. All of it is rebuilt with every build of the documentation.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+import archmodel as am
+from archmodel.cli import main
+from archmodel.machine.types import Machine
+from archmodel.units import format_si
+from archmodel.workload import read_workload
+from archmodel.workload.builders import find_builder
+from archmodel.workload.load import PublishedFigure, workload_paths
+from checks import add_bandwidth, clock_gain, language_models, peak_checks, reached_efficiency, workload_checks
+from tables import Row, percent, table
+
+ENGINES = ("matrix", "simd", "vector")
+BADGES = {"published": "success", "derived": "info", "assumed": "warning"}
+
+
+def write_all(docs: Path) -> None:
+    """Write every generated page and fragment below the folder of the documentation."""
+    machines = [am.machine(name) for name in am.machines()]
+    _replace(docs / "machines" / "generated", {f"{machine.name}.md": machine_page(machine) for machine in machines})
+    _replace(docs / "workloads" / "generated", {f"{name}.md": workload_page(name) for name in am.workloads()})
+    fragments: dict[str, Callable[[], str]] = {
+        "machines.md": lambda: machine_table(machines),
+        "workloads.md": workload_tables,
+        "commands.md": command_pages,
+        "peaks.md": lambda: peak_checks(machines),
+        "published_workloads.md": workload_checks,
+        "add_bandwidth.md": lambda: add_bandwidth(docs.parent / "tests" / "validation" / "data"),
+        "efficiency.md": reached_efficiency,
+        "language_models.md": language_models,
+        "clock_gain.md": clock_gain,
+    }
+    built = docs / "_build" / "generated"
+    _replace(built, {name: write() for name, write in fragments.items()}, keep=(".csv", ".svg"))
+    sdxl, chip = am.workload("recommendation/dlrm_dcnv2"), am.machine("mtia_2i")
+    am.plot_roofline(chip, am.evaluate(chip, sdxl), built / "roofline.svg")
+
+
+def _replace(folder: Path, pages: Mapping[str, str], keep: tuple[str, ...] = ()) -> None:
+    """Make a folder hold these pages; an unchanged one keeps its date, so that Sphinx does not read it again."""
+    for name, text in pages.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in folder.rglob("*.*"):
+        if path.relative_to(folder).as_posix() not in pages and path.suffix not in keep:
+            path.unlink()
+
+
+def machine_table(machines: Sequence[Machine]) -> str:
+    """Put the shipped machines side by side."""
+    rows = [
+        {
+            "machine": f"[{machine.name}](generated/{machine.name}.md)",
+            "chip": machine.title,
+            "status": machine.status,
+            "matrix peak": _matrix_peak(machine),
+            "SRAM": format_si(machine.sram.capacity_bytes, "B"),
+            "DRAM": format_si(machine.dram.capacity_bytes, "B"),
+            "DRAM bandwidth": format_si(machine.dram.bandwidth_bytes_per_s, "B/s"),
+            "TDP": format_si(machine.power.tdp_w, "W"),
+            "assumed": _n_of_kind(machine, "assumed"),
+        }
+        for machine in machines
+    ]
+    return table(rows)
+
+
+def _matrix_peak(machine: Machine) -> str:
+    dtype = next(dtype for dtype in ("bf16", "fp16", *machine.matrix.macs_per_cycle) if _peak(machine, "matrix", dtype))
+    return f"{format_si(_peak(machine, 'matrix', dtype), 'FLOP/s')} {dtype}"
+
+
+def _peak(machine: Machine, engine: str, dtype: str) -> float:
+    return machine.peak_flop_per_s(engine, dtype)  # type: ignore[arg-type]
+
+
+def _n_of_kind(machine: Machine, kind: str) -> int:
+    return sum(note.kind == kind for note in machine.provenance.values())
+
+
+def machine_page(machine: Machine) -> str:
+    """Write the page of one machine: peaks, memories, every value with its source."""
+    counts = ", ".join(f"{_n_of_kind(machine, kind)} {kind}" for kind in BADGES)
+    values = [
+        {
+            "value": f"`{path}`",
+            "given": note.text,
+            "kind": f"{{bdg-{BADGES[note.kind]}}}`{note.kind}`",
+            "source": note.source,
+        }
+        for path, note in sorted(machine.provenance.items())
+    ]
+    facts = [machine.vendor, machine.status, f"process: {machine.process}", f"{machine.pe.n_pes} PEs"]
+    sources = [f"- **{key}**: {citation.strip()}" for key, citation in machine.sources.items()]
+    parts = [
+        f"# {machine.title}",
+        f"`{machine.name}` · {' · '.join(facts)}",
+        machine.notes.strip(),
+        "## Peaks",
+        table(peak_rows(machine)),
+        "## Memories and links",
+        table(_memory_rows(machine)),
+        "## Every value",
+        f"{counts}. Overrides use the paths of the first column, e.g. `--set clock=\"{_clock(machine)}\"`.",
+        table(values),
+        *(["## Sources", "\n".join(sources)] if sources else []),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _clock(machine: Machine) -> str:
+    return machine.provenance["clock"].text
+
+
+def peak_rows(machine: Machine) -> list[Row]:
+    """Compare the peaks computed from the parts with the published ones."""
+    rows: list[Row] = []
+    for engine in ENGINES:
+        published: Mapping[str, float] = getattr(machine.published, f"{engine}_flop_per_s")
+        parts = machine.matrix.macs_per_cycle if engine == "matrix" else getattr(getattr(machine, engine), "lanes", {})
+        for dtype in dict.fromkeys([*parts, *published]):
+            rows.append(_compare(f"{engine} {dtype}", _peak(machine, engine, dtype), published.get(dtype), "FLOP/s"))
+    printed = machine.published.sram_bandwidth_bytes_per_s
+    rows.append(_compare("SRAM bandwidth", machine.sram_bandwidth_bytes_per_s, printed, "B/s"))
+    return rows
+
+
+def _compare(what: str, computed: float, published: float | None, unit: str) -> Row:
+    return {
+        "peak": what,
+        "computed from the parts": format_si(computed, unit, 4),
+        "published": format_si(published, unit, 4) if published else None,
+        "difference": percent(computed / published - 1) if published else None,
+    }
+
+
+def _memory_rows(machine: Machine) -> list[Row]:
+    dram = machine.dram
+    streaming = dram.bandwidth_bytes_per_s * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
+    gathering = dram.bandwidth_bytes_per_s * dram.gather_efficiency_frac * (1 - dram.ecc_overhead_frac)
+    rows: list[tuple[str, float | None, float, str]] = [
+        ("local memories, all PEs", machine.local_capacity_bytes, machine.local_bandwidth_bytes_per_s, "read + write"),
+        ("SRAM", machine.sram.capacity_bytes, machine.sram_bandwidth_bytes_per_s, "read + write"),
+        (f"DRAM ({dram.technology})", dram.capacity_bytes, dram.bandwidth_bytes_per_s, "read or write, at the pins"),
+        ("DRAM, long streams", None, streaming, "after efficiency and ECC"),
+        ("DRAM, random rows", None, gathering, "after gather efficiency and ECC"),
+        ("host link", None, machine.host.bandwidth_bytes_per_s, "one direction"),
+    ]
+    if machine.scale_up:
+        chips = f"one direction, {machine.scale_up.n_chips} chips"
+        rows.append(("scale-up link", None, machine.scale_up.bandwidth_bytes_per_s, chips))
+    return [
+        {
+            "memory": name,
+            "capacity": format_si(capacity, "B") if capacity else None,
+            "bandwidth": format_si(bandwidth, "B/s"),
+            "counts": counts,
+        }
+        for name, capacity, bandwidth, counts in rows
+    ]
+
+
+def workload_tables() -> str:
+    """List the shipped workloads by family."""
+    families: dict[str, list[Row]] = {}
+    for name in am.workloads():
+        trace = am.workload(name)
+        families.setdefault(name.partition("/")[0], []).append(
+            {
+                "workload": f"[{name}](generated/{name}.md)",
+                "title": trace.title,
+                "parameters": f"{trace.n_parameters:,}",
+                "tables": format_si(trace.role_bytes("table"), "B") if trace.n_table_elements else None,
+                "per step": format_si(trace.flop, "FLOP"),
+                "of phase": trace.phase,
+                "gives": f"{trace.items:,.4g} {trace.item}",
+            }
+        )
+    return "\n\n".join(f"## {family}\n\n{table(rows)}" for family, rows in families.items()) + "\n"
+
+
+def workload_page(name: str) -> str:
+    """Write the page of one workload: phases, published figures, its file."""
+    _, file, _ = read_workload(name)
+    phases = find_builder(file.builder).phases
+    parts = [
+        f"# {file.title}",
+        f"`{name}` · builder `{file.builder}` · `archmodel run mtia_2i {name}`",
+        f"Hyper-parameters: {file.source.strip()}",
+        "\n".join(f"- {note.strip()}" for note in file.notes),
+        "## One step at the default settings",
+        table(_phase_row(name, phase) for phase in phases),
+        "## Against published figures",
+        table(published_rows(name, file.published)),
+        "## File",
+        f"```yaml\n{workload_paths()[name].read_text(encoding='utf-8').strip()}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _phase_row(name: str, phase: str) -> Row:
+    trace = am.workload(name, phase=phase)
+    return {
+        "phase": phase,
+        "settings": " ".join(f"{key}={value}" for key, value in trace.run.items() if value is not None),
+        "operators": len(trace.operators),
+        "parameters": f"{trace.n_parameters:,}",
+        "tables": format_si(trace.role_bytes("table"), "B") if trace.n_table_elements else None,
+        "arithmetic": format_si(trace.flop, "FLOP"),
+        "on the matrix engine": format_si(trace.matrix_flop, "FLOP"),
+        "gives": f"{trace.items:,.4g} {trace.item}",
+    }
+
+
+def published_rows(name: str, figures: Iterable[PublishedFigure]) -> list[Row]:
+    """Compare a workload with the figures its authors published."""
+    rows: list[Row] = []
+    for figure in figures:
+        computed = figure.measure(am.workload(name, **figure.settings))
+        rows.append(
+            {
+                "figure": figure.what.replace("_", " "),
+                "at": " ".join(f"{key}={value}" for key, value in figure.settings.items()) or None,
+                "computed": f"{computed:.5g}",
+                "published": f"{figure.value:.5g}",
+                "difference": percent(computed / figure.value - 1),
+                "allowed": f"{100 * figure.tolerance:g} %",
+                "source": figure.source + (f" ({figure.note})" if figure.note else ""),
+            }
+        )
+    return rows
+
+
+def command_pages() -> str:
+    """Collect the help of every command."""
+    commands = ["run", "op", "compare", "machines", "machines show", "workloads", "plot roofline", "plot breakdown"]
+    parts = ["```text", _help([]), "```"]
+    for command in [*commands, "demo", "doctor"]:
+        parts += [f"\n## archmodel {command}\n", "```text", _help(command.split()), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def _help(command: list[str]) -> str:
+    text = io.StringIO()
+    with redirect_stdout(text), patch.dict(os.environ, COLUMNS="100"):
+        main([*command, "--help"])
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
