@@ -43,7 +43,7 @@ UNITS: dict[str, dict[str, float]] = {
     "bandwidth": _pick("B/s kB/s MB/s GB/s GiB/s TB/s TiB/s Mb/s Gb/s Tb/s", _data("/s")),
     "rate": _pick("FLOP/s GFLOP/s TFLOP/s PFLOP/s", _scaled("FLOP/s", _SI)) | _pick("TOP/s", _scaled("OP/s", _SI)),
     "power": _pick("mW W kW MW", {"mW": 1e-3} | _scaled("W", _SI)),
-    "energy": _pick("pJ nJ J kJ", {"pJ": 1e-12, "nJ": 1e-9} | _scaled("J", _SI)),
+    "energy": _pick("pJ nJ uJ µJ mJ J kJ", _scaled("J", _SMALL) | _scaled("J", _SI)),
     "area": {"mm2": 1.0, "mm²": 1.0},
     "bytes per cycle": {"B/cycle": 1.0},
 }

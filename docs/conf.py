@@ -5,10 +5,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # docstrings.py and generate.py lie beside this file
+sys.path.insert(0, str(HERE))  # the package "generate" lies beside this file
 
-from docstrings import house_sections_to_notes  # noqa: E402
 from generate import write_all  # noqa: E402
+from generate.docstrings import house_sections_to_notes  # noqa: E402
 
 project = "archmodel"
 version = release = installed_version("archmodel")

@@ -202,7 +202,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _override(
     document: Document, provenance: Mapping[str, Provenance], overrides: Mapping[str, str], faults: list[Fault]
 ) -> tuple[Document, dict[str, Provenance]]:
-    tree, marks, noted = _merge(document.tree, {}), dict(document.marks), dict(provenance)
+    tree, marks, noted = document.tree, dict(document.marks), dict(provenance)
     for dotted, text in overrides.items():
         path = tuple(dotted.split("."))
         reason = _why_not_settable(path)

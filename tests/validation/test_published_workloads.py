@@ -25,6 +25,8 @@ def test_wide_tolerance_is_explained(name: str, figure: PublishedFigure) -> None
 
 @pytest.mark.parametrize("name", workload_names())
 def test_size_and_arithmetic_are_both_held_against_a_figure(name: str) -> None:
-    held = {figure.what for figure in read_workload(name)[1].published}
-    assert held & {"parameters", "table_elements"}
+    file = read_workload(name)[1]
+    held = {figure.what for figure in file.published}
     assert held & {"matrix_flop", "flop"}
+    # Nobody prints the size of a model whose dims are our own fit; its title must say so.
+    assert held & {"parameters", "table_elements"} or "hypothetical" in file.title.lower()

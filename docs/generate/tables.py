@@ -19,8 +19,9 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def percent(fraction: float) -> str:
-    """Show a difference with its sign."""
-    return f"{100 * fraction:+.1f} %"
+    """Show a difference with its sign; one that rounds to zero has none."""
+    text = f"{100 * fraction:+.1f} %"
+    return "0.0 %" if float(text[:-2]) == 0 else text.replace("-", "−")
 
 
 def _text(cell: Cell) -> str:

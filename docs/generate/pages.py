@@ -1,16 +1,11 @@
-"""Write what of the documentation follows from the library: machine and workload pages, checks, commands, a figure.
-
-Pages go to ``machines/generated`` and ``workloads/generated``. Tables that hand-written pages include go to
-``_build/generated``. All of it is rebuilt with every build of the documentation.
-"""
+"""Pages and tables of machines, workloads and commands."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
-from pathlib import Path
 from unittest.mock import patch
 
 import archmodel as am
@@ -20,45 +15,10 @@ from archmodel.units import format_si
 from archmodel.workload import read_workload
 from archmodel.workload.builders import find_builder
 from archmodel.workload.load import PublishedFigure, workload_paths
-from checks import add_bandwidth, clock_gain, language_models, peak_checks, reached_efficiency, workload_checks
-from tables import Row, percent, table
+from generate.tables import Row, percent, table
 
 ENGINES = ("matrix", "simd", "vector")
 BADGES = {"published": "success", "derived": "info", "assumed": "warning"}
-
-
-def write_all(docs: Path) -> None:
-    """Write every generated page and fragment below the folder of the documentation."""
-    machines = [am.machine(name) for name in am.machines()]
-    _replace(docs / "machines" / "generated", {f"{machine.name}.md": machine_page(machine) for machine in machines})
-    _replace(docs / "workloads" / "generated", {f"{name}.md": workload_page(name) for name in am.workloads()})
-    fragments: dict[str, Callable[[], str]] = {
-        "machines.md": lambda: machine_table(machines),
-        "workloads.md": workload_tables,
-        "commands.md": command_pages,
-        "peaks.md": lambda: peak_checks(machines),
-        "published_workloads.md": workload_checks,
-        "add_bandwidth.md": lambda: add_bandwidth(docs.parent / "tests" / "validation" / "data"),
-        "efficiency.md": reached_efficiency,
-        "language_models.md": language_models,
-        "clock_gain.md": clock_gain,
-    }
-    built = docs / "_build" / "generated"
-    _replace(built, {name: write() for name, write in fragments.items()}, keep=(".csv", ".svg"))
-    sdxl, chip = am.workload("recommendation/dlrm_dcnv2"), am.machine("mtia_2i")
-    am.plot_roofline(chip, am.evaluate(chip, sdxl), built / "roofline.svg")
-
-
-def _replace(folder: Path, pages: Mapping[str, str], keep: tuple[str, ...] = ()) -> None:
-    """Make a folder hold these pages; an unchanged one keeps its date, so that Sphinx does not read it again."""
-    for name, text in pages.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    for path in folder.rglob("*.*"):
-        if path.relative_to(folder).as_posix() not in pages and path.suffix not in keep:
-            path.unlink()
 
 
 def machine_table(machines: Sequence[Machine]) -> str:
@@ -69,8 +29,8 @@ def machine_table(machines: Sequence[Machine]) -> str:
             "chip": machine.title,
             "status": machine.status,
             "matrix peak": _matrix_peak(machine),
-            "SRAM": format_si(machine.sram.capacity_bytes, "B"),
-            "DRAM": format_si(machine.dram.capacity_bytes, "B"),
+            "SRAM": machine.provenance["sram.capacity"].text,
+            "DRAM": f"{machine.provenance['dram.capacity'].text} {machine.dram.technology}",
             "DRAM bandwidth": format_si(machine.dram.bandwidth_bytes_per_s, "B/s"),
             "TDP": format_si(machine.power.tdp_w, "W"),
             "assumed": _n_of_kind(machine, "assumed"),
@@ -116,7 +76,7 @@ def machine_page(machine: Machine) -> str:
         "## Memories and links",
         table(_memory_rows(machine)),
         "## Every value",
-        f"{counts}. Overrides use the paths of the first column, e.g. `--set clock=\"{_clock(machine)}\"`.",
+        f'{counts}. Overrides use the paths of the first column, e.g. `--set clock="{_clock(machine)}"`.',
         table(values),
         *(["## Sources", "\n".join(sources)] if sources else []),
     ]
@@ -133,18 +93,21 @@ def peak_rows(machine: Machine) -> list[Row]:
     for engine in ENGINES:
         published: Mapping[str, float] = getattr(machine.published, f"{engine}_flop_per_s")
         parts = machine.matrix.macs_per_cycle if engine == "matrix" else getattr(getattr(machine, engine), "lanes", {})
-        for dtype in dict.fromkeys([*parts, *published]):
-            rows.append(_compare(f"{engine} {dtype}", _peak(machine, engine, dtype), published.get(dtype), "FLOP/s"))
+        rows += [
+            _compare(machine, f"{engine}.{dtype}", _peak(machine, engine, dtype), published.get(dtype), "FLOP/s")
+            for dtype in dict.fromkeys([*parts, *published])
+        ]
     printed = machine.published.sram_bandwidth_bytes_per_s
-    rows.append(_compare("SRAM bandwidth", machine.sram_bandwidth_bytes_per_s, printed, "B/s"))
-    return rows
+    return [*rows, _compare(machine, "sram_bandwidth", machine.sram_bandwidth_bytes_per_s, printed, "B/s")]
 
 
-def _compare(what: str, computed: float, published: float | None, unit: str) -> Row:
+def _compare(machine: Machine, path: str, computed: float, published: float | None, unit: str) -> Row:
+    note = machine.provenance.get(f"published.{path}")
+    shown = format_si(published, unit, 4) if published else None
     return {
-        "peak": what,
+        "peak": path.replace(".", " ").replace("_", " "),
         "computed from the parts": format_si(computed, unit, 4),
-        "published": format_si(published, unit, 4) if published else None,
+        "published": f"{shown} ({note.kind})" if note and note.kind != "published" else shown,
         "difference": percent(computed / published - 1) if published else None,
     }
 
@@ -200,7 +163,7 @@ def workload_page(name: str) -> str:
     phases = find_builder(file.builder).phases
     parts = [
         f"# {file.title}",
-        f"`{name}` · builder `{file.builder}` · `archmodel run mtia_2i {name}`",
+        f"`{name}` · builder `{file.builder}`",
         f"Hyper-parameters: {file.source.strip()}",
         "\n".join(f"- {note.strip()}" for note in file.notes),
         "## One step at the default settings",
@@ -246,7 +209,7 @@ def published_rows(name: str, figures: Iterable[PublishedFigure]) -> list[Row]:
     return rows
 
 
-def command_pages() -> str:
+def command_help() -> str:
     """Collect the help of every command."""
     commands = ["run", "op", "compare", "machines", "machines show", "workloads", "plot roofline", "plot breakdown"]
     parts = ["```text", _help([]), "```"]

@@ -1,0 +1,48 @@
+"""Write what of the documentation follows from the library; rebuilt with every build of the documentation.
+
+Pages go to ``machines/generated`` and ``workloads/generated``. Tables and the figure that hand-written pages include go
+to ``_build/generated``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import archmodel as am
+from generate import checks, pages
+
+
+def write_all(docs: Path) -> None:
+    """Write every generated page and fragment below the folder of the documentation."""
+    machines = [am.machine(name) for name in am.machines()]
+    points = docs.parent / "tests" / "validation" / "data"
+    _fill(docs / "machines" / "generated", {f"{m.name}.md": pages.machine_page(m) for m in machines})
+    _fill(docs / "workloads" / "generated", {f"{name}.md": pages.workload_page(name) for name in am.workloads()})
+    included = docs / "_build" / "generated"
+    tables = {
+        "machines": pages.machine_table(machines),
+        "workloads": pages.workload_tables(),
+        "commands": pages.command_help(),
+        "peaks": checks.peaks(machines),
+        "published_workloads": checks.published_workloads(),
+        "bf16_add": checks.bf16_add(points / "mtia300_bf16_add.csv"),
+        "efficiency": checks.efficiency(),
+        "language_models": checks.language_models(),
+        "clock": checks.clock(),
+    }
+    _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
+    machine = am.machine("mtia_2i")
+    am.plot_roofline(machine, am.evaluate(machine, am.workload("recommendation/dlrm_dcnv2")), included / "roofline.svg")
+
+
+def _fill(folder: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder hold these Markdown files; an unchanged one keeps its date, so that Sphinx need not read it."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in folder.rglob("*.md"):
+        if path.relative_to(folder).as_posix() not in texts:
+            path.unlink()

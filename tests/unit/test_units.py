@@ -1,0 +1,191 @@
+"""Text with a unit in, SI floats out, and back."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, format_si, yaml_key
+
+
+def whole(message):
+    return f"^{re.escape(message)}$"
+
+
+PARSED = {
+    ("frequency", "1.35 GHz"): 1.35e9,
+    ("frequency", "800MHz"): 8e8,
+    ("time", "5.75 us"): 5.75e-6,
+    ("time", "5.75 µs"): 5.75e-6,
+    ("time", "3 ms"): 3e-3,
+    ("capacity", "64 GB"): 64e9,
+    ("capacity", "64 GiB"): 64 * 2**30,
+    ("capacity", "1 kB"): 1e3,
+    ("capacity", "1 KiB"): 1024,
+    ("capacity", "16 Gb"): 2e9,
+    ("capacity", "16 GB"): 16e9,
+    ("bandwidth", "204.8 GB/s"): 204.8e9,
+    ("bandwidth", "1 TiB/s"): 2**40,
+    ("bandwidth", "800 Gb/s"): 100e9,
+    ("bandwidth", "800 GB/s"): 800e9,
+    ("rate", "177 TFLOP/s"): 177e12,
+    ("rate", "354 TOP/s"): 354e12,
+    ("rate", "1 PFLOP/s"): 1e15,
+    ("power", "85 W"): 85,
+    ("power", "1.5 kW"): 1500,
+    ("energy", "5 pJ"): 5e-12,
+    ("area", "421 mm2"): 421,
+    ("area", "421 mm²"): 421,
+    ("bytes per cycle", "2048 B/cycle"): 2048,
+    ("bytes per cycle", " 2.048e3  B/cycle "): 2048,
+}
+
+
+@pytest.mark.parametrize(("dimension", "text"), PARSED)
+def test_text_becomes_si(dimension, text):
+    assert Quantity(dimension).parse(text) == pytest.approx(PARSED[dimension, text], rel=1e-12)
+
+
+def test_every_dimension_is_tried():
+    assert {dimension for dimension, _ in PARSED} == set(UNITS)
+
+
+REFUSED = {
+    ("frequency", "1.35 Gz"): "'1.35 Gz' is not a frequency; units allowed: Hz, kHz, MHz, GHz",
+    ("frequency", "1.35 ghz"): "'1.35 ghz' is not a frequency; units allowed: Hz, kHz, MHz, GHz",
+    ("frequency", "GHz"): "'GHz' is not a frequency; write a number with a unit, e.g. '1.35 GHz'",
+    ("frequency", None): "None is not a frequency; write a number with a unit, e.g. '1.35 GHz'",
+    ("time", "0.5"): "'0.5' needs a unit, e.g. '6 us'",
+    ("capacity", 64): "64 needs a unit, e.g. '64 GB'",
+    (
+        "capacity",
+        "64 GB/s",
+    ): "'64 GB/s' is not a capacity; units allowed: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB, kb, Mb, Gb",
+    ("area", "1 cm2"): "'1 cm2' is not an area; units allowed: mm2, mm²",
+    ("energy", "5 W"): "'5 W' is not an energy; units allowed: pJ, nJ, uJ, µJ, mJ, J, kJ",
+    ("bytes per cycle", "64 B"): "'64 B' is not a width in bytes per cycle; units allowed: B/cycle",
+    ("power", "-85 W"): "'-85 W' must be positive and finite",
+    ("power", "0 W"): "'0 W' must be positive and finite",
+    ("power", "1e999 W"): "'1e999 W' must be positive and finite",
+    ("power", "nan W"): "'nan W' is not a power; write a number with a unit, e.g. '85 W'",
+}
+
+
+@pytest.mark.parametrize(("dimension", "text"), REFUSED)
+def test_wrong_text_is_refused_with_what_is_allowed(dimension, text):
+    with pytest.raises(ValueError, match=whole(REFUSED[dimension, text])):
+        Quantity(dimension).parse(text)
+
+
+def test_zero_is_allowed_where_it_has_a_meaning():
+    quantity = Quantity("time", zero=True)
+    assert quantity.parse("0 us") == 0
+    with pytest.raises(ValueError, match=r"^'-1 us' must be zero or more and finite$"):
+        quantity.parse("-1 us")
+
+
+def test_giga_is_decimal_gibi_is_binary_and_a_byte_is_eight_bits():
+    capacity, bandwidth = Quantity("capacity"), Quantity("bandwidth")
+    assert capacity.parse("1 GiB") / capacity.parse("1 GB") == 2**30 / 1e9
+    assert capacity.parse("8 Gb") == capacity.parse("1 GB")
+    assert bandwidth.parse("8 Gb/s") == bandwidth.parse("1 GB/s")
+
+
+FORMATTED = [
+    (1.35e9, "Hz", "1.35 GHz"),
+    (204.8e9, "B/s", "205 GB/s"),
+    (5.75e-6, "s", "5.75 µs"),
+    (999.6e9, "B/s", "1 TB/s"),
+    (999.4e9, "B/s", "999 GB/s"),
+    (1.0, "W", "1 W"),
+    (0.0, "s", "0 s"),
+    (-2e-3, "s", "-2 ms"),
+    (5e-12, "J", "5 pJ"),
+    (2.5e15, "FLOP/s", "2.5 PFLOP/s"),
+    (math.inf, "s", "inf s"),
+]
+
+
+@pytest.mark.parametrize(("value", "unit", "text"), FORMATTED)
+def test_si_value_is_shown_with_one_to_three_digits(value, unit, text):
+    assert format_si(value, unit) == text
+
+
+def test_more_digits_when_asked_for():
+    assert format_si(204.8e9, "B/s", digits=4) == "204.8 GB/s"
+
+
+@given(
+    number=st.floats(1e-3, 1e6),
+    case=st.sampled_from([(dimension, unit) for dimension, units in UNITS.items() for unit in units]),
+)
+def test_every_unit_scales_the_number_by_its_factor(number, case):
+    dimension, unit = case
+    assert Quantity(dimension).parse(f"{number!r} {unit}") == number * UNITS[dimension][unit]
+
+
+# Units and ranges whose every prefix a file may use too.
+SHOWN = {
+    "frequency": ("Hz", 1, 9e11),
+    "time": ("s", 1e-12, 900),
+    "capacity": ("B", 1, 9e14),
+    "bandwidth": ("B/s", 1, 9e14),
+    "power": ("W", 1e-3, 9e8),
+}
+
+
+@given(data=st.data(), dimension=st.sampled_from(sorted(SHOWN)))
+def test_what_is_shown_can_be_read_again(data, dimension):
+    unit, low, high = SHOWN[dimension]
+    value = data.draw(st.floats(low, high))
+    shown = format_si(value, unit)
+    assert len(shown.split()[0]) <= 4
+    assert Quantity(dimension).parse(shown) == pytest.approx(value, rel=0.005)
+
+
+NUMBERS = [
+    (COUNT, 0, "0 is not a count; allowed: whole numbers 1 or more"),
+    (COUNT, 1.5, "1.5 is not a count; allowed: whole numbers 1 or more"),
+    (COUNT, True, "True is not a count; allowed: whole numbers 1 or more"),
+    (COUNT, "4", "'4' is not a count; allowed: whole numbers 1 or more"),
+    (COUNT, math.inf, "inf is not a count; allowed: whole numbers 1 or more"),
+    (FRACTION, 1.01, "1.01 is not a fraction; allowed: numbers from 0 to 1"),
+    (FRACTION, -0.1, "-0.1 is not a fraction; allowed: numbers from 0 to 1"),
+    (FRACTION, math.nan, "nan is not a fraction; allowed: numbers from 0 to 1"),
+    (POSITIVE, 0, "0 is not a positive number; allowed: numbers 1e-300 or more"),
+    (Number("a share", 0.0, 0.5), 0.6, "0.6 is not a share; allowed: numbers from 0 to 0.5"),
+]
+
+
+@pytest.mark.parametrize(("number", "value", "text"), NUMBERS)
+def test_a_number_out_of_its_range_is_refused(number, value, text):
+    with pytest.raises(ValueError, match=whole(text)):
+        number.parse(value)
+
+
+def test_a_count_is_an_int_and_a_fraction_a_float():
+    assert [type(COUNT.parse(8.0)), type(FRACTION.parse(1)), type(POSITIVE.parse(3))] == [int, float, float]
+
+
+KEYS = {
+    "clock_hz": "clock",
+    "capacity_bytes": "capacity",
+    "bandwidth_bytes_per_s": "bandwidth",
+    "width_bytes_per_cycle": "width",
+    "matrix_flop_per_s": "matrix",
+    "efficiency_frac": "efficiency",
+    "job_s": "job",
+    "tdp_w": "tdp",
+    "die_mm2": "die",
+    "n_tiles": "n_tiles",
+    "sources": "sources",
+}
+
+
+@pytest.mark.parametrize("field", KEYS)
+def test_a_file_leaves_the_unit_out_of_the_key(field):
+    assert yaml_key(field) == KEYS[field]
