@@ -9,17 +9,17 @@ Three lines answer a question::
 
 Names, in the order in which a newcomer needs them:
 
-========================================  =========================================================================
-`machine`, `machines`                     a chip by name or file; the names shipped
-`workload`, `workloads`                   the trace of one step by name or file; the names shipped
-`evaluate`, `evaluate_batch`              one trace on one machine; on many
-`evaluate_operator`, `evaluate_operators` one operator by its dims; many shapes of it at once
-`operator_kinds`, `models`                what can be asked of
-`plot_roofline`, `plot_breakdown`         figures of results
-`Machine`, `Trace`, `TraceBuilder`        what goes in
-`Result`, `ResultTable`                   what comes out
-`ArchmodelError` and its three children   what can go wrong: `InputError`, `UnknownNameError`, `UnsupportedError`
-========================================  =========================================================================
+=========================================  ==========================================================================
+`machine`, `machines`                      a chip by name or file; the names shipped
+`workload`, `workloads`                    the trace of one step by name or file; the names shipped
+`evaluate`, `evaluate_batch`               one trace on one machine; on many
+`evaluate_operator`, `evaluate_operators`  one operator by its dims; many shapes of it at once
+`operator_kinds`, `models`                 what can be asked of
+`plot_roofline`, `plot_breakdown`          figures of results
+`Machine`, `Trace`, `TraceBuilder`         what goes in
+`Result`, `ResultTable`                    what comes out
+`ArchmodelError` and its three children    what can go wrong: `InputError`, `UnknownNameError`, `UnsupportedError`
+=========================================  ==========================================================================
 
 numba, matplotlib and pydantic are imported by the functions that need them, so that ``import archmodel`` costs little.
 """

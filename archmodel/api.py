@@ -98,7 +98,20 @@ def evaluate(machine: Machine, trace: Trace, *, model: str = "roofline", launch:
 def evaluate_batch(
     machines: Sequence[Machine], trace: Trace, *, model: str = "roofline", launch: LaunchMode = "graph"
 ) -> ResultTable:
-    """Evaluate one trace on many machines: a row each; what is not supported is a row with status and message."""
+    """Evaluate one trace on many machines, in one kernel call.
+
+    Parameters
+    ----------
+    machines, trace
+        From `machine` and `workload`.
+    model, launch
+        As in `evaluate`.
+
+    Returns
+    -------
+    ResultTable
+        A row per machine, in their order. What is not supported is a row, too, with ``status`` and ``message``.
+    """
     return find_model(model).evaluate_batch(trace, machines, launch)
 
 

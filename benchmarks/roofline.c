@@ -24,14 +24,14 @@ typedef struct {
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
 
-void time_traces(int64_t n_operators, int64_t n_machines, int64_t n_dtypes, Operators ops, Machines machines,
+void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machines machines,
                  Placements placement, double *restrict out_latency_s, double *restrict out_lower_s,
                  double *restrict out_upper_s, double *restrict out_bound_s)
 {
     for (int64_t m = 0; m < n_machines; m++) {
-        const double *matrix_s_per_flop = machines.matrix_s_per_flop + m * n_dtypes;
-        const double *simd_s_per_flop = machines.simd_s_per_flop + m * n_dtypes;
-        const double *vector_s_per_flop = machines.vector_s_per_flop + m * n_dtypes;
+        const double *matrix_s_per_flop = machines.matrix_s_per_flop + m;
+        const double *simd_s_per_flop = machines.simd_s_per_flop + m;
+        const double *vector_s_per_flop = machines.vector_s_per_flop + m;
         const double local_s_per_byte = machines.local_s_per_byte[m], sram_s_per_byte = machines.sram_s_per_byte[m];
         const double dram_s_per_byte = machines.dram_s_per_byte[m];
         const double dram_peak_s_per_byte = machines.dram_peak_s_per_byte[m];
@@ -74,9 +74,9 @@ void time_traces(int64_t n_operators, int64_t n_machines, int64_t n_dtypes, Oper
             const double local_bytes =
                 moved_bytes + ops.matrix_flop[o] * 0.5 * ops.element_bytes[o] * operand_reads_per_mac;
             const double busy_s[8] = {
-                ops.matrix_flop[o] * matrix_s_per_flop[dtype],
-                ops.simd_flop[o] * simd_s_per_flop[dtype],
-                ops.vector_flop[o] * vector_s_per_flop[dtype],
+                ops.matrix_flop[o] * matrix_s_per_flop[dtype * n_machines],
+                ops.simd_flop[o] * simd_s_per_flop[dtype * n_machines],
+                ops.vector_flop[o] * vector_s_per_flop[dtype * n_machines],
                 local_bytes * local_s_per_byte,
                 sram_bytes * sram_s_per_byte,
                 streamed_bytes * dram_s_per_byte + gather_bytes * gather_s_per_byte,

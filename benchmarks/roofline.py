@@ -6,7 +6,7 @@ import ctypes
 import itertools
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -31,9 +31,9 @@ TRACES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("llm/llama3.1-8b", {"phase": "decode"}),
     ("diffusion/sdxl", {}),
 )
-N_STEPS = 24  # per axis of the machine variants: clock, DRAM bandwidth, SRAM capacity
-NUMPY_CHUNK = 32  # machines per chunk; 16 to 64 are equally fast, see `docs/methods/performance.md`
-DETAIL_CHUNK = 64  # machines per call of time_operators, whose output is (machines, operators, 8)
+N_STEPS = 40  # per axis of the machine variants: clock, DRAM bandwidth, SRAM capacity
+NUMPY_SIZE = 16_000  # evaluations per NumPy chunk, the fastest tried; past 128 KiB, malloc maps pages anew
+DETAIL_SIZE = 16_000  # evaluations per call of time_operators: its output, 11 numbers each, is reused by the next call
 
 
 class Problem(NamedTuple):
@@ -52,31 +52,23 @@ class Problem(NamedTuple):
         return len(self.ops.executions)
 
     def part(self, start: int, stop: int) -> Problem:
-        """Take a range of the machines."""
+        """Copy a range of the machines."""
         return Problem(
             self.ops,
-            MachinePack(*(column[start:stop] for column in self.machines)),
+            MachinePack(*(np.ascontiguousarray(column[..., start:stop]) for column in self.machines)),
             PlacementPack(*(column[start:stop] for column in self.placement)),
         )
 
-    def parts(self, size: int) -> Iterator[tuple[slice, Problem]]:
-        """Walk over the machines in chunks."""
-        for start in range(0, self.n_machines, size):
-            stop = min(start + size, self.n_machines)
-            yield slice(start, stop), self.part(start, stop)
-
-    def empty_totals(self) -> Totals:
-        n = self.n_machines
-        return np.empty(n), np.empty(n), np.empty(n), np.empty((n, N_RESOURCES + 1))
+    def parts(self, n_machines: int) -> list[Problem]:
+        """Split into parts of so many machines."""
+        return [self.part(start, start + n_machines) for start in range(0, self.n_machines, n_machines)]
 
 
 def build_problems(n_steps: int = N_STEPS) -> list[Problem]:
     """Lower the traces on variants of one machine: clock × DRAM bandwidth × SRAM capacity, each from half to double."""
     base, factors = am.machine(MACHINE), np.geomspace(0.5, 2.0, n_steps).tolist()
     srams = [replace(base.sram, capacity_bytes=base.sram.capacity_bytes * factor) for factor in factors]
-    drams = [
-        replace(base.dram, bandwidth_bytes_per_s=base.dram.bandwidth_bytes_per_s * factor) for factor in factors
-    ]
+    drams = [replace(base.dram, bandwidth_bytes_per_s=base.dram.bandwidth_bytes_per_s * factor) for factor in factors]
     machines = [
         replace(base, clock_hz=base.clock_hz * factor, dram=dram, sram=sram)
         for sram, dram, factor in itertools.product(srams, drams, factors)
@@ -95,36 +87,33 @@ def build_problems(n_steps: int = N_STEPS) -> list[Problem]:
 def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     """Compute `archmodel.kernels.roofline.operator_busy` by broadcasting machines × operators."""
     ops, machines, placement = problem
-    m = MachinePack(*(column[:, None] if column.ndim == 1 else column for column in machines))
+    m = MachinePack(
+        *(column[:, None] if column.ndim == 1 else np.take(column.T, ops.dtype_idx, axis=1) for column in machines)
+    )
     p = PlacementPack(*(column[:, None] for column in placement))
-    share = np.maximum(ops.live_bytes - p.lls_bytes, 0.0) / np.where(ops.live_bytes > 0.0, ops.live_bytes, 1.0)
-    dram_bytes = ops.dram_bytes + ops.activation_bytes * share + ops.weight_bytes * p.weight_miss_frac
+    spilled_bytes = ops.activation_bytes * np.maximum(0.0, 1.0 - p.lls_bytes / np.maximum(1.0, ops.live_bytes))
+    dram_bytes = ops.dram_bytes + spilled_bytes + ops.weight_bytes * p.weight_miss_frac
     moved_bytes = ops.activation_bytes + ops.weight_bytes + ops.dram_bytes + ops.sram_bytes
     into_local_bytes = ops.reuse_sqrt * m.local_inv_sqrt_bytes + ops.reuse_linear * m.local_inv_bytes
     into_sram_bytes = ops.reuse_sqrt * m.sram_inv_sqrt_bytes + ops.reuse_linear * m.sram_inv_bytes
     sram_bytes = np.maximum(moved_bytes, into_local_bytes)
-    again = np.maximum(into_sram_bytes / np.where(moved_bytes > 0.0, moved_bytes, np.inf), 1.0)
-    dram_s = dram_bytes * again * m.dram_s_per_byte
-
-    host_s = np.zeros_like(dram_bytes)
-    gathers = np.flatnonzero(ops.gather_rows)
-    if gathers.size:  # few operators gather: only their columns are computed
-        rows, row_bytes, is_table = ops.gather_rows[gathers], ops.gather_row_bytes[gathers], ops.is_table[gathers]
-        missed, remote = 1.0 - is_table * m.embedding_hit_frac, is_table * p.host_frac
-        unit_bytes = np.ceil(row_bytes / m.access_bytes) * m.access_bytes
-        gather_bytes = rows * unit_bytes * missed * (1.0 - remote)
-        host_s[:, gathers] = rows * row_bytes * missed * remote * m.host_s_per_byte
-        sram_bytes[:, gathers] += rows * row_bytes
-        moved_bytes[gathers] += rows * row_bytes
-        dram_bytes[:, gathers] += gather_bytes
-        dram_s[:, gathers] += gather_bytes * m.gather_s_per_byte
-
-    operand_bytes = ops.matrix_flop * 0.5 * ops.element_bytes
+    dram_s = dram_bytes * np.maximum(1.0, into_sram_bytes / np.maximum(1.0, moved_bytes)) * m.dram_s_per_byte
+    host_s = np.zeros_like(dram_s)
+    some = np.flatnonzero(ops.gather_rows)
+    if some.size:  # few operators gather: only their columns are computed
+        rows, row_bytes, is_table = ops.gather_rows[some], ops.gather_row_bytes[some], ops.is_table[some]
+        missed_rows, remote_frac = rows * (1.0 - is_table * m.embedding_hit_frac), is_table * p.host_frac
+        gather_bytes = missed_rows * np.ceil(row_bytes / m.access_bytes) * m.access_bytes * (1.0 - remote_frac)
+        host_s[:, some] = missed_rows * row_bytes * remote_frac * m.host_s_per_byte
+        sram_bytes[:, some] += rows * row_bytes
+        moved_bytes[some] += rows * row_bytes
+        dram_bytes[:, some] += gather_bytes
+        dram_s[:, some] += gather_bytes * m.gather_s_per_byte
     return (
-        ops.matrix_flop * m.matrix_s_per_flop[:, ops.dtype_idx],
-        ops.simd_flop * m.simd_s_per_flop[:, ops.dtype_idx],
-        ops.vector_flop * m.vector_s_per_flop[:, ops.dtype_idx],
-        (moved_bytes + operand_bytes * m.operand_reads_per_mac) * m.local_s_per_byte,
+        ops.matrix_flop * m.matrix_s_per_flop,
+        ops.simd_flop * m.simd_s_per_flop,
+        ops.vector_flop * m.vector_s_per_flop,
+        (moved_bytes + ops.matrix_flop * 0.5 * ops.element_bytes * m.operand_reads_per_mac) * m.local_s_per_byte,
         sram_bytes * m.sram_s_per_byte,
         dram_s,
         host_s,
@@ -134,50 +123,32 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     )
 
 
-def time_numpy(problem: Problem, chunk: int = NUMPY_CHUNK) -> Totals:
-    """Time the step on every machine in NumPy, a chunk of machines at a time so that temporaries stay in the cache."""
-    totals = problem.empty_totals()
-    for where, part in problem.parts(chunk):
-        _time_numpy_chunk(part, *(column[where] for column in totals))
-    return totals
-
-
-def _time_numpy_chunk(problem: Problem, latency_s: Floats, lower_s: Floats, upper_s: Floats, bound_s: Floats) -> None:
-    count, launch_s, job_s = problem.ops.executions, problem.placement.launch_s, problem.placement.job_s
-    *busy, sram_peak_s, dram_peak_s = busy_numpy(problem)
+def totals_numpy(problem: Problem) -> Totals:
+    """Compute `archmodel.kernels.roofline.time_traces` in NumPy."""
+    count, placement = problem.ops.executions, problem.placement
+    busy = busy_numpy(problem)
     slowest_s, bound = busy[0].copy(), np.zeros(busy[0].shape, dtype=np.intp)
     for resource_idx in range(1, N_RESOURCES):
-        is_slower = busy[resource_idx] > slowest_s
-        np.copyto(bound, resource_idx, where=is_slower)
+        np.copyto(bound, resource_idx, where=busy[resource_idx] > slowest_s)
         np.maximum(slowest_s, busy[resource_idx], out=slowest_s)
-    sums_s = [resource_s @ count for resource_s in busy]
-    launches_s = count.sum() * launch_s + job_s
-    bound += np.arange(0, bound_s.size, N_RESOURCES + 1)[:, None]
-    bound_s[:] = np.bincount(bound.ravel(), (slowest_s * count).ravel(), bound_s.size).reshape(bound_s.shape)
-    bound_s[:, -1] = launches_s
-    latency_s[:] = slowest_s @ count + launches_s
-    upper_s[:] = sum(sums_s) + launches_s
-    sums_s[4], sums_s[5] = sram_peak_s @ count, dram_peak_s @ count
-    lower_s[:] = np.max(sums_s, axis=0)
+    sums_s = [busy_s @ count for busy_s in busy]
+    launches_s = count.sum() * placement.launch_s + placement.job_s
+
+    n_binders = N_RESOURCES + 1
+    bound += np.arange(problem.n_machines)[:, None] * n_binders
+    weights_s = (slowest_s * count).ravel()
+    bound_s: Floats = np.bincount(bound.ravel(), weights_s, problem.n_machines * n_binders).reshape(-1, n_binders)
+    bound_s[:, N_RESOURCES] = launches_s
+    upper_s = np.sum(sums_s[:N_RESOURCES], axis=0) + launches_s
+    return slowest_s @ count + launches_s, np.max(sums_s[:4] + sums_s[6:], axis=0), upper_s, bound_s
 
 
-def time_numba(problem: Problem) -> Totals:
-    totals = problem.empty_totals()
+def totals_kernel(problem: Problem) -> Totals:
+    """Call the kernel."""
+    n = problem.n_machines
+    totals = (np.empty(n), np.empty(n), np.empty(n), np.empty((n, N_RESOURCES + 1)))
     time_traces(*problem, *totals)
     return totals
-
-
-def time_numba_two_threads(problem: Problem, pool: ThreadPoolExecutor) -> None:
-    halves = problem.parts(-(-problem.n_machines // 2))
-    list(pool.map(lambda half: time_numba(half[1]), halves))
-
-
-def time_numba_detail(problem: Problem) -> None:
-    """Time every operator apart; the output of a chunk of machines is reused by the next."""
-    shape = (DETAIL_CHUNK, problem.n_operators)
-    out = (np.empty(shape), np.empty(shape), np.empty(shape), np.empty((*shape, N_RESOURCES)))
-    for _, part in problem.parts(DETAIL_CHUNK):
-        time_operators(*part, *(column[: part.n_machines] for column in out))
 
 
 def compile_c(folder: Path) -> Callable[[Problem], Totals]:
@@ -188,17 +159,67 @@ def compile_c(folder: Path) -> Callable[[Problem], Totals]:
     function = ctypes.CDLL(str(library)).time_traces
     function.restype = None
 
-    def time_c(problem: Problem) -> Totals:
-        totals = problem.empty_totals()
-        sizes = (problem.n_operators, problem.n_machines, problem.machines.matrix_s_per_flop.shape[1])
-        columns = [array.ctypes.data_as(ctypes.c_void_p) for array in totals]
-        function(*map(ctypes.c_int64, sizes), *map(_struct, problem), *columns)
+    def totals_c(problem: Problem) -> Totals:
+        n = problem.n_machines
+        totals = (np.empty(n), np.empty(n), np.empty(n), np.empty((n, N_RESOURCES + 1)))
+        sizes = map(ctypes.c_int64, (problem.n_operators, n))
+        function(*sizes, *map(_c_struct, problem), *(ctypes.c_void_p(array.ctypes.data) for array in totals))
         return totals
 
-    return time_c
+    return totals_c
 
 
-def _struct(pack: NamedTuple) -> ctypes.Structure:
+def _c_struct(pack: Any) -> ctypes.Structure:
     fields = [(name, ctypes.c_void_p) for name in pack._fields]
     struct = type(type(pack).__name__, (ctypes.Structure,), {"_fields_": fields})
-    return struct(*(column.ctypes.data for column in pack))
+    filled: ctypes.Structure = struct(*(column.ctypes.data for column in pack))
+    return filled
+
+
+def _detail(problem: Problem) -> Callable[[], None]:
+    """Make a call that times every operator apart on an eighth of the machines, chunk by chunk."""
+    chunk = DETAIL_SIZE // problem.n_operators
+    parts = problem.part(0, problem.n_machines // 8).parts(chunk)
+    shape = (chunk, problem.n_operators)
+    out = (np.empty(shape), np.empty(shape), np.empty(shape), np.empty((*shape, N_RESOURCES)))
+
+    def call() -> None:
+        for part in parts:
+            time_operators(*part, *(array[: part.n_machines] for array in out))
+
+    return call
+
+
+def measure() -> list[Figure]:
+    """Check that the three implementations agree, then time them."""
+    problems = build_problems()
+    chunks = [part for problem in problems for part in problem.parts(NUMPY_SIZE // problem.n_operators)]
+    halves = [problem.parts(problem.n_machines // 2) for problem in problems]
+    details = [_detail(problem) for problem in problems]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        totals_c = compile_c(Path(folder))
+        for chunk in chunks[:: len(chunks) // 100]:
+            for other in (totals_numpy(chunk), totals_c(chunk)):
+                for expected, given in zip(totals_kernel(chunk), other, strict=True):
+                    np.testing.assert_allclose(given, expected, rtol=1e-9, atol=0)
+        seconds = interleave(
+            {
+                "kernel": lambda: [totals_kernel(problem) for problem in problems],
+                "numpy": lambda: [totals_numpy(chunk) for chunk in chunks],
+                "c": lambda: [totals_c(problem) for problem in problems],
+                "two threads": lambda: [list(pool.map(totals_kernel, parts)) for parts in halves],
+                "detail": lambda: [call() for call in details],
+            }
+        )
+    n_evaluations = sum(problem.n_machines * problem.n_operators for problem in problems)
+    rate = {name: n_evaluations / float(np.median(times)) for name, times in seconds.items()}
+    speedup = {name: float(np.median(times / seconds["kernel"])) for name, times in seconds.items()}
+    unit = "operator-evaluations/s"
+    return [
+        Figure(
+            "roofline_points_per_s", rate["kernel"], unit, speedup["numpy"], "NumPy", at_least=1e7, ratio_at_least=5.0
+        ),
+        Figure("roofline_vs_c", rate["kernel"], unit, speedup["c"], "C", ratio_at_least=0.5),
+        Figure("roofline_two_threads", rate["two threads"], unit, 1 / speedup["two threads"], "one thread"),
+        Figure("roofline_detail_points_per_s", rate["detail"] / 8, unit),
+    ]

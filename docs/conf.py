@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # the package "generate" lies beside this file
 
 from generate import write_all  # noqa: E402
-from generate.docstrings import house_sections_to_notes  # noqa: E402
+from generate.docstrings import HOUSE_SECTIONS, house_sections_to_notes  # noqa: E402
+from numpydoc.docscrape import NumpyDocString  # noqa: E402
 
 project = "archmodel"
 version = release = installed_version("archmodel")
@@ -27,6 +28,7 @@ python_maximum_signature_line_length = 100
 html_theme = "pydata_sphinx_theme"
 html_title = "archmodel"
 html_show_sourcelink = False
+html_copy_source = False
 html_show_copyright = False
 html_theme_options = {
     "header_links_before_dropdown": 8,
@@ -36,7 +38,11 @@ html_theme_options = {
 }
 
 
+# numpydoc reads docstrings for their signatures, too, and warns of sections that it does not know.
+NumpyDocString.sections |= dict.fromkeys(HOUSE_SECTIONS, "")
+
+
 def setup(app):
     app.connect("builder-inited", lambda app: write_all(HERE))
-    # Before numpydoc (500), which refuses sections that it does not know.
+    # Before numpydoc (500), which renders the sections that it knows only.
     app.connect("autodoc-process-docstring", house_sections_to_notes, priority=400)

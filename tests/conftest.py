@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-# Two processes that compile into one cache can read half-written files (numba issues 4807, 10128): one cache per worker.
+# Processes that compile into one cache can read half-written files (numba issues 4807, 10128): a cache per worker.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"archmodel-numba-{os.getuid()}" / _WORKER)
 

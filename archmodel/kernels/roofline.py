@@ -9,14 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archmodel.kernels.compile import kernel
 
 N_RESOURCES = 8
+N_BUSY = N_RESOURCES + 2  # SRAM and DRAM once more, at their physical bound
+_BLOCK = 64  # machines that meet an operator together: their columns and sums (20 KiB) stay in the first-level cache
 
 
 @kernel
-def operator_busy(ops: Any, o: int, machines: Any, m: int, placement: Any) -> Any:
+def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint64, placement: Any) -> Any:
     """Busy time of the eight resources for one execution of one operator on one machine [s].
+
+    It has no branch and takes ``dtype``, which is ``ops.dtype_idx[o]``, from outside the loop over machines: that is
+    what makes such a loop fit for SIMD.
 
     Returns
     -------
@@ -24,50 +31,35 @@ def operator_busy(ops: Any, o: int, machines: Any, m: int, placement: Any) -> An
         The eight resources at achievable rates, then SRAM and DRAM at their physical bound (each operand moved once, at
         the peak of the pins).
     """
-    dtype = ops.dtype_idx[o]
-    matrix_flop = ops.matrix_flop[o]
-    matrix_s = matrix_flop * machines.matrix_s_per_flop[m, dtype]
-    simd_s = ops.simd_flop[o] * machines.simd_s_per_flop[m, dtype]
-    vector_s = ops.vector_flop[o] * machines.vector_s_per_flop[m, dtype]
-
-    # Where the operands are.
+    # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
     activation_bytes = ops.activation_bytes[o]
-    spilled_bytes = 0.0
-    if ops.live_bytes[o] > placement.lls_bytes[m]:
-        spilled_bytes = activation_bytes * (1.0 - placement.lls_bytes[m] / ops.live_bytes[o])
+    spilled_bytes = activation_bytes * max(0.0, 1.0 - placement.lls_bytes[m] / max(1.0, ops.live_bytes[o]))
     dram_bytes = ops.dram_bytes[o] + spilled_bytes + ops.weight_bytes[o] * placement.weight_miss_frac[m]
     moved_bytes = activation_bytes + ops.weight_bytes[o] + ops.dram_bytes[o] + ops.sram_bytes[o]
 
     # Operands larger than a memory are read again.
-    sram_bytes = max(
-        moved_bytes,
-        ops.reuse_sqrt[o] * machines.local_inv_sqrt_bytes[m] + ops.reuse_linear[o] * machines.local_inv_bytes[m],
-    )
-    again_bytes = ops.reuse_sqrt[o] * machines.sram_inv_sqrt_bytes[m] + ops.reuse_linear[o] * machines.sram_inv_bytes[m]
-    streamed_bytes = dram_bytes
-    if again_bytes > moved_bytes:
-        streamed_bytes = dram_bytes * (again_bytes / moved_bytes)
+    reuse_sqrt, reuse_linear = ops.reuse_sqrt[o], ops.reuse_linear[o]
+    into_local_bytes = reuse_sqrt * machines.local_inv_sqrt_bytes[m] + reuse_linear * machines.local_inv_bytes[m]
+    into_sram_bytes = reuse_sqrt * machines.sram_inv_sqrt_bytes[m] + reuse_linear * machines.sram_inv_bytes[m]
+    sram_bytes = max(moved_bytes, into_local_bytes)
+    streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
 
     # Gathered rows move whole access units; tables may hit in SRAM or live behind the host link.
-    gather_bytes = 0.0
-    host_bytes = 0.0
-    if ops.gather_rows[o] > 0.0:
-        unit = machines.access_bytes[m]
-        row_bytes = ops.gather_row_bytes[o]
-        n_units = -(-row_bytes // unit)
-        is_table = ops.is_table[o]
-        missed = 1.0 - is_table * machines.embedding_hit_frac[m]
-        remote = is_table * placement.host_frac[m]
-        gather_bytes = ops.gather_rows[o] * n_units * unit * missed * (1.0 - remote)
-        host_bytes = ops.gather_rows[o] * row_bytes * missed * remote
-        sram_bytes += ops.gather_rows[o] * row_bytes
-        moved_bytes += ops.gather_rows[o] * row_bytes
+    unit_bytes = machines.access_bytes[m]
+    row_bytes, is_table = ops.gather_row_bytes[o], ops.is_table[o]
+    missed_rows = ops.gather_rows[o] * (1.0 - is_table * machines.embedding_hit_frac[m])
+    remote_frac = is_table * placement.host_frac[m]
+    gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes * (1.0 - remote_frac)
+    host_bytes = missed_rows * row_bytes * remote_frac
+    sram_bytes += ops.gather_rows[o] * row_bytes
+    moved_bytes += ops.gather_rows[o] * row_bytes
 
+    matrix_flop = ops.matrix_flop[o]
     local_bytes = moved_bytes + matrix_flop * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
     return (
-        matrix_s,
-        simd_s,
-        vector_s,
+        matrix_flop * machines.matrix_s_per_flop[dtype, m],
+        ops.simd_flop[o] * machines.simd_s_per_flop[dtype, m],
+        ops.vector_flop[o] * machines.vector_s_per_flop[dtype, m],
         local_bytes * machines.local_s_per_byte[m],
         sram_bytes * machines.sram_s_per_byte[m],
         streamed_bytes * machines.dram_s_per_byte[m] + gather_bytes * machines.gather_s_per_byte[m],
@@ -76,6 +68,12 @@ def operator_busy(ops: Any, o: int, machines: Any, m: int, placement: Any) -> An
         moved_bytes * machines.sram_s_per_byte[m],
         (dram_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
     )
+
+
+@kernel
+def slowest_at_peak(busy: Any) -> Any:
+    """Largest busy time with SRAM and DRAM at their physical bound, of what `operator_busy` returns or its sums [s]."""
+    return max(max(max(busy[0], busy[1]), max(busy[2], busy[3])), max(max(busy[6], busy[7]), max(busy[8], busy[9])))
 
 
 @kernel
@@ -100,19 +98,17 @@ def time_operators(
     for m in range(out_latency_s.shape[0]):
         launch_s = placement.launch_s[m]
         for o in range(out_latency_s.shape[1]):
-            busy = operator_busy(ops, o, machines, m, placement)
+            busy = operator_busy(ops, o, ops.dtype_idx[o], machines, m, placement)
             count = ops.executions[o]
             slowest = 0.0
             total = 0.0
-            for r in range(8):
+            for r in range(N_RESOURCES):
                 slowest = max(slowest, busy[r])
                 total += busy[r]
                 out_busy_s[m, o, r] = busy[r] * count
             out_latency_s[m, o] = (slowest + launch_s) * count
             out_upper_s[m, o] = (total + launch_s) * count
-            out_lower_s[m, o] = count * max(
-                max(max(busy[0], busy[1]), max(busy[2], busy[3])), max(max(busy[6], busy[7]), max(busy[8], busy[9]))
-            )
+            out_lower_s[m, o] = slowest_at_peak(busy) * count
 
 
 @kernel
@@ -120,6 +116,9 @@ def time_traces(
     ops: Any, machines: Any, placement: Any, out_latency_s: Any, out_lower_s: Any, out_upper_s: Any, out_bound_s: Any
 ) -> None:
     """Time the whole step on every machine, without keeping the operators apart.
+
+    Machines are the inner loop, because theirs are sums that do not wait for each other. Each sum still runs over the
+    operators in order: a machine gets the same numbers alone and in any batch.
 
     Parameters
     ----------
@@ -130,37 +129,41 @@ def time_traces(
     out_bound_s : ndarray (M, 9)
         Time during which each resource, or launching, is what binds [s].
     """
-    for m in range(out_latency_s.shape[0]):
-        launch_s = placement.launch_s[m]
-        latency_s = placement.job_s[m]
-        upper_s = placement.job_s[m]
-        b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = 0.0
+    n_machines = out_latency_s.shape[0]
+    busy_s = np.empty((N_BUSY, _BLOCK))
+    bound_s = np.empty((N_RESOURCES, _BLOCK))
+    for first in range(0, n_machines, _BLOCK):
+        size = min(_BLOCK, n_machines - first)
+        busy_s[:] = 0.0
+        bound_s[:] = 0.0
         n_launches = 0.0
-        for r in range(9):
-            out_bound_s[m, r] = 0.0
         for o in range(ops.executions.shape[0]):
-            busy = operator_busy(ops, o, machines, m, placement)
+            dtype = ops.dtype_idx[o]
             count = ops.executions[o]
-            slowest = busy[0]
-            bound = 0
-            for r in range(1, 8):
-                if busy[r] > slowest:
-                    slowest = busy[r]
-                    bound = r
-            total = busy[0] + busy[1] + busy[2] + busy[3] + busy[4] + busy[5] + busy[6] + busy[7]
-            latency_s += (slowest + launch_s) * count
-            upper_s += (total + launch_s) * count
-            out_bound_s[m, bound] += slowest * count
             n_launches += count
-            b0 += busy[0] * count
-            b1 += busy[1] * count
-            b2 += busy[2] * count
-            b3 += busy[3] * count
-            b4 += busy[8] * count
-            b5 += busy[9] * count
-            b6 += busy[6] * count
-            b7 += busy[7] * count
-        out_bound_s[m, 8] = n_launches * launch_s + placement.job_s[m]
-        out_latency_s[m] = latency_s
-        out_upper_s[m] = upper_s
-        out_lower_s[m] = max(max(max(b0, b1), max(b2, b3)), max(max(b4, b5), max(b6, b7)))
+            for i in range(size):
+                # Unsigned: a signed index is checked for being negative, and loads are no longer contiguous.
+                busy = operator_busy(ops, o, dtype, machines, np.uint64(first + i), placement)
+                slowest = busy[0]
+                bound = 0
+                for r in range(1, N_RESOURCES):
+                    if busy[r] > slowest:
+                        slowest = busy[r]
+                        bound = r
+                for r in range(N_RESOURCES):
+                    bound_s[r, i] += slowest * count if r == bound else 0.0
+                for r in range(N_BUSY):
+                    busy_s[r, i] += busy[r] * count
+        for i in range(size):
+            m = first + i
+            launch_s = n_launches * placement.launch_s[m] + placement.job_s[m]
+            latency_s = launch_s
+            upper_s = launch_s
+            for r in range(N_RESOURCES):
+                out_bound_s[m, r] = bound_s[r, i]
+                latency_s += bound_s[r, i]
+                upper_s += busy_s[r, i]
+            out_bound_s[m, N_RESOURCES] = launch_s
+            out_latency_s[m] = latency_s
+            out_upper_s[m] = upper_s
+            out_lower_s[m] = slowest_at_peak(busy_s[:, i])

@@ -66,7 +66,9 @@ def pack_machines(machines: Sequence[Machine]) -> MachinePack:
     for machine in machines:
         for name, value in _lower_machine(machine).items():
             columns[name].append(value)  # type: ignore[arg-type]
-    return MachinePack(**{name: np.ascontiguousarray(values, dtype=np.float64) for name, values in columns.items()})
+    # Transposed, tables by dtype have the machines innermost; columns stay as they are.
+    arrays = {name: np.ascontiguousarray(np.transpose(values), np.float64) for name, values in columns.items()}
+    return MachinePack(**arrays)
 
 
 def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:

@@ -61,8 +61,9 @@ class MachinePack(NamedTuple):
 
     Parameters
     ----------
-    matrix_s_per_flop, simd_s_per_flop, vector_s_per_flop : (M, D)
-        Inverse peak of each engine, all PEs together; infinite where a dtype is not supported [s/FLOP].
+    matrix_s_per_flop, simd_s_per_flop, vector_s_per_flop : (D, M)
+        Inverse peak of each engine, all PEs together; 0 where a dtype is not supported and work in it was refused
+        before [s/FLOP]. Machines are the inner axis, as in the other columns: kernels walk along it.
     local_s_per_byte, sram_s_per_byte : (M,)
         Inverse bandwidth, read plus written, all PEs together [s/B].
     dram_s_per_byte, dram_peak_s_per_byte, gather_s_per_byte : (M,)

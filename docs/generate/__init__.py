@@ -23,6 +23,7 @@ def write_all(docs: Path) -> None:
     tables = {
         "machines": pages.machine_table(machines),
         "workloads": pages.workload_tables(),
+        "builders": pages.builder_table(),
         "commands": pages.command_help(),
         "peaks": checks.peaks(machines),
         "published_workloads": checks.published_workloads(),

@@ -12,7 +12,7 @@ from archmodel.machine.types import Machine
 from archmodel.units import format_si
 from archmodel.workload import read_workload
 from generate.pages import peak_rows, published_rows
-from generate.tables import Row, percent, table
+from generate.tables import Row, percent, share, table
 
 
 def peaks(machines: Sequence[Machine]) -> str:
@@ -70,23 +70,23 @@ def efficiency() -> str:
         {
             "what": "matmul 2048 x 2048 x 2048 in FP16, operands on chip",
             "of": "matrix peak of `mtia_2i`",
-            "model": f"{square['utilisation']:.1%}",
+            "model": share(square["utilisation"]),
             "published": "above 92 %",
             "source": "MTIA 2i, ISCA 2025, section 3.3",
         },
         {
             "what": "layer 512 x 26592 x 2048 in FP16, weights from DRAM",
             "of": "DRAM bandwidth of `mtia_2i`",
-            "model": f"{weights_per_s / chip.dram.bandwidth_bytes_per_s:.1%}",
+            "model": share(weights_per_s / chip.dram.bandwidth_bytes_per_s),
             "published": "above 95 %",
             "source": "MTIA 2i, ISCA 2025, section 4.2",
         },
         {
             "what": "matmuls above 400 FLOP/B in BF16 (the model: 4096 x 4096 x 4096)",
             "of": "matrix peak of `mtia_300`",
-            "model": f"{big['utilisation']:.1%}",
+            "model": share(big["utilisation"]),
             "published": "59 % on average",
-            "source": "MTIA 300, ISCA 2026, section on GEMM",
+            "source": "MTIA 300, ISCA 2026, figure 14",
         },
     ]
     return table(rows)

@@ -6,14 +6,15 @@ import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import MISSING, fields
 from unittest.mock import patch
 
 import archmodel as am
 from archmodel.cli import main
 from archmodel.machine.types import Machine
-from archmodel.units import format_si
+from archmodel.units import format_si, yaml_key
 from archmodel.workload import read_workload
-from archmodel.workload.builders import find_builder
+from archmodel.workload.builders import all_builders, find_builder
 from archmodel.workload.load import PublishedFigure, workload_paths
 from generate.tables import Row, percent, table
 
@@ -207,6 +208,25 @@ def published_rows(name: str, figures: Iterable[PublishedFigure]) -> list[Row]:
             }
         )
     return rows
+
+
+def builder_table() -> str:
+    """List the builders with the keys of their ``model:``; those in brackets have a default."""
+    rows = []
+    for builder in all_builders().values():
+        keys = [
+            yaml_key(field.name) if field.default is field.default_factory is MISSING else f"[{yaml_key(field.name)}]"
+            for field in fields(builder.model)
+        ]
+        rows.append(
+            {
+                "builder": f"`{builder.name}`",
+                "phases": ", ".join(builder.phases),
+                "keys of `model:`": f"`{' '.join(keys)}`",
+                "dataclass": f"`{builder.model.__module__}.{builder.model.__name__}`",
+            }
+        )
+    return table(rows)
 
 
 def command_help() -> str:

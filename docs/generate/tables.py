@@ -24,6 +24,11 @@ def percent(fraction: float) -> str:
     return "0.0 %" if float(text[:-2]) == 0 else text.replace("-", "−")
 
 
+def share(fraction: float) -> str:
+    """Show a part of a whole."""
+    return f"{100 * fraction:.1f} %"
+
+
 def _text(cell: Cell) -> str:
     if cell is None:
         return "–"

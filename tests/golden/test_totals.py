@@ -1,4 +1,4 @@
-"""Latency of every workload on every machine has not changed unnoticed. ``pytest tests/golden --update`` accepts a change."""
+"""No latency has changed unnoticed, of any workload on any machine; ``--update`` accepts a change."""
 
 from __future__ import annotations
 

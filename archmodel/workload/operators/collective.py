@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.workload.operators import register
-from archmodel.workload.operators._checks import check_dims
+from archmodel.workload.checks import check_dims
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 

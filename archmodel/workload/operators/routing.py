@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from archmodel.workload.operators import register
-from archmodel.workload.operators._checks import Rule, check_dims
+from archmodel.workload.checks import Rule, check_dims
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 
