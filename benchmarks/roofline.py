@@ -137,7 +137,8 @@ def totals_numpy(problem: Problem) -> Totals:
     n_binders = N_RESOURCES + 1
     bound += np.arange(problem.n_machines)[:, None] * n_binders
     weights_s = (slowest_s * count).ravel()
-    bound_s: Floats = np.bincount(bound.ravel(), weights_s, problem.n_machines * n_binders).reshape(-1, n_binders)
+    bound_s = np.asarray(np.bincount(bound.ravel(), weights_s, problem.n_machines * n_binders), np.float64)
+    bound_s = bound_s.reshape(-1, n_binders)
     bound_s[:, N_RESOURCES] = launches_s
     upper_s = np.sum(sums_s[:N_RESOURCES], axis=0) + launches_s
     return slowest_s @ count + launches_s, np.max(sums_s[:4] + sums_s[6:], axis=0), upper_s, bound_s
@@ -145,10 +146,13 @@ def totals_numpy(problem: Problem) -> Totals:
 
 def totals_kernel(problem: Problem) -> Totals:
     """Call the kernel."""
-    n = problem.n_machines
-    totals = (np.empty(n), np.empty(n), np.empty(n), np.empty((n, N_RESOURCES + 1)))
+    totals = _empty_totals(problem.n_machines)
     time_traces(*problem, *totals)
     return totals
+
+
+def _empty_totals(n_machines: int) -> Totals:
+    return np.empty(n_machines), np.empty(n_machines), np.empty(n_machines), np.empty((n_machines, N_RESOURCES + 1))
 
 
 def compile_c(folder: Path) -> Callable[[Problem], Totals]:
@@ -160,9 +164,8 @@ def compile_c(folder: Path) -> Callable[[Problem], Totals]:
     function.restype = None
 
     def totals_c(problem: Problem) -> Totals:
-        n = problem.n_machines
-        totals = (np.empty(n), np.empty(n), np.empty(n), np.empty((n, N_RESOURCES + 1)))
-        sizes = map(ctypes.c_int64, (problem.n_operators, n))
+        totals = _empty_totals(problem.n_machines)
+        sizes = map(ctypes.c_int64, (problem.n_operators, problem.n_machines))
         function(*sizes, *map(_c_struct, problem), *(ctypes.c_void_p(array.ctypes.data) for array in totals))
         return totals
 

@@ -11,8 +11,8 @@ import pytest
 from test_operator_counts import ATTENTION, BAGS, CASES, IMAGE, VIDEO
 
 from archmodel.errors import InputError
-from archmodel.workload.operators import operator_kind
 from archmodel.workload.checks import check_dims
+from archmodel.workload.operators import operator_kind
 from archmodel.workload.types import OperatorKind
 
 MESSAGES: list[tuple[str, dict[str, Any], str]] = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.workload.operators import register
 from archmodel.workload.checks import check_dims
+from archmodel.workload.operators import register
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 

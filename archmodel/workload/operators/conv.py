@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from archmodel.units import Number
-from archmodel.workload.operators import register
 from archmodel.workload.checks import Rule, check_dims
+from archmodel.workload.operators import register
 from archmodel.workload.types import Count, Operand, OperatorKind, Reuse, Work
 
 Padding = Annotated[int, Number("a padding", -1, integer=True)]

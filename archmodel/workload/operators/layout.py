@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from archmodel.units import COUNT
-from archmodel.workload.operators import register
 from archmodel.workload.checks import check_dims, parse_number
+from archmodel.workload.operators import register
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 

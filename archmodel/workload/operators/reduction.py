@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from archmodel.workload.operators import register
 from archmodel.workload.checks import check_dims
+from archmodel.workload.operators import register
 from archmodel.workload.types import Count, Operand, OperatorKind, Work
 
 
