@@ -57,6 +57,19 @@ _EXAMPLE = {
     "frequency": "1.35 GHz", "time": "6 us", "capacity": "64 GB", "bandwidth": "204.8 GB/s", "rate": "177 TFLOP/s",
     "power": "85 W", "energy": "5 pJ", "area": "421 mm2", "bytes per cycle": "2048 B/cycle",
 }  # fmt: skip
+# Dimension → lowest and highest value in SI, and how messages say it. Generous: they are there to catch slips of the
+# keyboard, and to keep every quotient of quantities finite.
+_LIMITS: dict[str, tuple[float, float, str]] = {
+    "frequency": (1.0, 1e12, "1 Hz to 1 THz"),
+    "time": (0.0, 3600.0, "0 to 3600 s"),
+    "capacity": (1.0, 1e18, "1 B to 1 EB"),
+    "bandwidth": (1.0, 1e18, "1 B/s to 1 EB/s"),
+    "rate": (1.0, 1e21, "1 FLOP/s to 1000 EFLOP/s"),
+    "power": (1e-3, 1e9, "1 mW to 1 GW"),
+    "energy": (1e-18, 1e9, "0.000001 pJ to 1 GJ"),
+    "area": (1e-3, 1e6, "0.001 to 1000000 mm2"),
+    "bytes per cycle": (1e-3, 1e9, "0.001 to 1000000000 B/cycle"),
+}
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
 
 
@@ -68,12 +81,9 @@ class Quantity:
     ----------
     dimension
         A key of `UNITS`, e.g. ``"bandwidth"``.
-    zero
-        Whether 0 is allowed. Negative, infinite and NaN values never are.
     """
 
     dimension: str
-    zero: bool = False
 
     def parse(self, text: object) -> float:
         """Turn ``"204.8 GB/s"`` into ``2.048e11``.
@@ -87,25 +97,31 @@ class Quantity:
         example = _EXAMPLE[self.dimension]
         allowed = ", ".join(UNITS[self.dimension])
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"{text!r} is not {noun}; write a number with a unit, e.g. '{example}'")  # noqa: TRY004
+            raise ValueError(f"{_shown(text)} is not {noun}; write a number with a unit, e.g. '{example}'")  # noqa: TRY004
         match = _TEXT.fullmatch(str(text))
         if match is None:
-            raise ValueError(f"{text!r} is not {noun}; write a number with a unit, e.g. '{example}'")
+            raise ValueError(f"{_shown(text)} is not {noun}; write a number with a unit, e.g. '{example}'")
         number, unit = float(match[1]), match[2]
         if not unit:
-            raise ValueError(f"{text!r} needs a unit, e.g. '{example}'")
+            raise ValueError(f"{_shown(text)} needs a unit, e.g. '{example}'")
         if unit not in UNITS[self.dimension]:
-            raise ValueError(f"{text!r} is not {noun}; units allowed: {allowed}")
+            raise ValueError(f"{_shown(text)} is not {noun}; units allowed: {allowed}")
         value = number * UNITS[self.dimension][unit]
-        if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
-            sign = "zero or more" if self.zero else "positive"
-            raise ValueError(f"{text!r} must be {sign} and finite")
+        low, high, limits = _LIMITS[self.dimension]
+        if not low <= value <= high:
+            raise ValueError(f"{_shown(text)} is not allowed; allowed: {limits}")
         return value
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
         from pydantic_core import core_schema
 
         return core_schema.no_info_plain_validator_function(self.parse)
+
+
+def _shown(given: object) -> str:
+    """Quote what was given, the beginning of it if it is long."""
+    text = repr(given)
+    return text if len(text) <= 60 else f"{text[:40]}…"
 
 
 def format_si(value: float, unit: str, digits: int = 3) -> str:
@@ -166,7 +182,7 @@ class Number:
 
     noun: str
     low: float
-    high: float = math.inf
+    high: float = 1e30
     integer: bool = False
 
     def parse(self, given: object) -> float | int:
@@ -177,11 +193,11 @@ class Number:
         ValueError
             With the sentence that belongs behind ``file:line:column: field:``.
         """
-        limits = f"from {self.low:g} to {self.high:g}" if math.isfinite(self.high) else f"{self.low:g} or more"
-        wrong = f"{given!r} is not {self.noun}; allowed: {'whole numbers' if self.integer else 'numbers'} {limits}"
+        limits = f"from {_plain(self.low)} to {_plain(self.high)}"
+        wrong = f"{_shown(given)} is not {self.noun}; allowed: {'whole ' if self.integer else ''}numbers {limits}"
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise ValueError(wrong)  # noqa: TRY004
-        if not math.isfinite(given) or not self.low <= given <= self.high or (self.integer and given != int(given)):
+        if not self.low <= given <= self.high or (self.integer and given != int(given)):
             raise ValueError(wrong)
         return int(given) if self.integer else float(given)
 
@@ -191,6 +207,29 @@ class Number:
         return core_schema.no_info_plain_validator_function(self.parse)
 
 
+def _plain(limit: float) -> str:
+    return f"{limit:.12g}".replace("e+", "e")
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """Annotation of a field that is true or false; 1 and ``'yes'`` are neither."""
+
+    def parse(self, given: object) -> bool:
+        """Check one value; `ValueError` with what is allowed otherwise."""
+        if not isinstance(given, bool):
+            raise ValueError(f"{_shown(given)} is neither true nor false")  # noqa: TRY004
+        return given
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+
+# People give counts up to 10¹²; dims of operators are products of several, and products of dims stay finite in turn.
 COUNT = Number("a count", 1, integer=True)
+GIVEN_COUNT = Number("a count", 1, 1e12, integer=True)
+GIVEN_COUNT_OR_ZERO = Number("a count or zero", 0, 1e12, integer=True)
 FRACTION = Number("a fraction", 0.0, 1.0)
-POSITIVE = Number("a positive number", 1e-300)
+POSITIVE = Number("a positive number", 1e-9)

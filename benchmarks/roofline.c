@@ -7,7 +7,7 @@
 typedef struct {
     const double *matrix_flop, *simd_flop, *vector_flop;
     const int64_t *dtype_idx;
-    const double *activation_bytes, *weight_bytes, *sram_bytes, *dram_bytes, *gather_rows, *gather_row_bytes, *is_table,
+    const double *activation_bytes, *weight_bytes, *sram_bytes, *dram_bytes, *gather_rows, *gather_row_bytes, *is_table, *table_first_byte, *table_bytes,
         *link_bytes, *reuse_sqrt, *reuse_linear, *element_bytes, *live_bytes, *executions;
 } Operators;
 
@@ -19,7 +19,7 @@ typedef struct {
 } Machines;
 
 typedef struct {
-    const double *lls_bytes, *weight_miss_frac, *host_frac, *launch_s, *job_s;
+    const double *lls_bytes, *weight_miss_frac, *table_dram_bytes, *table_sram_bytes, *launch_s, *job_s;
 } Placements;
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
@@ -43,7 +43,8 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
         const double operand_reads_per_mac = machines.operand_reads_per_mac[m];
         const double unit = machines.access_bytes[m], embedding_hit_frac = machines.embedding_hit_frac[m];
         const double lls_bytes = placement.lls_bytes[m], weight_miss_frac = placement.weight_miss_frac[m];
-        const double host_frac = placement.host_frac[m], launch_s = placement.launch_s[m];
+        const double table_dram_bytes = placement.table_dram_bytes[m], table_sram_bytes = placement.table_sram_bytes[m];
+        const double launch_s = placement.launch_s[m];
         const double job_s = placement.job_s[m];
 
         double latency_s = job_s, upper_s = job_s, n_launches = 0.0;
@@ -65,9 +66,14 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
             double gather_bytes = 0.0, host_bytes = 0.0;
             if (ops.gather_rows[o] > 0.0) {
                 const double row_bytes = ops.gather_row_bytes[o], n_units = ceil(row_bytes / unit);
-                const double missed = 1.0 - ops.is_table[o] * embedding_hit_frac, remote = ops.is_table[o] * host_frac;
-                gather_bytes = ops.gather_rows[o] * n_units * unit * missed * (1.0 - remote);
-                host_bytes = ops.gather_rows[o] * row_bytes * missed * remote;
+                const double table_bytes = ops.table_bytes[o];
+                const double hit = table_bytes > table_sram_bytes ? embedding_hit_frac : 1.0;
+                const double beyond_bytes = ops.table_first_byte[o] + table_bytes - table_dram_bytes;
+                const double beyond = beyond_bytes / larger(1.0, table_bytes);
+                const double remote = beyond < 0.0 ? 0.0 : beyond > 1.0 ? 1.0 : beyond;
+                const double missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit);
+                gather_bytes = missed_rows * n_units * unit;
+                host_bytes = missed_rows * row_bytes * remote;
                 sram_bytes += ops.gather_rows[o] * row_bytes;
                 moved_bytes += ops.gather_rows[o] * row_bytes;
             }
@@ -102,7 +108,7 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
                 if (r != 4 && r != 5)
                     sums_s[r] += busy_s[r] * count;
             sums_s[4] += moved_bytes * sram_s_per_byte * count;
-            sums_s[5] += (dram_bytes + gather_bytes) * dram_peak_s_per_byte * count;
+            sums_s[5] += (dram_bytes - spilled_bytes + gather_bytes) * dram_peak_s_per_byte * count;
         }
 
         double lower_s = 0.0;

@@ -102,8 +102,11 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     some = np.flatnonzero(ops.gather_rows)
     if some.size:  # few operators gather: only their columns are computed
         rows, row_bytes, is_table = ops.gather_rows[some], ops.gather_row_bytes[some], ops.is_table[some]
-        missed_rows, remote_frac = rows * (1.0 - is_table * m.embedding_hit_frac), is_table * p.host_frac
-        gather_bytes = missed_rows * np.ceil(row_bytes / m.access_bytes) * m.access_bytes * (1.0 - remote_frac)
+        table_bytes, last_byte = ops.table_bytes[some], ops.table_first_byte[some] + ops.table_bytes[some]
+        hit_frac = np.where(table_bytes > p.table_sram_bytes, m.embedding_hit_frac, 1.0)
+        missed_rows = rows * (1.0 - is_table * hit_frac)
+        remote_frac = np.clip((last_byte - p.table_dram_bytes) / np.maximum(1.0, table_bytes), 0.0, 1.0)
+        gather_bytes = missed_rows * np.ceil(row_bytes / m.access_bytes) * m.access_bytes
         host_s[:, some] = missed_rows * row_bytes * remote_frac * m.host_s_per_byte
         sram_bytes[:, some] += rows * row_bytes
         moved_bytes[some] += rows * row_bytes
@@ -119,7 +122,7 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
         host_s,
         ops.link_bytes * m.link_s_per_byte,
         moved_bytes * m.sram_s_per_byte,
-        dram_bytes * m.dram_peak_s_per_byte,
+        (dram_bytes - spilled_bytes) * m.dram_peak_s_per_byte,
     )
 
 

@@ -29,7 +29,7 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     -------
     busy : tuple of 10 float
         The eight resources at achievable rates, then SRAM and DRAM at their physical bound (each operand moved once, at
-        the peak of the pins).
+        the peak of the pins, and nothing spilled: smaller batches might not).
     """
     # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
     activation_bytes = ops.activation_bytes[o]
@@ -44,12 +44,13 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     sram_bytes = max(moved_bytes, into_local_bytes)
     streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
 
-    # Gathered rows move whole access units; tables may hit in SRAM or live behind the host link.
-    unit_bytes = machines.access_bytes[m]
-    row_bytes, is_table = ops.gather_row_bytes[o], ops.is_table[o]
-    missed_rows = ops.gather_rows[o] * (1.0 - is_table * machines.embedding_hit_frac[m])
-    remote_frac = is_table * placement.host_frac[m]
-    gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes * (1.0 - remote_frac)
+    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link into DRAM.
+    unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
+    hit_frac = machines.embedding_hit_frac[m] if table_bytes > placement.table_sram_bytes[m] else 1.0
+    missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit_frac)
+    beyond_bytes = ops.table_first_byte[o] + table_bytes - placement.table_dram_bytes[m]
+    remote_frac = min(1.0, max(0.0, beyond_bytes / max(1.0, table_bytes)))
+    gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
     host_bytes = missed_rows * row_bytes * remote_frac
     sram_bytes += ops.gather_rows[o] * row_bytes
     moved_bytes += ops.gather_rows[o] * row_bytes
@@ -66,7 +67,7 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
         host_bytes * machines.host_s_per_byte[m],
         ops.link_bytes[o] * machines.link_s_per_byte[m],
         moved_bytes * machines.sram_s_per_byte[m],
-        (dram_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
+        (dram_bytes - spilled_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
     )
 
 

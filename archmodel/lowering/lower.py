@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,15 +19,28 @@ def pack_operators(trace: Trace) -> OperatorPack:
     """Lower the operators of a trace."""
     rows = np.zeros((len(_FIELDS), len(trace.operators)))
     dtypes = np.zeros(len(trace.operators), dtype=np.int64)
+    tables = _lay_out_tables(trace)
     for idx, operator in enumerate(trace.operators):
-        row = _lower_operator(trace, operator) | {"live_bytes": trace.live_bytes[idx]}
+        row = _lower_operator(trace, operator, tables) | {"live_bytes": trace.live_bytes[idx]}
         rows[:, idx] = [row.get(name, 0.0) for name in _FIELDS]
         dtypes[idx] = dtype_idx(operator.dtype)
     columns = {name: np.ascontiguousarray(rows[i]) for i, name in enumerate(_FIELDS)}
     return OperatorPack(dtype_idx=dtypes, **columns)
 
 
-def _lower_operator(trace: Trace, operator: Operator) -> dict[str, float]:
+def _lay_out_tables(trace: Trace) -> dict[str, tuple[float, float]]:
+    """Put the embedding tables behind each other, smallest first: first byte and size by tensor name."""
+    tables = sorted((t for t in trace.tensors.values() if t.role == "table"), key=lambda t: t.n_bytes * t.count)
+    places, first_byte = {}, 0.0
+    for table in tables:
+        n_bytes = table.n_bytes * table.count
+        # Alternatives are asked one at a time: each table has the memory to itself.
+        places[table.name] = (0.0 if trace.is_alternatives else first_byte, n_bytes)
+        first_byte += n_bytes
+    return places
+
+
+def _lower_operator(trace: Trace, operator: Operator, tables: Mapping[str, tuple[float, float]]) -> dict[str, float]:
     op, work, reuse = operator.op, operator.op.work(), operator.op.reuse()
     size = dtype_bytes(operator.dtype)
     row = {
@@ -46,11 +59,13 @@ def _lower_operator(trace: Trace, operator: Operator) -> dict[str, float]:
     }
     for operand, name in zip(op.operands(), operator.tensors, strict=True):
         tensor = trace.tensors[name]
-        moved_bytes = operand.n_touched * dtype_bytes(tensor.dtype)
-        if operand.row and tensor.role in ("weight", "table"):
+        moved_bytes = operand.n_touched * tensor.bytes_per_element
+        is_gathered = operand.row > 0 and (tensor.role in ("weight", "table") or tensor.level == "dram")
+        if is_gathered and tensor.level != "sram" and "gather_rows" not in row:
             row["gather_rows"] = operand.n_touched / operand.row
-            row["gather_row_bytes"] = operand.row * dtype_bytes(tensor.dtype)
+            row["gather_row_bytes"] = operand.row * tensor.bytes_per_element
             row["is_table"] = float(tensor.role == "table")
+            row["table_first_byte"], row["table_bytes"] = tables.get(name, (0.0, 0.0))
         elif tensor.level is not None or tensor.role == "kv_cache":
             row["sram_bytes" if tensor.level == "sram" else "dram_bytes"] += moved_bytes
         elif tensor.role == "weight":

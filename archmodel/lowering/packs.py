@@ -25,6 +25,8 @@ class OperatorPack(NamedTuple):
         Moved bytes of tensors whose place is given, KV caches in DRAM among them [B].
     gather_rows, gather_row_bytes, is_table : (N,)
         Random rows of weights (0.0) or embedding tables (1.0): how many, and bytes each [1, B, 1].
+    table_first_byte, table_bytes : (N,)
+        Where the table begins when all are laid out behind each other, smallest first, and its size; 0 for weights [B].
     link_bytes : (N,)
         Sent to other chips [B].
     reuse_sqrt, reuse_linear : (N,)
@@ -48,6 +50,8 @@ class OperatorPack(NamedTuple):
     gather_rows: Floats
     gather_row_bytes: Floats
     is_table: Floats
+    table_first_byte: Floats
+    table_bytes: Floats
     link_bytes: Floats
     reuse_sqrt: Floats
     reuse_linear: Floats
@@ -108,14 +112,17 @@ class PlacementPack(NamedTuple):
         SRAM set aside for activations; an operator with more alive spills the excess to DRAM [B].
     weight_miss_frac : (M,)
         Weight bytes that come from DRAM: 0 where all weights stay in SRAM, else 1.
-    host_frac : (M,)
-        Embedding rows that live behind the host link.
+    table_dram_bytes : (M,)
+        DRAM left for embedding tables; what lies beyond is behind the host link [B].
+    table_sram_bytes : (M,)
+        A table of at most so many bytes stays in SRAM whole; may be negative [B].
     launch_s, job_s : (M,)
         Per operator and per step [s].
     """
 
     lls_bytes: Floats
     weight_miss_frac: Floats
-    host_frac: Floats
+    table_dram_bytes: Floats
+    table_sram_bytes: Floats
     launch_s: Floats
     job_s: Floats

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import Document, KeyPath, build, in_reading_order, keys_at, read_yaml
-from archmodel.machine.types import Kind, Machine, Provenance
+from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
 
 SUBJECT = "machine description"
 _LABELS = (
@@ -214,7 +214,7 @@ def _override(
             branch = {part: branch}
         tree = _merge(tree, branch)
         marks[path] = "--set"
-        noted[dotted] = Provenance(text, "assumed", "set by the user")
+        noted[dotted] = Provenance(text, "assumed", SET_BY_USER)
     return Document(SUBJECT, tree, marks), noted
 
 

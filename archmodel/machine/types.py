@@ -14,6 +14,8 @@ from archmodel.inputs import SCHEMA
 from archmodel.units import COUNT, FRACTION, POSITIVE, Quantity
 
 Kind = Literal["published", "derived", "assumed"]
+SET_BY_USER = "set by the user"
+"""Source of a value that an override gave."""
 
 
 Count = Annotated[int, COUNT]

@@ -6,7 +6,8 @@ Rules (``docs/methods/roofline.md``, section Placement):
    grain; an operator with more alive than that spills the excess to DRAM.
 2. Weights stay in the SRAM that is left if all of them fit; otherwise they stream from DRAM every step, because a
    cyclic sweep over more than a cache holds never hits.
-3. KV caches live in DRAM. Embedding tables take the DRAM that is left; rows beyond it are behind the host link.
+3. KV caches live in DRAM. Embedding tables take the DRAM that is left, smallest first; rows beyond it are behind the
+   host link and land in DRAM on their way. A table stays in SRAM whole if it fits there beside all weights.
 """
 
 from __future__ import annotations
@@ -32,15 +33,18 @@ class Placement:
         SRAM set aside for activations [B].
     weight_miss_frac
         Fraction of weight bytes read from DRAM: 0.0 or 1.0.
-    host_frac
-        Fraction of embedding rows behind the host link.
+    table_dram_bytes
+        DRAM left for embedding tables [B].
+    table_sram_bytes
+        Largest table that stays in SRAM whole; negative when not even the weights fit [B].
     launch_s, job_s
         Launch cost per operator and per step [s].
     """
 
     lls_bytes: float
     weight_miss_frac: float
-    host_frac: float
+    table_dram_bytes: float
+    table_sram_bytes: float
     launch_s: float
     job_s: float
 
@@ -59,15 +63,13 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     peak_live_bytes = max(trace.live_bytes, default=0.0)
     grains = math.ceil(peak_live_bytes / sram.partition_bytes)
     lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
-    weight_bytes = trace.role_bytes("weight")
-    table_bytes = trace.role_bytes("table")
-    left_bytes = dram.capacity_bytes - _resident_bytes(trace, machine)
-    host_frac = min(1.0, max(0.0, 1 - left_bytes / table_bytes)) if table_bytes else 0.0
+    table_sram_bytes = sram.capacity_bytes - lls_bytes - trace.role_bytes("weight")
     is_graph = launch == "graph"
     return Placement(
         lls_bytes=lls_bytes,
-        weight_miss_frac=0.0 if weight_bytes <= sram.capacity_bytes - lls_bytes else 1.0,
-        host_frac=host_frac,
+        weight_miss_frac=0.0 if table_sram_bytes >= 0 else 1.0,
+        table_dram_bytes=dram.capacity_bytes - _resident_bytes(trace, machine),
+        table_sram_bytes=table_sram_bytes,
         launch_s=machine.launch.operator_s if is_graph else machine.launch.eager_s,
         job_s=machine.launch.job_s if is_graph else 0.0,
     )
@@ -86,7 +88,7 @@ def _misplaced(trace: Trace, machine: Machine) -> list[str]:
     for operator in trace.operators:
         tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
         for level, capacity_bytes in memories:
-            n_bytes = sum(t.n_bytes for t in tensors if t.level == level and t.role != "table")
+            n_bytes = sum(t.n_bytes for t in tensors if t.level == level)
             if n_bytes > capacity_bytes:
                 excess = f"{format_si(n_bytes, 'B')} in {level} exceed {format_si(capacity_bytes, 'B')}"
                 reasons.append(f"{machine.name}: does not fit: operands of {operator.name!r}, {excess}")
@@ -110,6 +112,13 @@ def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
         linked = [o.name for o in trace.operators if o.op.link_bytes(o.dtype)]
         if linked:
             reasons.append(f"{machine.name}: no scale_up link is described; operator {linked[0]!r} needs one")
+    else:
+        reach = machine.scale_up.n_chips
+        far = [o for o in trace.operators if o.op.n_chips_spanned() > reach]
+        reasons.extend(
+            f"{machine.name}: its scale-up link joins {reach} chips; {o.name!r} spans {o.op.n_chips_spanned()}"
+            for o in far
+        )
     reasons.extend(_misplaced(trace, machine))
     needed_bytes = _resident_bytes(trace, machine)
     if needed_bytes > machine.dram.capacity_bytes:

@@ -11,10 +11,10 @@ import numpy as np
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.roofline import N_RESOURCES, time_operators, time_traces
 from archmodel.lowering import OperatorPack, pack_machines, pack_operators, pack_placements
-from archmodel.machine.types import Machine
+from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against
 from archmodel.models import register
-from archmodel.results import RESOURCES, Result, ResultTable
+from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.types import Trace
 
 _BINDERS = (*RESOURCES, "launch")
@@ -81,8 +81,9 @@ class Roofline:
         """Evaluate one trace on many machines in one kernel call: a row each, with ``status`` and ``message``."""
         reasons = [self.supports(trace, machine) for machine in machines]
         able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
-        placements = pack_placements([place(trace, machine, launch) for machine in able])
-        total = _time_traces(pack_operators(trace), pack_machines(able), placements, len(able)) if able else {}
+        placements = [place(trace, machine, launch) for machine in able]
+        packs = (pack_operators(trace), pack_machines(able), pack_placements(placements)) if able else None
+        total = _time_traces(*packs, len(able)) if packs else {}
         rows, idx = [], 0
         for machine, against in zip(machines, reasons, strict=True):
             row: dict[str, Any] = {
@@ -90,10 +91,16 @@ class Roofline:
                 "workload": trace.name,
                 "phase": trace.phase,
                 "dtype": trace.dtype,
+                "model": self.name,
+                "launch": launch,
+                "status": "unsupported" if against else "ok",
+                "message": "; ".join(against),
+                **dict.fromkeys(TOTALS),
+                "warnings": [],
             }
-            row |= {"status": "unsupported" if against else "ok", "message": "; ".join(against)}
             if not against:
                 row |= _summarise(trace, machine, total, idx)
+                row["warnings"] = list(_warnings(trace, machine, placements[idx]))
                 idx += 1
             rows.append(row)
         return ResultTable.from_rows(rows)
@@ -126,7 +133,10 @@ def _summarise(trace: Trace, machine: Machine, total: Mapping[str, Any], idx: in
 
 
 def _energy_j(machine: Machine, latency_s: float) -> float | None:
-    return None if machine.power.typical_w is None else machine.power.typical_w * latency_s
+    """Typical power belongs to the machine as built: an override of anything else leaves the energy unknown."""
+    changed = {path for path, note in machine.provenance.items() if note.source == SET_BY_USER}
+    is_other = bool(changed) and "power.typical" not in changed
+    return None if machine.power.typical_w is None or is_other else machine.power.typical_w * latency_s
 
 
 def _operator_table(
@@ -180,8 +190,9 @@ def _warnings(trace: Trace, machine: Machine, placement: Placement) -> tuple[str
     warnings = list(trace.notes)
     if machine.status != "production":
         warnings.append(f"{machine.name} is {machine.status}: most of its values are assumed")
-    if placement.host_frac > 0:
-        share = f"{placement.host_frac:.0%} of the rows come over the host link"
+    table_bytes = trace.role_bytes("table")
+    if table_bytes > placement.table_dram_bytes and not trace.is_alternatives:
+        share = f"{1 - placement.table_dram_bytes / table_bytes:.0%} of their bytes lie behind the host link"
         warnings.append(f"embedding tables exceed the DRAM of {machine.name}: {share}")
     if max(trace.live_bytes, default=0.0) > placement.lls_bytes:
         warnings.append(f"activations exceed the SRAM of {machine.name}: the excess spills to DRAM")

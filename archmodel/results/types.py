@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 RESOURCES = ("matrix", "simd", "vector", "local", "sram", "dram", "host", "link")
 """What an operator keeps busy, in the order that kernels use."""
 
+TOTALS = (
+    "latency_s", "lower_s", "upper_s", "launch_s", "bound", "energy_j", "throughput", "throughput_unit", "utilisation",
+)  # fmt: skip
+"""What every model says of a whole step."""
+
 
 @dataclass(frozen=True)
 class ResultTable:
@@ -120,8 +125,7 @@ class Result:
 
     def total(self) -> dict[str, Any]:
         """Give the whole-step figures as one row."""
-        names = ("latency_s", "lower_s", "upper_s", "launch_s", "bound", "energy_j", "throughput", "throughput_unit")
-        return {name: getattr(self, name) for name in (*names, "utilisation")}
+        return {name: getattr(self, name) for name in TOTALS}
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain dicts and lists, ready for JSON."""

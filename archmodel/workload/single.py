@@ -24,7 +24,7 @@ def operators_trace(kind: str, shapes: Sequence[Mapping[str, Any]], dtype: str, 
     dtype
         Number format of arithmetic and operands.
     place
-        Memory by operand name; operands not named are in DRAM.
+        Memory by operand name; operands not named are in DRAM, tables as far as they fit.
 
     Raises
     ------
@@ -50,14 +50,17 @@ def operators_trace(kind: str, shapes: Sequence[Mapping[str, Any]], dtype: str, 
         for operand in operands:
             tensors[f"{name}.{operand.name}"] = Tensor(
                 f"{name}.{operand.name}", operand.shape, operand.dtype or own_dtype, operand.role, 1, idx, idx,
-                place.get(operand.name, "dram"),
+                place.get(operand.name, None if operand.role == "table" else "dram"),
             )  # fmt: skip
         operators.append(Operator(name, op, own_dtype, tuple(f"{name}.{operand.name}" for operand in operands), 1))
     if not shapes:
         faults.append(Fault("", "no shapes given; give at least one row of dims"))
     if faults:
         raise InputError(f"operator {kind}", faults)
-    return Trace(kind, kind, "operator", dtype, {}, tuple(operators), tensors, float(len(operators)), "operator")
+    n_operators = float(len(operators))
+    return Trace(
+        kind, kind, "operator", dtype, {}, tuple(operators), tensors, n_operators, "operator", is_alternatives=True
+    )
 
 
 def _check_dims(cls: type[OperatorKind], given: Mapping[str, Any], where: str) -> list[Fault]:

@@ -121,6 +121,10 @@ class OperatorKind:
         """Bytes that one chip sends over its scale-up link."""
         return 0.0
 
+    def n_chips_spanned(self) -> int:
+        """Chips that one execution runs across."""
+        return 1
+
     def dims(self) -> dict[str, Any]:
         """Dims by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -212,6 +216,8 @@ class Trace:
         What one step yields, e.g. 1.0 ``"token"``; throughput is ``items / latency``.
     notes
         Sentences that belong beside any result, e.g. that dims are a hypothetical fit.
+    is_alternatives
+        The operators are shapes asked about one by one, not the parts of a step.
     """
 
     name: str
@@ -224,6 +230,7 @@ class Trace:
     items: float
     item: str
     notes: tuple[str, ...] = ()
+    is_alternatives: bool = False
 
     def role_bytes(self, role: Role) -> float:
         """Bytes of all tensors of a role, copies included, those with a given ``level`` left out."""

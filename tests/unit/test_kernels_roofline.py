@@ -32,6 +32,8 @@ def random_operators(rng: np.random.Generator, n: int) -> OperatorPack:
     columns["live_bytes"] = columns["activation_bytes"] * rng.uniform(1, 4, n)
     columns["gather_row_bytes"] = np.where(columns["gather_rows"] > 0, rng.integers(1, 2000, n), 0.0)
     columns["is_table"] = rng.integers(2, size=n).astype(float)
+    columns["table_bytes"] = columns["is_table"] * logs(rng, 1e5, 1e12, n)
+    columns["table_first_byte"] = columns["is_table"] * logs(rng, 1e8, 1e12, n, zeros=0.3)
     columns["reuse_sqrt"] = logs(rng, 1e8, 1e16, n, zeros=0.5)
     columns["reuse_linear"] = logs(rng, 1e12, 1e20, n, zeros=0.5)
     columns["element_bytes"] = rng.choice([1.0, 2.0, 4.0], n)
@@ -59,7 +61,8 @@ def random_placements(rng: np.random.Generator, n: int) -> PlacementPack:
     return PlacementPack(
         lls_bytes=logs(rng, 1e6, 1e9, n, zeros=0.1),
         weight_miss_frac=rng.integers(2, size=n).astype(float),
-        host_frac=np.maximum(0.0, rng.uniform(-1, 1, n)),
+        table_dram_bytes=logs(rng, 1e9, 1e12, n, zeros=0.1),
+        table_sram_bytes=rng.uniform(-1e9, 1e9, n),
         launch_s=logs(rng, 1e-7, 1e-5, n, zeros=0.2),
         job_s=logs(rng, 1e-6, 1e-5, n, zeros=0.2),
     )
@@ -138,7 +141,8 @@ MACHINE = {
     "sram_inv_bytes": 1e-8, "sram_inv_sqrt_bytes": 1e-4, "operand_reads_per_mac": 0.125, "access_bytes": 64.0,
     "embedding_hit_frac": 0.5,
 }  # fmt: skip
-PLACEMENT = {"lls_bytes": 1e9, "weight_miss_frac": 1.0, "host_frac": 0.25, "launch_s": 0.001, "job_s": 0.01}
+PLACEMENT = {"lls_bytes": 1e9, "weight_miss_frac": 1.0, "table_dram_bytes": 7e9, "table_sram_bytes": 1e8,
+             "launch_s": 0.001, "job_s": 0.01}  # fmt: skip
 
 # What binds, the operator, busy times [s], lower bound [s].
 BY_HAND = {
@@ -164,18 +168,24 @@ BY_HAND = {
         {"local": 1e-3, "sram": 1.1, "dram": 2.0},
         0.8,
     ),
-    # Half of 1e7 rows of 96 B miss; a quarter of those is remote, the others move 2 units of 64 B.
+    # Half of 1e7 rows of 96 B miss and move 2 units of 64 B. The table ends at byte 8e9 of 7e9: half of it is remote.
     "host": (
-        {"gather_rows": 1e7, "gather_row_bytes": 96.0, "is_table": 1.0},
-        {"local": 9.6e-5, "sram": 9.6e-4, "dram": 0.096, "host": 0.12},
-        0.12,
+        {"gather_rows": 1e7, "gather_row_bytes": 96.0, "is_table": 1.0, "table_first_byte": 6e9, "table_bytes": 2e9},
+        {"local": 9.6e-5, "sram": 9.6e-4, "dram": 0.128, "host": 0.24},
+        0.24,
+    ),
+    # A table that fits in SRAM is never missed.
+    "sram, whole table": (
+        {"gather_rows": 1e7, "gather_row_bytes": 96.0, "is_table": 1.0, "table_bytes": 1e8},
+        {"local": 9.6e-5, "sram": 9.6e-4},
+        9.6e-4,
     ),
     "link": ({"link_bytes": 1e9}, {"link": 1.0}, 1.0),
     # 4 GB alive, 1 GB set aside for them: three quarters of the 2 GB that the operator moves spill.
     "dram, spilled": (
         {"activation_bytes": 2e9, "live_bytes": 4e9},
         {"local": 2e-4, "sram": 2e-3, "dram": 0.15},
-        0.12,
+        2e-3,  # smaller batches might not spill: no bound
     ),
     # Rows of weights neither hit in SRAM nor live behind the host link: 1e7 rows of one unit.
     "dram, gathered weights": (

@@ -55,8 +55,42 @@ def test_activations_beyond_sram_spill(machine):
 def test_table_rows_beyond_dram_come_over_the_host_link(machine):
     result = am.evaluate(machine, table_trace(rows=1_000_000_000))  # 256 GB, twice the DRAM
     assert result.operators["host_busy_s"][0] > 0
-    assert result.warnings == ("embedding tables exceed the DRAM of mtia_2i: 50% of the rows come over the host link",)
+    assert result.warnings == (
+        "embedding tables exceed the DRAM of mtia_2i: 50% of their bytes lie behind the host link",
+    )
     assert am.evaluate(machine, table_trace(rows=400_000_000)).operators["host_busy_s"][0] == 0
+
+
+def test_small_tables_take_the_dram_first_and_fit_the_sram(machine):
+    b = am.TraceBuilder(dtype="fp16")
+    for name, rows in {"large": 1_000_000_000, "small": 200_000_000, "tiny": 100_000}.items():
+        indices = b.input(f"{name}_indices", (4096,), role="index")
+        b.add(name, EmbeddingBag(n_tables=1, rows=rows, dim=128, batch=256, pooling=16), indices)
+    trace = b.finish(name="bags", title="Bags", phase="inference", run={}, items=256, item="sample")
+    rows = {row["operator"]: row for row in am.evaluate(machine, trace).operators.rows()}
+    assert rows["tiny"]["dram_busy_s"] == 0  # 26 MB stay in SRAM
+    assert rows["small"]["host_busy_s"] == 0 < rows["small"]["dram_busy_s"]
+    beyond = (256e9 + 51.2e9 + 25.6e6 - 128e9) / 256e9
+    assert rows["large"]["host_busy_s"] == pytest.approx(4096 * 256 * 0.5 * beyond / 32e9)
+    assert rows["large"]["dram_busy_s"] == pytest.approx(rows["small"]["dram_busy_s"])  # all rows pass DRAM
+
+
+def test_a_lone_table_is_placed_like_any_other(machine):
+    dims = {"n_tables": 1, "dim": 128, "batch": 1024, "pooling": 10, "dtype": "fp16"}
+    bags = lambda rows, **place: am.evaluate_operator(machine, "embedding_bag", rows=rows, place=place, **dims)  # noqa: E731
+    assert bags(10_000_000_000)["host_busy_s"] > 0  # 2.56 TB
+    assert bags(100_000_000)["host_busy_s"] == 0 < bags(100_000_000)["dram_busy_s"]
+    assert bags(100_000, table="sram", indices="sram", out="sram")["dram_busy_s"] == 0
+    with pytest.raises(am.UnsupportedError, match=r"operands of 'embedding_bag0', 25.6 GB in sram exceed 268 MB"):
+        bags(100_000_000, table="sram")
+    with pytest.raises(am.UnsupportedError, match=r"operands of 'embedding_bag0', 2.56 TB in dram exceed 128 GB"):
+        bags(10_000_000_000, table="dram")
+
+
+def test_gathers_from_dram_move_whole_access_units(machine):
+    dims = {"rows": 10**6, "dim": 1, "n": 1024, "dtype": "fp16"}
+    times = [am.evaluate_operator(machine, "gather", is_weight=flag, **dims)["dram_busy_s"] for flag in (False, True)]
+    assert times[0] == times[1]
 
 
 def test_what_does_not_fit_is_refused_with_the_number_of_chips_that_hold_it(machine):
@@ -83,5 +117,7 @@ def test_a_link_that_is_not_described_is_refused():
     question = {"function": "all_reduce", "n": 2**20, "n_chips": 8}
     row = am.evaluate_operator(card, "collective", **question)
     assert row["link_busy_s"] == pytest.approx(2 * 7 / 8 * 2**20 * 2 / card.scale_up.bandwidth_bytes_per_s)
+    with pytest.raises(am.UnsupportedError, match="scale-up link joins 256 chips; 'collective0' spans 1000"):
+        am.evaluate_operator(card, "collective", **{**question, "n_chips": 1000})
     with pytest.raises(am.UnsupportedError, match="mtia_v1: no scale_up link is described"):
         am.evaluate_operator(lonely, "collective", **question)

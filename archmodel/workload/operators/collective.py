@@ -59,6 +59,10 @@ class Collective(OperatorKind):
         """Count the additions of the two that reduce."""
         return Work(simd_flop=self._n_exchanged if self.function in ("all_reduce", "reduce_scatter") else 0.0)
 
+    def n_chips_spanned(self) -> int:
+        """All of them."""
+        return self.n_chips
+
     def link_bytes(self, dtype: str) -> float:
         """Bytes that one chip sends."""
         return (2 if self.function == "all_reduce" else 1) * self._n_exchanged * dtype_bytes(dtype)
