@@ -14,6 +14,8 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest --quiet tests/unit/test_kernels_roofline.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --quiet tests/unit/test_kernels_roofline.py
 	$(BIN)/pytest -n 2 --dist loadscope
 
 docs: $(VENV)/.installed

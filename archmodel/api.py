@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from archmodel.machine.load import load_machine, machine_names
-from archmodel.machine.types import Machine
+from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode
 from archmodel.models import find_model
 from archmodel.models import models as known_models
 from archmodel.results import Result, ResultTable
 from archmodel.workload.load import load_workload, workload_names
 from archmodel.workload.operators import operator_kinds as known_kinds
-from archmodel.workload.single import operators_trace
-from archmodel.workload.types import Level, Trace
+from archmodel.workload.single import operators_trace, select
+from archmodel.workload.types import Level, Operator, Trace
 
 
 def machine(name: str | Path, overrides: Mapping[str, str] | None = None) -> Machine:
@@ -92,7 +93,8 @@ def evaluate(machine: Machine, trace: Trace, *, model: str = "roofline", launch:
     UnsupportedError
         When there is no answer, with every reason: a dtype the machine lacks, a model that does not fit, …
     """
-    return find_model(model).evaluate(trace, machine, launch)
+    result = find_model(model).evaluate(trace, machine, launch)
+    return replace(result, run={**result.run, **_said_set(machine)})
 
 
 def evaluate_batch(
@@ -110,9 +112,11 @@ def evaluate_batch(
     Returns
     -------
     ResultTable
-        A row per machine, in their order. What is not supported is a row, too, with ``status`` and ``message``.
+        A row per machine, in their order. What is not supported is a row, too, with ``status`` and ``message``. Where
+        values of a machine were overridden, they are under ``set``.
     """
-    return find_model(model).evaluate_batch(trace, machines, launch)
+    rows = find_model(model).evaluate_batch(trace, machines, launch).rows()
+    return ResultTable.from_rows([row | _said_set(each) for row, each in zip(rows, machines, strict=True)])
 
 
 def evaluate_operator(
@@ -147,7 +151,7 @@ def evaluate_operator(
     Returns
     -------
     dict
-        One row: dims, ``latency_s``, ``lower_s``, ``upper_s``, ``bound``, …
+        One row: dims, ``status``, ``latency_s``, ``lower_s``, ``upper_s``, ``bound``, …
 
     Raises
     ------
@@ -156,8 +160,8 @@ def evaluate_operator(
     UnsupportedError
         When there is no answer, with every reason.
     """
-    table = evaluate_operators(machine, kind, [dims], dtype=dtype, model=model, place=place, launch=launch)
-    return next(table.rows())
+    trace = operators_trace(kind, [dims], dtype, place or {})
+    return _operator_rows(trace, machine, model, launch)[0]
 
 
 def evaluate_operators(
@@ -176,16 +180,48 @@ def evaluate_operators(
     ----------
     shapes
         Dims of each; a key ``dtype`` overrides ``dtype`` for that shape.
+
+    Returns
+    -------
+    ResultTable
+        A row per shape, in their order. What is not supported is a row, too, with ``status`` and ``message``.
     """
     trace = operators_trace(kind, shapes, dtype, place or {})
+    chosen = find_model(model)
+    against: list[tuple[str, ...]] = [()] * len(shapes)
+    if chosen.supports(trace, machine):
+        against = [chosen.supports(select(trace, [idx]), machine) for idx in range(len(shapes))]
+    able = [idx for idx, reasons in enumerate(against) if not reasons]
+    answers = iter(_operator_rows(select(trace, able), machine, model, launch) if able else ())
+    return ResultTable.from_rows(
+        [
+            _asked(operator, machine, model) | {"status": "unsupported", "message": "; ".join(reasons)}
+            if reasons
+            else next(answers)
+            for operator, reasons in zip(trace.operators, against, strict=True)
+        ]
+    )
+
+
+def _operator_rows(trace: Trace, machine: Machine, model: str, launch: LaunchMode) -> list[dict[str, Any]]:
+    """Evaluate a trace of independent operators; a row each."""
     result = find_model(model).evaluate(trace, machine, launch)
     rows = []
     for operator, row in zip(trace.operators, result.operators.rows(), strict=True):
         peak = machine.peak_flop_per_s("matrix", operator.dtype)
-        matrix_flop = operator.op.work().matrix_flop
-        asked = {"machine": machine.name, "kind": kind, **operator.op.dims(), "dtype": operator.dtype, "model": model}
+        flop = operator.op.work().matrix_flop
         said = {key: value for key, value in row.items() if key not in ("operator", "kind", "dtype", "count")}
-        rows.append(
-            asked | said | {"utilisation": matrix_flop / row["latency_s"] / peak if peak and matrix_flop else None}
-        )
-    return ResultTable.from_rows(rows)
+        said["utilisation"] = flop / row["latency_s"] / peak if peak and flop else None
+        rows.append(_asked(operator, machine, model) | {"status": "ok", "message": ""} | said)
+    return rows
+
+
+def _asked(operator: Operator, machine: Machine, model: str) -> dict[str, Any]:
+    question = {"machine": machine.name, "kind": operator.op.kind, **operator.op.dims(), "dtype": operator.dtype}
+    return question | {"model": model} | _said_set(machine)
+
+
+def _said_set(machine: Machine) -> dict[str, dict[str, str]]:
+    """Say which values of a machine the user set; nothing if there are none."""
+    given = {path: note.text for path, note in machine.provenance.items() if note.source == SET_BY_USER}
+    return {"set": given} if given else {}

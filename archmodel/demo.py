@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from archmodel import api
-from archmodel.errors import Fault, InputError
 from archmodel.report import plot_breakdown, plot_roofline
+from archmodel.report.figure import write_file
 from archmodel.results import Result, ResultTable
 
 MACHINES = ("mtia_v1", "mtia_2i", "mtia_300", "h100_sxm", "mi300x")
@@ -40,12 +40,8 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     Raises
     ------
     InputError
-        When the folder cannot be written.
+        When a file cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError("demo", [Fault(str(folder), f"cannot be created: {error.strerror}")]) from error
     say("compiling kernels (the first time only) …")
     machines = {name: api.machine(name) for name in MACHINES}
     results = {
@@ -54,9 +50,9 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     }
     flat = [result for of_workload in results.values() for result in of_workload]
     summary = ResultTable.from_rows([_summary(result) for result in flat])
-    _write(folder / "summary.csv", summary.to_csv())
-    _write(folder / "operators.csv", _operators(flat).to_csv())
-    _write(folder / "run.json", json.dumps(_run(flat), indent=1) + "\n")
+    write_file("demo", folder / "summary.csv", summary.to_csv().encode())
+    write_file("demo", folder / "operators.csv", _operators(flat).to_csv().encode())
+    write_file("demo", folder / "run.json", f"{json.dumps(_run(flat), indent=1)}\n".encode())
     for machine in machines.values():
         say(f"drawing the roofline of {machine.name}")
         of_machine = [result for result in flat if result.machine == machine.name]
@@ -94,10 +90,3 @@ def _run(results: list[Result]) -> dict[str, object]:
             for r in results
         ],
     }  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_suffix(path.suffix + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -23,6 +24,7 @@ SCHEMA: Any = {"extra": "forbid", "alias_generator": yaml_key}
 """What a dataclass that is read from a file sets as its ``__pydantic_config__``."""
 
 _MAX_BYTES = 1_000_000
+_LIST_FAULTS = ("is_instance_of", "sequence_str", "tuple_type", "list_type", "too_long", "too_short")  # of pydantic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
+
+
+def is_file(name: str | Path) -> bool:
+    """Tell the path of a YAML file from a name."""
+    return str(name).lower().endswith((".yaml", ".yml"))
 
 
 def read_yaml(path: Path, subject: str) -> Document:
@@ -129,6 +136,7 @@ def _to_value(
             tree[key] = _to_value(loader, value_node, (*path, key), name, marks, faults)
         return tree
     if isinstance(node, yaml.SequenceNode):
+        marks |= {(*path, str(idx)): _where(name, item.start_mark) for idx, item in enumerate(node.value)}
         return [_to_value(loader, item, (*path, str(idx)), name, marks, faults) for idx, item in enumerate(node.value)]
     try:
         return loader.construct_object(node)
@@ -166,20 +174,33 @@ def build(schema: type[T], document: Document, tree: Mapping[str, Any] | None = 
 
 def _to_fault(schema: type, document: Document, detail: Any) -> Fault:
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
-    dotted = ".".join(path)
-    allowed = list(keys_at(schema, path[:-1]))
-    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return Fault(document.where(path), f"{dotted}: unknown key; {suggest(path[-1], allowed)}")
-    if detail["type"] in ("missing", "missing_argument"):
-        return Fault(document.where(path), f"{dotted}: missing; every {document.subject} gives it")
-    if detail["type"] == "value_error":
-        return Fault(document.where(path), f"{dotted}: {detail['ctx']['error']}")
-    if detail["type"] == "dataclass_type":
-        keys = ", ".join(keys_at(schema, path))
-        return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not a group of values; its keys: {keys}")
-    if detail["type"] == "dict_type":
-        return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not a mapping of keys to values")
-    return Fault(document.where(path), f"{dotted}: {detail['input']!r} is not allowed: {detail['msg']}")
+    kind = detail["type"]
+    if kind in ("missing", "missing_argument") and path[-1].isdigit():  # items that a list lacks: blame the list
+        path, kind = path[:-1], "too_short"
+    return Fault(document.where(path), f"{'.'.join(path)}: {_why(schema, path, kind, detail)}")
+
+
+def _why(schema: type, path: KeyPath, kind: str, detail: Any) -> str:
+    """Say what is wrong with the value at a path, and what is allowed."""
+    given, hint = detail["input"], _annotation_at(schema, path)
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"unknown key; {suggest(path[-1], keys_at(schema, path[:-1]))}"
+    if kind in ("missing", "missing_argument"):
+        return "missing; it has no default"
+    if kind == "dataclass_type":
+        return f"{given!r} is not a group of values; its keys: {', '.join(keys_at(schema, path))}"
+    if kind in ("dict_type", "mapping_type"):
+        return f"{given!r} is not a mapping of keys to values"
+    if kind in _LIST_FAULTS:
+        is_fixed = get_origin(hint) is tuple and Ellipsis not in get_args(hint)
+        return f"{given!r} is not a list" + (f" of {len(get_args(hint))} items" if is_fixed else "")
+    if kind == "literal_error":
+        return f"{given!r} is not known; allowed: {', '.join(get_args(hint))}"
+    if kind == "string_type":
+        return f"{given!r} is not text; put it in quotes if it is meant so"
+    return f"{given!r} is not allowed: {detail['msg']}"
 
 
 def in_reading_order(faults: Iterable[Fault]) -> list[Fault]:
@@ -193,16 +214,24 @@ def _position(fault: Fault) -> tuple[str, int, int]:
     return (name, int(line or 0), int(column or 0)) if (line + column).isdigit() else (name, 0, 0)
 
 
-def keys_at(schema: type, path: KeyPath) -> Iterator[str]:
-    """List the keys a file may hold at a path, for suggestions."""
+def _annotation_at(schema: type, path: KeyPath) -> Any:
+    """Follow the annotations of a dataclass along a path; ``None`` where they end."""
     here: Any = schema
     for part in path:
-        if part.isdigit():  # an item of a list: the list's annotation has led to its type already
-            continue
-        hints = get_type_hints(here) if is_dataclass(here) else {}
-        matching = [hint for field, hint in hints.items() if yaml_key(field) == part]
-        if not matching:
-            return
-        here = next((option for option in (matching[0], *get_args(matching[0])) if is_dataclass(option)), None)
+        if is_dataclass(here):
+            hints = get_type_hints(here)
+            here = next((hint for field, hint in hints.items() if yaml_key(field) == part), None)
+        else:  # an item: those of a tuple have an annotation each or share one, as those of lists and mappings do
+            items = [item for item in get_args(here) if item is not Ellipsis]
+            idx = min(int(part), len(items) - 1) if get_origin(here) is tuple and part.isdigit() else -1
+            here = items[idx] if items else None
+        if NoneType in get_args(here):
+            here = next(option for option in get_args(here) if option is not NoneType)
+    return here
+
+
+def keys_at(schema: type, path: KeyPath) -> Iterator[str]:
+    """List the keys a file may hold at a path, for suggestions."""
+    here = _annotation_at(schema, path)
     if is_dataclass(here):
         yield from (yaml_key(field.name) for field in fields(here))

@@ -145,7 +145,8 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     for name, scale in table.items():
         if abs(value) >= scale * (1 - 0.5 * 10.0**-digits):
             prefix = name
-    return f"{value / table[prefix]:.{digits}g} {prefix}{unit}".replace("e+03", "000")
+    rounded = float(f"{value / table[prefix]:.{digits}g}")
+    return f"{rounded:g} {prefix}{unit}"
 
 
 def yaml_key(field: str) -> str:

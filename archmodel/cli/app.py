@@ -20,7 +20,7 @@ def build_app() -> App:
         ("op", "Evaluate one operator, or a table of shapes."),
         ("compare", "Put several machines side by side on one workload."),
         ("machines", "List the machines, or show one with its sources."),
-        ("workloads", "List the workloads with their parameters and arithmetic."),
+        ("workloads", "List the workloads, or show one with its settings."),
         ("plot", "Draw a figure: roofline or breakdown."),
         ("demo", "Run the main job: five workloads on five machines, a table and figures."),
         ("doctor", "Say what is installed and whether it works."),

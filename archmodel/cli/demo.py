@@ -35,5 +35,6 @@ def demo(
             "throughput": "throughput", "bound": "bound by", "utilisation": "of matrix peak",
             "lower_s": "lower bound", "upper_s": "upper bound", "energy_j": "energy",
         }  # fmt: skip
-        print_table("One step of each workload (roofline; energy where typical power is published)", rows, headings)
+        title = "One step of each workload (roofline; energy where typical power is published)"
+        print_table(title, rows, headings, n_keys=3)
     note(f"wrote tables and figures to {output}/")

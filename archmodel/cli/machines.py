@@ -58,7 +58,8 @@ def show(name: str, /, *, sources: bool = False, set_: Sets = (), json: AsJson =
     if json:
         print_json({**summarise(machine), "values": rows, "sources": dict(machine.sources), "notes": machine.notes})
         return
-    print_table(f"{machine.title} ({machine.name})", rows, {key: key for key in rows[0]})
+    changed = "".join(f"; {text}" for text in set_)
+    print_table(f"{machine.title} ({machine.name}{changed})", rows, {key: key for key in rows[0]})
     if sources:
         print("\nSources")
         for key, citation in machine.sources.items():

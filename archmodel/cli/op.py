@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import archmodel as am
-from archmodel.cli.options import AsJson, Sets, parse_assignments
-from archmodel.cli.show import print_json, print_table
+from archmodel.cli.options import AsJson, Sets, as_flag, parse_assignments
+from archmodel.cli.shapes import read_shapes
+from archmodel.cli.show import print_json, print_notes, print_table, say_run
 from archmodel.errors import Fault, InputError
+from archmodel.mapping import LaunchMode
 from archmodel.workload.single import parse_dims
 
 
@@ -23,11 +24,11 @@ def op(
     dtype: str = "bf16",
     place: str = "",
     model: str = "roofline",
-    launch: Literal["graph", "eager"] = "eager",
+    launch: LaunchMode = "eager",
     set_: Sets = (),
     json: AsJson = False,
     **dims: str,
-) -> None:
+) -> int:
     """Evaluate one operator, or a table of shapes in one batch.
 
     Parameters
@@ -54,32 +55,32 @@ def op(
         Dims of the operator, e.g. --m 4096 --n 4096 --k 4096.
     """
     named = {name.replace("-", "_"): text for name, text in dims.items()}
-    shapes = [parse_dims(kind, named)] if table is None else _read_shapes(table, kind, named)
-    places: Any = parse_assignments("--place", place.split(",") if place else ())
+    place_: Any = parse_assignments("--place", place.split(",") if place else ())
+    shapes = _read_flags(kind, named, dtype) if table is None else read_shapes(table, kind, named, dtype)
     chosen = am.machine(machine, parse_assignments("--set", set_))
-    rows = list(
-        am.evaluate_operators(chosen, kind, shapes, dtype=dtype, model=model, place=places, launch=launch).rows()
-    )
+    how: Any = {"dtype": dtype, "model": model, "place": place_, "launch": launch}
+    if table is None:
+        rows = [am.evaluate_operator(chosen, kind, **how, **shapes[""])]
+    else:
+        rows = list(am.evaluate_operators(chosen, kind, list(shapes.values()), **how).rows())
     if json:
-        print_json(rows if table is not None else rows[0])
-        return
-    headings = {name: name for name in (*shapes[0], "dtype")} | {
-        "latency_s": "latency", "lower_s": "lower bound", "upper_s": "upper bound", "bound": "bound by",
-        "throughput": "throughput", "utilisation": "of matrix peak", "energy_j": "energy",
-    }  # fmt: skip
-    print_table(f"{kind} on {chosen.name} ({model}, {launch} launch)", rows, headings)
+        print_json(rows[0] if table is None else rows)
+    else:
+        names = dict.fromkeys(name for shape in shapes.values() for name in (*shape, "dtype"))
+        headings = {name: name for name in names} | {
+            "latency_s": "latency", "lower_s": "lower bound", "upper_s": "upper bound", "bound": "bound by",
+            "throughput": "throughput", "utilisation": "of matrix peak", "energy_j": "energy",
+        }  # fmt: skip
+        run = {"launch": launch, "set": rows[0].get("set")}
+        print_table(f"{kind} on {chosen.name} ({say_run(model, run)})", rows, headings, n_keys=len(names))
+    located = [{**row, "message": f"{where}: {row['message']}"} for where, row in zip(shapes, rows, strict=True)]
+    return print_notes(located, json)
 
 
-def _read_shapes(path: Path, kind: str, common: dict[str, str]) -> Sequence[dict[str, Any]]:
+def _read_flags(kind: str, texts: Mapping[str, str], dtype: str) -> dict[str, dict[str, Any]]:
+    """Read the dims of one operator from its flags."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("table of shapes", [Fault(str(path), f"cannot be read: {error}")]) from error
-    faults = [Fault(f"{path.name}:{n}", "has a cell too many or too few") for n, line in enumerate(lines, 2)
-              if None in line or None in line.values()]  # fmt: skip
-    if faults or not lines:
-        raise InputError(
-            "table of shapes", faults or [Fault(str(path), "has no rows; give a header and one row per shape")]
-        )
-    return [parse_dims(kind, {**common, **{key.strip(): text.strip() for key, text in line.items()}}) for line in lines]
+        return {"": parse_dims(kind, texts, dtype)}
+    except InputError as error:
+        faults = [Fault(as_flag(fault.where) if fault.where else "", fault.text) for fault in error.faults]
+        raise InputError(error.subject, faults) from None

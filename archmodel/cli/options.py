@@ -2,26 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
-from archmodel.errors import Fault, InputError, UnknownNameError
+import archmodel as am
+from archmodel.errors import Fault, InputError
+from archmodel.mapping import LaunchMode
 
-Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=())]
-AsJson = Annotated[bool, Parameter(name="--json", negative=())]
+
+def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
+    token = tokens[0]
+    if not re.fullmatch(r"-?\d+", token.value, re.ASCII):
+        raise InputError("command line", [Fault(str(token.keyword), f"{token.value!r} is not a whole number")])
+    return int(token.value)
+
+
+WholeNumber = Annotated[int | None, Parameter(converter=_read_whole_number, n_tokens=1)]
+Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
+AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
+
+
+@Parameter(name="*")  # each field is an option of its own
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a workload is run and a machine changed, alike in every command that evaluates a workload.
+
+    Parameters
+    ----------
+    phase
+        E.g. prefill or decode.
+    batch
+        Sequences, samples, images or requests processed together.
+    sequence
+        New tokens per sequence.
+    context
+        Tokens already in the KV cache.
+    steps
+        Denoising steps.
+    guidance
+        Forward passes per denoising step.
+    resolution
+        Pixels along one edge of the image.
+    dtype
+        Number format of the arithmetic.
+    weight_dtype
+        Storage of weights, if not dtype.
+    kv_dtype
+        Storage of the KV cache, if not dtype.
+    table_dtype
+        Storage of embedding tables, if not dtype.
+    model
+        Model to use.
+    launch
+        graph: the step is one compiled job; eager: the host launches every operator.
+    set_
+        Override of a machine value, e.g. --set sram.capacity="512 MiB"; may be repeated.
+    """
+
+    phase: str | None = None
+    batch: WholeNumber = None
+    sequence: WholeNumber = None
+    context: WholeNumber = None
+    steps: WholeNumber = None
+    guidance: WholeNumber = None
+    resolution: WholeNumber = None
+    dtype: str | None = None
+    weight_dtype: str | None = None
+    kv_dtype: str | None = None
+    table_dtype: str | None = None
+    model: str = "roofline"
+    launch: LaunchMode = "graph"
+    set_: Sets = ()
+
+    def workload(self, name: str) -> am.Trace:
+        """Build the trace of a workload; faults of a setting name its flag."""
+        others = ("model", "launch", "set_")
+        settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in others}
+        try:
+            return am.workload(name, **settings)
+        except InputError as error:
+            if error.subject != "run settings":
+                raise
+            raise InputError(error.subject, [_name_flag(fault, settings) for fault in error.faults]) from None
+
+    def machine(self, name: str) -> am.Machine:
+        """Load a machine and change what --set says."""
+        return am.machine(name, parse_assignments("--set", self.set_))
+
+
+DEFAULTS = RunOptions()
+
+
+def _name_flag(fault: Fault, settings: Mapping[str, Any]) -> Fault:
+    name, _, text = fault.text.partition(": ")
+    return Fault(as_flag(name), text) if settings.get(name) is not None else fault
+
+
+def as_flag(name: str) -> str:
+    """Write a setting or dim as its flag: ``kv_len`` → ``--kv-len``."""
+    return f"--{name.replace('_', '-')}"
 
 
 def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Split ``path=value`` texts; `InputError` names those that are not."""
-    faults = [Fault(option, f"{text!r} is not path=value") for text in texts if "=" not in text]
+    """Split ``name=value`` texts; `InputError` says which are not, and which names come twice."""
+    pairs = [[part.strip() for part in text.partition("=")] for text in texts]  # name, sign, value
+    names = [name for name, _, _ in pairs]
+    faults = [Fault(option, _why_no_pair(*pair)) for pair in pairs if not (pair[0] and pair[1])]
+    twice = dict.fromkeys(name for name in names if name and names.count(name) > 1)
+    faults += [Fault(option, f"{name!r} is given {names.count(name)} times; give it once") for name in twice]
     if faults:
         raise InputError("command line", faults)
-    return {key.strip(): value.strip() for key, _, value in (text.partition("=") for text in texts)}
+    return {name: value for name, _, value in pairs}
 
 
-def check_choice(noun: str, given: str, allowed: Sequence[str]) -> None:
-    """Raise `UnknownNameError` unless ``given`` is allowed."""
-    if given not in allowed:
-        raise UnknownNameError(noun, given, allowed)
+def _why_no_pair(name: str, sign: str, value: str) -> str:
+    given = f"{name}{sign}{value}"
+    return f"{given!r} is not name=value" if given else "an entry is empty; is there a comma too many?"

@@ -8,52 +8,54 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 import archmodel as am
+from archmodel.cli.options import DEFAULTS, RunOptions
 from archmodel.cli.show import note
+from archmodel.report.figure import data_path
 
 plot = App(name="plot", help="Draw a figure: roofline or breakdown.", help_format="plaintext")
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
 
 @plot.command
-def roofline(
-    machine: str, workload: str, /, *, output: Output, phase: str | None = None, batch: int | None = None,
-    dtype: str | None = None, model: str = "roofline",
-) -> None:  # fmt: skip
+def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
     """Draw the hierarchical roofline of a machine with the operators of a workload.
 
     Parameters
     ----------
-    machine, workload
-        As in 'archmodel run'.
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
     output
-        File to write: .png, .svg or .pdf; the data goes beside it as .csv.
-    phase, batch, dtype, model
-        As in 'archmodel run'.
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
     """
-    chosen = am.machine(machine)
-    result = am.evaluate(chosen, am.workload(workload, phase=phase, batch=batch, dtype=dtype), model=model)
+    chosen = options.machine(machine)
+    result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
     am.plot_roofline(chosen, result, output)
-    note(f"wrote {output} and {output.with_suffix('.csv')}")
+    note(f"wrote {output} and {data_path(output)}")
 
 
 @plot.command
-def breakdown(
-    machine: str, workload: str, /, *machines: str, output: Output, phase: str | None = None, batch: int | None = None,
-    dtype: str | None = None, model: str = "roofline",
-) -> None:  # fmt: skip
+def breakdown(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
     """Draw where the time of a workload goes, one bar per machine.
 
     Parameters
     ----------
-    machine, workload
-        As in 'archmodel run'.
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
     machines
         Further machines to put beside the first.
     output
-        File to write: .png, .svg or .pdf; the data goes beside it as .csv.
-    phase, batch, dtype, model
-        As in 'archmodel run'.
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
     """
-    trace = am.workload(workload, phase=phase, batch=batch, dtype=dtype)
-    am.plot_breakdown([am.evaluate(am.machine(name), trace, model=model) for name in (machine, *machines)], output)
-    note(f"wrote {output} and {output.with_suffix('.csv')}")
+    trace = options.workload(workload)
+    chosen = [options.machine(name) for name in (machine, *machines)]
+    results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
+    am.plot_breakdown(results, output)
+    note(f"wrote {output} and {data_path(output)}")

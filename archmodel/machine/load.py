@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
-from archmodel.inputs import Document, KeyPath, build, in_reading_order, keys_at, read_yaml
+from archmodel.inputs import Document, KeyPath, build, in_reading_order, is_file, keys_at, read_yaml
 from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
 
 SUBJECT = "machine description"
@@ -70,7 +70,7 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
 
 
 def _find(name: str | Path) -> Path:
-    if str(name).endswith((".yaml", ".yml")):
+    if is_file(name):
         return Path(name)
     paths = preset_paths()
     if str(name) not in paths:
@@ -81,7 +81,8 @@ def _find(name: str | Path) -> Path:
 def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[Document, dict[str, Provenance]]:
     """Read a file over the one it extends; marks and provenance travel with their values.
 
-    Keys of the file win, and ``null`` takes a value (or a whole group) of the extended file away.
+    Keys of the file win, and ``null`` takes a value (or a whole group) of the extended file away. A name is not
+    inherited: without one, a machine is named after its file.
     """
     document = read_yaml(path, SUBJECT)
     seen = (*seen, path.resolve())
@@ -94,6 +95,7 @@ def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[D
         faults.append(
             Fault(document.where(("provenance",)), "provenance: unknown key; give 'source' beside each value")
         )
+    tree.setdefault("name", path.stem)
     tree = _merge(base.tree, tree)
     kept = {dotted: note for dotted, note in provenance.items() if _at(tree, tuple(dotted.split("."))) is not None}
     return Document(SUBJECT, tree, {**base.marks, **document.marks}), kept
@@ -107,7 +109,7 @@ def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Path:
             SUBJECT, [Fault(where, f"extends: {name!r} is not a machine; give a name or a .yaml file beside this one")]
         )
     try:
-        base_path = path.parent / name if name.endswith((".yaml", ".yml")) else _find(name)
+        base_path = path.parent / name if is_file(name) else _find(name)
     except UnknownNameError as error:
         raise InputError(SUBJECT, [Fault(where, f"extends: {error.faults[0].text}")]) from None
     if base_path.resolve() in seen:
@@ -187,13 +189,14 @@ def _leaf_faults(
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Put one tree over another; ``null`` removes a key of the base, and stays where there is none, to be checked."""
     merged = dict(base)
     for key, value in over.items():
         if isinstance(value, dict):
             below = merged.get(key)
             merged[key] = _merge(below if isinstance(below, dict) else {}, value)
-        elif value is None:
-            merged.pop(key, None)
+        elif value is None and key in merged:
+            del merged[key]
         else:
             merged[key] = value
     return merged

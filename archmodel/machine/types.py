@@ -11,18 +11,20 @@ from typing import Annotated, ClassVar, Literal
 
 from archmodel.dtypes import DType, check_dtype
 from archmodel.inputs import SCHEMA
-from archmodel.units import COUNT, FRACTION, POSITIVE, Quantity
+from archmodel.units import FRACTION, GIVEN_COUNT, POSITIVE, Number, Quantity
 
 Kind = Literal["published", "derived", "assumed"]
 SET_BY_USER = "set by the user"
 """Source of a value that an override gave."""
 
 
-Count = Annotated[int, COUNT]
+Count = Annotated[int, GIVEN_COUNT]
 Fraction = Annotated[float, FRACTION]
+Efficiency = Annotated[float, Number("an efficiency", 0.001, 1.0)]
+Overhead = Annotated[float, Number("an overhead", 0.0, 0.99)]
 Positive = Annotated[float, POSITIVE]
 Hertz = Annotated[float, Quantity("frequency")]
-Seconds = Annotated[float, Quantity("time", zero=True)]
+Seconds = Annotated[float, Quantity("time")]
 Bytes = Annotated[float, Quantity("capacity")]
 BytesPerSecond = Annotated[float, Quantity("bandwidth")]
 BytesPerCycle = Annotated[float, Quantity("bytes per cycle")]
@@ -162,9 +164,9 @@ class Dram:
     technology: str
     capacity_bytes: Bytes
     bandwidth_bytes_per_s: BytesPerSecond
-    efficiency_frac: Fraction
-    ecc_overhead_frac: Fraction
-    gather_efficiency_frac: Fraction
+    efficiency_frac: Efficiency
+    ecc_overhead_frac: Overhead
+    gather_efficiency_frac: Efficiency
     access_bytes: Bytes
 
 

@@ -23,7 +23,7 @@ def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None =
     results
         One result or several; each bar is labelled with its machine (and workload, if they differ) and its latency.
     path
-        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it as ``.csv``.
+        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it, as ``NAME.data.csv``.
 
     Returns
     -------

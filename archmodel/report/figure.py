@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -58,8 +59,10 @@ class FigureInfo:
 
 
 def figure_footer(results: Sequence[Result], remark: str) -> str:
-    """Say which version and model made the numbers, then ``remark``."""
-    return f"archmodel {results[0].provenance['archmodel']}, model {results[0].model}. {remark}"
+    """Say which version and model made the numbers, what the user set, then ``remark``."""
+    given = {f"{path}={text}" for result in results for path, text in result.run.get("set", {}).items()}
+    said = f"Set by the user: {', '.join(sorted(given))}. " if given else ""
+    return f"archmodel {results[0].provenance['archmodel']}, model {results[0].model}. {said}{remark}"
 
 
 @contextmanager
@@ -91,21 +94,44 @@ def style_path() -> Path:
     return Path(str(files("archmodel.report") / "style.mplstyle"))
 
 
+def data_path(path: Path) -> Path:
+    """Name the file beside a figure that has its data: ``roofline.svg`` → ``roofline.data.csv``."""
+    return path.with_suffix(".data.csv")
+
+
 def save_figure(figure: Figure, info: FigureInfo, path: Path) -> None:
-    """Write the figure, and its data as ``.csv`` beside it. The same input gives the same bytes.
+    """Write the figure, and its data beside it (`data_path`). The same input gives the same bytes.
 
     Raises
     ------
     InputError
-        When the file name has no known ending or the folder cannot be written.
+        When the file name has no known ending or a file cannot be written; no figure is written without its data.
     """
-    if path.suffix not in FORMATS:
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
         raise InputError("figure", [Fault(str(path), f"ending {path.suffix!r} is not one of {', '.join(FORMATS)}")])
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    drawn = io.BytesIO()
+    with house_style():
+        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(ending)
+        figure.savefig(drawn, format=ending.removeprefix("."), metadata=metadata)
+    write_file("figure", data_path(path), info.table.to_csv().encode())
+    write_file("figure", path, drawn.getvalue())
+
+
+def write_file(subject: str, path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and the folder it is in.
+
+    Raises
+    ------
+    InputError
+        Of ``subject``, when the file cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with house_style():
-            figure.savefig(path, metadata=metadata)
-        path.with_suffix(".csv").write_text(info.table.to_csv(), encoding="utf-8")
+        draft.write_bytes(content)
+        draft.replace(path)
     except OSError as error:
-        raise InputError("figure", [Fault(str(path), f"cannot be written: {error.strerror}")]) from error
+        with suppress(OSError):  # what stopped the writing may stop the tidying up
+            draft.unlink()
+        raise InputError(subject, [Fault(str(path), f"cannot be written: {error.strerror}")]) from error

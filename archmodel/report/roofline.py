@@ -36,7 +36,7 @@ def plot_roofline(
     results
         One result, or several on the same machine.
     path
-        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it as ``.csv``.
+        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it, as ``NAME.data.csv``.
 
     Returns
     -------

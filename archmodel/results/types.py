@@ -77,7 +77,7 @@ class Result:
     machine, workload, phase, dtype, model
         Names of what was asked.
     run
-        Run settings of the workload, and ``launch``.
+        Run settings of the workload, ``launch``, and under ``set`` the machine values that the user overrode, if any.
     latency_s
         Estimate for one step [s].
     lower_s, upper_s

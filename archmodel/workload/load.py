@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
-from archmodel.inputs import SCHEMA, Document, build, read_yaml
+from archmodel.inputs import SCHEMA, Document, KeyPath, build, in_reading_order, is_file, read_yaml
 from archmodel.units import FRACTION, POSITIVE
 from archmodel.workload.build import TraceBuilder
-from archmodel.workload.builders import find_builder
+from archmodel.workload.builders import Builder, find_builder
 from archmodel.workload.settings import RunSettings
 from archmodel.workload.types import Trace
 
 SUBJECT = "workload description"
+RUN = "run settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class WorkloadFile:
     builder
         Name of the builder; it checks ``model``.
     defaults
-        Every run setting that has a meaning for this workload, with its default (``phase`` excepted).
+        Run settings that the builder's phases use, with their defaults.
     model
         Hyper-parameters.
     published
@@ -111,7 +112,7 @@ def load_workload(name: str | Path, **settings: Any) -> Trace:
     name
         A shipped workload (`workload_names`) or the path of a ``.yaml`` file.
     **settings
-        Run settings (`RunSettings`); only those in the workload's ``defaults`` have a meaning for it, and ``phase``.
+        ``phase`` (the builder's first if not given) and the run settings that it uses (`RunSettings`).
 
     Raises
     ------
@@ -124,23 +125,28 @@ def load_workload(name: str | Path, **settings: Any) -> Trace:
     builder = find_builder(file.builder)
     model: Any = build(builder.model, Document(SUBJECT, {}, _below(document, "model")), file.model)
     given = {key: value for key, value in settings.items() if value is not None}
-    phase = given.pop("phase", None) or builder.phases[0]
+    phase = str(given.pop("phase", next(iter(builder.phases))))
     if phase not in builder.phases:
-        raise UnknownNameError("phase", str(phase), builder.phases, hint=f"these are the phases of {label}")
-    unknown = [key for key in given if key not in file.defaults]
-    if unknown:
-        texts = [f"{label} has no setting {key!r}; {suggest(key, file.defaults)}" for key in unknown]
-        raise InputError("run settings", [Fault("", text) for text in texts])
-    tree = {**file.defaults, **given, "phase": phase}
-    run = build(RunSettings, Document("run settings", tree, {(): label}))
+        raise UnknownNameError("phase", phase, builder.phases, hint=f"these are the phases of {label}")
+    used = builder.phases[phase]
+    unused = [key for key in given if key not in used]
+    if unused:
+        texts = [f"{label} {phase} has no setting {key!r}; {suggest(key, used)}" for key in unused]
+        raise InputError(RUN, [Fault("", text) for text in texts])
+    marks: dict[KeyPath, str] = {(): label}
+    marks |= {(key,): document.where(("defaults", key)) for key in file.defaults if key not in given}
+    asked = Document(RUN, {**file.defaults, **given, "phase": phase}, marks)
+    run = build(RunSettings, asked)
     b = TraceBuilder(dtype=run.dtype, weight_dtype=run.weight_dtype, kv_dtype=run.kv_dtype, table_dtype=run.table_dtype)
-    result = builder.build(b, model, run)
-    shown = {key: value for key, value in tree.items() if key != "phase"}
+    try:
+        result = builder.build(b, model, run)
+    except InputError as error:
+        raise _located(error, document, asked) from None
     return b.finish(
         name=label,
         title=file.title,
         phase=phase,
-        run=shown,
+        run={key: getattr(run, key) for key in used},
         items=result.items,
         item=result.item,
         notes=tuple(file.notes),
@@ -149,7 +155,7 @@ def load_workload(name: str | Path, **settings: Any) -> Trace:
 
 def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
     """Read and check a workload file; returns its name, content and document."""
-    if str(name).endswith((".yaml", ".yml")):
+    if is_file(name):
         path, label = Path(name), Path(name).stem
     else:
         paths = workload_paths()
@@ -157,7 +163,43 @@ def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
             raise UnknownNameError("workload", str(name), paths, hint="or give the path of a .yaml file")
         path, label = paths[str(name)], str(name)
     document = read_yaml(path, SUBJECT)
-    return label, build(WorkloadFile, document), document
+    file = build(WorkloadFile, document)
+    try:
+        builder = find_builder(file.builder)
+    except UnknownNameError as error:
+        raise InputError(SUBJECT, [Fault(document.where(("builder",)), f"builder: {error.faults[0].text}")]) from None
+    faults = list(_wrong_defaults(file, builder, document))
+    if faults:
+        raise InputError(SUBJECT, faults)
+    return label, file, document
+
+
+def _wrong_defaults(file: WorkloadFile, builder: Builder, document: Document) -> Iterator[Fault]:
+    """Find defaults that no phase of the builder uses, and the one that every workload needs."""
+    used = {key for settings in builder.phases.values() for key in settings}
+    if "dtype" not in file.defaults:
+        yield Fault(document.where(("defaults",)), "defaults.dtype: missing; say what the arithmetic is in, e.g. bf16")
+    for key in file.defaults:
+        if key not in used:
+            why = f"builder {builder.name!r} has no such setting; {suggest(key, used)}"
+            yield Fault(document.where(("defaults", key)), f"defaults.{key}: {why}")
+
+
+def _located(error: InputError, document: Document, asked: Document) -> InputError:
+    """Say where in the file the fault stands that a builder or an operator found.
+
+    Builders name the key (``model.n_heads``) or the setting; operators name a dim, which follows from the whole model.
+    """
+    faults = []
+    for fault in error.faults:
+        path = tuple(fault.where.split("."))
+        if error.subject == SUBJECT:
+            faults.append(Fault(document.where(path), f"{'.'.join(path[1:])}: {fault.text}"))
+        elif error.subject == RUN:
+            faults.append(Fault(asked.where(path), str(fault)))
+        else:
+            faults.append(Fault(document.where(("model",)), f"model: gives an impossible {error.subject}: {fault}"))
+    return InputError(RUN if error.subject == RUN else SUBJECT, in_reading_order(faults))
 
 
 def _below(document: Document, key: str) -> dict[tuple[str, ...], str]:

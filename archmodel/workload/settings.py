@@ -7,14 +7,19 @@ from typing import Annotated, ClassVar
 
 from archmodel.dtypes import DType
 from archmodel.inputs import SCHEMA
-from archmodel.units import COUNT
+from archmodel.units import GIVEN_COUNT, GIVEN_COUNT_OR_ZERO, Number, YesNo
 
-Count = Annotated[int, COUNT]
+Count = Annotated[int, GIVEN_COUNT]
+CountOrZero = Annotated[int, GIVEN_COUNT_OR_ZERO]
+Flag = Annotated[bool, YesNo()]
+_PASSES = "a number of forward passes per step (2 with classifier-free guidance, 1 without; not its scale)"
+Passes = Annotated[int, Number(_PASSES, 1, 2, integer=True)]
+Pixels = Annotated[int, Number("a count of pixels", 1, 1e6, integer=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How a workload is run. A workload file's ``defaults`` lists the settings that have a meaning for it.
+    """How a workload is run. A builder says which settings each of its phases uses (`Builder.phases`).
 
     Parameters
     ----------
@@ -45,8 +50,8 @@ class RunSettings:
     sequence: Count = 1
     context: Count = 1
     steps: Count = 1
-    guidance: Count = 1
-    resolution: Count = 1
+    guidance: Passes = 1
+    resolution: Pixels = 1
     weight_dtype: DType | None = None
     kv_dtype: DType | None = None
     table_dtype: DType | None = None

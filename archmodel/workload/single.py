@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from archmodel.dtypes import check_dtype
@@ -31,21 +31,19 @@ def operators_trace(kind: str, shapes: Sequence[Mapping[str, Any]], dtype: str, 
     InputError
         When the kind, a dtype, a dim or a place is wrong.
     """
-    cls = operator_kind(kind)
+    operator_kind(kind), check_dtype(dtype)
     operators: list[Operator] = []
     tensors: dict[str, Tensor] = {}
     faults: list[Fault] = []
+    operand_names: dict[str, None] = {}
     for idx, shape in enumerate(shapes):
-        where = f"row {idx + 1}" if len(shapes) > 1 else ""
-        given = dict(shape)
-        own_dtype = check_dtype(str(given.pop("dtype", None) or dtype))
-        found = _check_dims(cls, given, where)
-        if found:
-            faults.extend(found)
+        try:
+            op, own_dtype = make_operator(kind, shape, dtype)
+        except InputError as error:
+            faults += [Fault(f"row {idx + 1}", str(f)) if len(shapes) > 1 else f for f in error.faults]
             continue
-        op = cls(**given)
         operands = op.operands()
-        faults.extend(_check_place(place, [operand.name for operand in operands], where) if idx == 0 else [])
+        operand_names |= dict.fromkeys(operand.name for operand in operands)
         name = f"{kind}{idx}"
         for operand in operands:
             tensors[f"{name}.{operand.name}"] = Tensor(
@@ -53,6 +51,7 @@ def operators_trace(kind: str, shapes: Sequence[Mapping[str, Any]], dtype: str, 
                 place.get(operand.name, None if operand.role == "table" else "dram"),
             )  # fmt: skip
         operators.append(Operator(name, op, own_dtype, tuple(f"{name}.{operand.name}" for operand in operands), 1))
+    faults += _check_place(place, list(operand_names)) if operators else []
     if not shapes:
         faults.append(Fault("", "no shapes given; give at least one row of dims"))
     if faults:
@@ -63,12 +62,45 @@ def operators_trace(kind: str, shapes: Sequence[Mapping[str, Any]], dtype: str, 
     )
 
 
-def _check_dims(cls: type[OperatorKind], given: Mapping[str, Any], where: str) -> list[Fault]:
+def select(trace: Trace, idxs: Sequence[int]) -> Trace:
+    """Keep some operators of a trace of independent ones."""
+    operators = tuple(trace.operators[idx] for idx in idxs)
+    tensors = {name: trace.tensors[name] for operator in operators for name in operator.tensors}
+    return replace(trace, operators=operators, tensors=tensors, items=float(len(operators)))
+
+
+def make_operator(kind: str, dims: Mapping[str, Any], dtype: str) -> tuple[OperatorKind, str]:
+    """Build one operator; returns it and its number format: what stands under the key ``dtype``, else ``dtype``.
+
+    Raises
+    ------
+    InputError
+        With every fault, located by the name of the dim where there is one.
+    """
+    cls = operator_kind(kind)
+    given = {name: value for name, value in dims.items() if name != "dtype"}
+    own_dtype = str(dims.get("dtype") or dtype)
+    faults, op = _check_names(cls, given), None
+    if not faults:
+        try:
+            op = cls(**given)
+        except InputError as error:
+            faults += error.faults
+    try:
+        check_dtype(own_dtype)
+    except InputError as error:
+        faults += error.faults
+    if faults or op is None:
+        raise InputError(f"operator {kind}", faults)
+    return op, own_dtype
+
+
+def _check_names(cls: type[OperatorKind], given: Mapping[str, Any]) -> list[Fault]:
     known = {field.name: field for field in fields(cls)}
-    faults = [Fault(where, f"unknown dim {name!r}; {suggest(name, known)}") for name in given if name not in known]
+    faults = [Fault("", f"unknown dim {name!r}; {suggest(name, known)}") for name in given if name not in known]
     for name, field in known.items():
         if name not in given and field.default is MISSING:
-            faults.append(Fault(where, f"dim {name!r} is missing; {cls.kind} needs {', '.join(_required(cls))}"))
+            faults.append(Fault("", f"dim {name!r} is missing; {cls.kind} needs {', '.join(_required(cls))}"))
     return faults
 
 
@@ -76,43 +108,38 @@ def _required(cls: type[OperatorKind]) -> list[str]:
     return [field.name for field in fields(cls) if field.default is MISSING]
 
 
-def _check_place(place: Mapping[str, Level], operands: Sequence[str], where: str) -> list[Fault]:
+def _check_place(place: Mapping[str, Level], operands: Sequence[str]) -> list[Fault]:
     levels = get_args(Level)
     faults = [
-        Fault(where, f"no operand {name!r} to place; {suggest(name, operands)}")
-        for name in place
-        if name not in operands
+        Fault("", f"no operand {name!r} to place; {suggest(name, operands)}") for name in place if name not in operands
     ]
     faults += [
-        Fault(where, f"cannot place {name!r} in {level!r}; allowed: {', '.join(levels)}")
+        Fault("", f"cannot place {name!r} in {level!r}; allowed: {', '.join(levels)}")
         for name, level in place.items()
         if level not in levels
     ]
     return faults
 
 
-def parse_dims(kind: str, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Convert dims given as text (flags, CSV cells) to the types of the kind's fields.
+def parse_dims(kind: str, texts: Mapping[str, str], dtype: str) -> dict[str, Any]:
+    """Convert dims given as text (flags, CSV cells) to the types of the kind's fields, and check them.
 
     Raises
     ------
     InputError
-        Naming every dim whose text does not convert.
+        With every fault, located by the name of the dim where there is one.
     """
-    cls = operator_kind(kind)
-    hints = get_type_hints(cls)
+    hints = get_type_hints(operator_kind(kind))
     values: dict[str, Any] = {}
     faults = []
     for name, text in texts.items():
-        if name not in hints:
-            values[name] = text
-            continue
         try:
-            values[name] = _convert(hints[name], text)
+            values[name] = _convert(hints.get(name, str), text)
         except ValueError:
-            faults.append(Fault(f"--{name.replace('_', '-')}", f"{text!r} is not {_noun(hints[name])}"))
+            faults.append(Fault(name, f"{text!r} is not {_noun(hints[name])}"))
     if faults:
         raise InputError(f"operator {kind}", faults)
+    make_operator(kind, values, dtype)
     return values
 
 

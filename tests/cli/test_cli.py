@@ -9,29 +9,8 @@ import sys
 import pytest
 
 import archmodel as am
-from archmodel.cli import main
 
 TOTAL_KEYS = {"latency_s", "lower_s", "upper_s", "launch_s", "bound", "energy_j", "throughput", "throughput_unit"}
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
-def run_json(run):
-    def call(*arguments: str):
-        code, out, err = run(*arguments, "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-    return call
 
 
 def test_run_gives_total_and_operators(run_json):
@@ -133,20 +112,20 @@ def test_machines_show_names_the_source_of_every_value(run):
     assert "ISCA25: J. Coburn et al." in out
 
 
-@pytest.mark.parametrize("name", ["roofline.svg", "roofline.png"])
+@pytest.mark.parametrize("name", ["roofline.svg", "roofline.png", "roofline.PDF"])
 def test_plot_roofline_writes_figure_and_data(run, tmp_path, name):
     target = tmp_path / name
     code, out, _ = run("plot", "roofline", "mtia_2i", "llm/llama3.1-8b", "-o", str(target))
     assert (code, out) == (0, "")
     assert target.stat().st_size > 10_000
-    assert target.with_suffix(".csv").read_text().startswith("step,operator,group,intensity_flop_per_byte")
+    assert target.with_suffix(".data.csv").read_text().startswith("step,operator,group,intensity_flop_per_byte")
 
 
 def test_plot_breakdown_of_several_machines(run, tmp_path):
     target = tmp_path / "b.svg"
     code, _, _ = run("plot", "breakdown", "mtia_2i", "llm/llama3.1-8b", "mtia_300", "-o", str(target))
     assert code == 0
-    shares = [line.split(",") for line in target.with_suffix(".csv").read_text().splitlines()[1:]]
+    shares = [line.split(",") for line in target.with_suffix(".data.csv").read_text().splitlines()[1:]]
     assert {row[1] for row in shares} == {"mtia_2i", "mtia_300"}
     assert sum(float(row[-1]) for row in shares) == pytest.approx(2.0, abs=1e-3)
 
@@ -178,14 +157,14 @@ ERRORS = {
         "1 error in model\n  unknown model 'rooflin'; did you mean 'roofline'?\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--dtype", "bf61"): (
-        "1 error in run settings\n  llm/llama3.1-8b: dtype: unknown dtype 'bf61'; did you mean 'bf16'?\n"
+        "1 error in run settings\n  --dtype: unknown dtype 'bf61'; did you mean 'bf16'?\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--steps", "3"): (
-        "1 error in run settings\n  llm/llama3.1-8b has no setting 'steps'; allowed: "
-        "batch, context, dtype, kv_dtype, sequence, weight_dtype\n"
+        "1 error in run settings\n  llm/llama3.1-8b prefill has no setting 'steps'; allowed: "
+        "batch, dtype, kv_dtype, sequence, weight_dtype\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--batch", "0"): (
-        "1 error in run settings\n  llm/llama3.1-8b: batch: 0 is not a count; allowed: whole numbers 1 or more\n"
+        "1 error in run settings\n  --batch: 0 is not a count; allowed: whole numbers from 1 to 1e12\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--dtype", "fp8"): (
         "llm/llama3.1-8b (prefill) on mtia_2i is not supported\n"
@@ -197,7 +176,7 @@ ERRORS = {
         "80 GB of HBM3; at least 11 x h100_sxm hold it\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--set", "sram.capacity"): (
-        "1 error in command line\n  --set: 'sram.capacity' is not path=value\n"
+        "1 error in command line\n  --set: 'sram.capacity' is not name=value\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--set", "sram.capacity=256"): (
         "1 error in machine description\n  --set: sram.capacity: 256 needs a unit, e.g. '64 GB'\n"
@@ -214,6 +193,41 @@ ERRORS = {
     ),
     ("op", "mtia_2i", "matmul", "--m", "8", "--n", "8", "--k", "8", "--place", "d=sram"): (
         "1 error in operator matmul\n  no operand 'd' to place; allowed: a, b, c\n"
+    ),
+    ("run", "mtia_2i", "llm/llama3.1-8b", "--batch", "1.5"): (
+        "1 error in command line\n  --batch: '1.5' is not a whole number\n"
+    ),
+    ("compare", "--workload", "llm/llama3.1-8b", "--context", "1e3"): (
+        "1 error in command line\n  --context: '1e3' is not a whole number\n"
+    ),
+    ("plot", "roofline", "mtia_2i", "llm/llama3.1-8b", "-o", "x.png", "--sequence", ""): (
+        "1 error in command line\n  --sequence: '' is not a whole number\n"
+    ),
+    ("run", "mtia_2i", "llm/llama3.1-8b", "--set", "clock=1 GHz", "--set", "clock=2 GHz"): (
+        "1 error in command line\n  --set: 'clock' is given 2 times; give it once\n"
+    ),
+    ("op", "mtia_2i", "matmul", "--m", "8", "--n", "8", "--k", "8", "--place", "a=sram,"): (
+        "1 error in command line\n  --place: an entry is empty; is there a comma too many?\n"
+    ),
+    ("op", "mtia_2i", "matmul", "--m", "8", "--n", "8", "--k", "8", "--place", "a=sram,a=dram"): (
+        "1 error in command line\n  --place: 'a' is given 2 times; give it once\n"
+    ),
+    ("op", "mtia_2i", "matmul", "--m", "8", "--n", "8", "--k", "x" * 100): (
+        f"1 error in operator matmul\n  --k: '{'x' * 59}…' is not a whole number\n"
+    ),
+    ("op", "mtia_2i", "matmul", "--m", "8", "--n", "8", "--k", "8", "--dtype", "fp8"): (
+        "matmul (operator) on mtia_2i is not supported\n"
+        "  mtia_2i: the matrix engine has no fp8, which operator 'matmul0' needs; it has int8, fp16, bf16\n"
+    ),
+    ("machines", "nope"): (
+        "unknown command 'nope'; did you mean 'archmodel machines show nope'?\nTry 'archmodel machines --help'.\n"
+    ),
+    ("workloads", "shw", "llm/llama2-7b"): (
+        "unknown command 'shw'; did you mean 'archmodel workloads show llm/llama2-7b'?\n"
+        "Try 'archmodel workloads --help'.\n"
+    ),
+    ("machines", "show"): (
+        "Command \"machines show\" parameter NAME requires an argument.\nTry 'archmodel machines show --help'.\n"
     ),
     ("plot", "roofline", "mtia_2i", "llm/llama3.1-8b", "-o", "x.gif"): (
         "1 error in figure\n  x.gif: ending '.gif' is not one of .png, .svg, .pdf\n"

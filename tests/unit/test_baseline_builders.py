@@ -98,7 +98,8 @@ def test_resolution_that_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         load_workload("baseline/resnet-50", resolution=230)
     assert str(caught.value) == (
-        "1 error in run settings\n  resolution: 230 is not allowed; this model takes multiples of 32, e.g. 224"
+        "1 error in run settings\n"
+        "  baseline/resnet-50: resolution: 230 is not allowed; this model takes multiples of 32, e.g. 224"
     )
 
 
@@ -106,7 +107,7 @@ def test_sequence_beyond_the_positions_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         load_workload("baseline/bert-large", sequence=513)
     assert str(caught.value) == (
-        "1 error in run settings\n  sequence: 513 is not allowed; this model takes 1 to 512 tokens"
+        "1 error in run settings\n  baseline/bert-large: sequence: 513 is not allowed; this model takes 1 to 512 tokens"
     )
 
 
@@ -117,10 +118,10 @@ def test_sequence_beyond_the_positions_is_refused() -> None:
             "baseline/resnet-50",
             "channels: [64, 128, 256, 512]",
             "channels: [64, 128]",
-            "model.channels: has 2 entries; n_blocks has 4, one per stage",
+            "11:13: channels: has 2 entries; n_blocks has 4, one per stage",
         ),
-        ("baseline/bert-large", "n_heads: 16", "n_heads: 15", "model.n_heads: 15 does not divide the width 1024"),
-        ("baseline/vit-b-16", "n_heads: 12", "n_heads: 13", "model.n_heads: 13 does not divide the width 768"),
+        ("baseline/bert-large", "n_heads: 16", "n_heads: 15", "10:12: n_heads: 15 does not divide the width 1024"),
+        ("baseline/vit-b-16", "n_heads: 12", "n_heads: 13", "10:12: n_heads: 13 does not divide the width 768"),
     ],
 )
 def test_contradictory_model_is_refused(tmp_path: Path, name: str, old: str, new: str, text: str) -> None:
@@ -130,4 +131,4 @@ def test_contradictory_model_is_refused(tmp_path: Path, name: str, old: str, new
     path.write_text(given.replace(f"\n  {old}", f"\n  {new}"), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         load_workload(path)
-    assert str(caught.value) == f"1 error in workload description\n  {text}"
+    assert str(caught.value) == f"1 error in workload description\n  changed.yaml:{text}"

@@ -222,9 +222,9 @@ def test_expanded_attention_works_on_heads() -> None:
     assert flop == 2 * 61 * 128 * (1000 * 1001 // 2) * (192 + 128)
 
 
-@pytest.mark.parametrize(("phase", "n_tokens"), [("prefill", 15), ("decode", 3)])
-def test_a_step_yields_its_new_tokens(phase: str, n_tokens: int) -> None:
-    trace = load_workload("llm/llama3.1-8b", phase=phase, batch=3, sequence=5, context=7)
+@pytest.mark.parametrize(("phase", "length", "n_tokens"), [("prefill", "sequence", 15), ("decode", "context", 3)])
+def test_a_step_yields_its_new_tokens(phase: str, length: str, n_tokens: int) -> None:
+    trace = load_workload("llm/llama3.1-8b", phase=phase, batch=3, **{length: 5})
     assert (trace.items, trace.item) == (n_tokens, "token")
     assert trace.operators[-1].op.dims() == {"m": 3, "n": 128256, "k": 4096}
 
@@ -286,11 +286,11 @@ def test_contradictions_are_reported_together(tmp_path: Path) -> None:
         load_workload(path)
     assert str(error.value) == (
         "5 errors in workload description\n"
-        "  model.ffn: missing; layers without routed experts need it\n"
-        "  model.local: give either window or chunk\n"
-        "  model.mla: cannot be combined with local, has_bias or qk_norm\n"
-        "  model.n_kv_heads: 2 with mla; every head has its own keys, so give 4\n"
-        "  model.mla.rope: 16 leaves nothing of head_dim 16"
+        "  tiny.yaml:6:3: ffn: missing; layers without routed experts need it\n"
+        "  tiny.yaml:10:15: n_kv_heads: 2 with mla; every head has its own keys, so give 4\n"
+        "  tiny.yaml:12:10: local: give either window or chunk\n"
+        "  tiny.yaml:13:8: mla: cannot be combined with local, has_bias or qk_norm\n"
+        "  tiny.yaml:13:38: mla.rope: 16 leaves nothing of head_dim 16"
     )
 
 

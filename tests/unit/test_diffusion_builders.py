@@ -251,7 +251,7 @@ def test_last_text_stream_of_sd3_is_dropped_and_that_of_flux_is_not() -> None:
 def test_resolution_that_does_not_fit_is_refused(name: str, resolution: int, text: str) -> None:
     with pytest.raises(InputError) as caught:
         load_workload(name, resolution=resolution)
-    assert str(caught.value) == f"1 error in run settings\n  resolution: {text}"
+    assert str(caught.value) == f"1 error in run settings\n  {name}: resolution: {text}"
 
 
 @pytest.mark.parametrize(
@@ -261,27 +261,27 @@ def test_resolution_that_does_not_fit_is_refused(name: str, resolution: int, tex
             "diffusion/sd1.5",
             "depths: [1, 1, 1, 0]",
             "depths: [1, 1]",
-            "model.depths: has 2 entries; multipliers has 4, one per level",
+            "13:11: depths: has 2 entries; multipliers has 4, one per level",
         ),
         (
             "diffusion/sdxl",
             "n_heads: [5, 10, 20]",
             "n_heads: [5, 9, 20]",
-            "model.n_heads: 9 does not divide the width 640",
+            "16:12: n_heads: 9 does not divide the width 640",
         ),
-        ("diffusion/dit-xl-2", "n_heads: 16", "n_heads: 17", "model.n_heads: 17 does not divide the width 1152"),
-        ("diffusion/flux.1-dev", "n_heads: 24", "n_heads: 25", "model.n_heads: 25 does not divide the width 3072"),
+        ("diffusion/dit-xl-2", "n_heads: 16", "n_heads: 17", "10:12: n_heads: 17 does not divide the width 1152"),
+        ("diffusion/flux.1-dev", "n_heads: 24", "n_heads: 25", "9:12: n_heads: 25 does not divide the width 3072"),
         (
             "diffusion/wan2.1-14b",
             "height: 720",
             "height: 700",
-            "model.height: 700 is not allowed; give a multiple of 16",
+            "21:11: height: 700 is not allowed; give a multiple of 16",
         ),
         (
             "diffusion/wan2.1-14b",
             "frames: 81",
             "frames: 80",
-            "model.frames: 80 is not allowed; give one more than a multiple of 4",
+            "22:11: frames: 80 is not allowed; give one more than a multiple of 4",
         ),
     ],
 )
@@ -292,4 +292,18 @@ def test_contradictory_model_is_refused(tmp_path: Path, name: str, old: str, new
     path.write_text(given.replace(f"\n  {old}", f"\n  {new}"), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         load_workload(path)
-    assert str(caught.value) == f"1 error in workload description\n  {text}"
+    assert str(caught.value) == f"1 error in workload description\n  changed.yaml:{text}"
+
+
+def test_a_pyramid_without_levels_is_refused(tmp_path: Path) -> None:
+    text = workload_paths()["diffusion/sdxl"].read_text(encoding="utf-8")
+    for line in ("multipliers: [1, 2, 4]", "depths: [0, 2, 10]", "n_heads: [5, 10, 20]"):
+        assert line in text
+        text = text.replace(line, f"{line.partition(':')[0]}: []")
+    path = tmp_path / "changed.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_workload(path)
+    assert str(caught.value) == (
+        "1 error in workload description\n  changed.yaml:12:16: multipliers: is empty; give one entry per level"
+    )

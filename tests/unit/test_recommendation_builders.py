@@ -187,8 +187,8 @@ def test_ranking_reports_every_fault(tmp_path: Path) -> None:
         load_workload(write(tmp_path, text))
     assert str(error.value) == (
         "3 errors in workload description\n"
-        "  toy.yaml:11:14: fm.rank: 0 is not a count; allowed: whole numbers 1 or more\n"
-        "  toy.yaml:12:11: linear.n_features: missing; every workload description gives it\n"
+        "  toy.yaml:11:14: fm.rank: 0 is not a count; allowed: whole numbers from 1 to 1e12\n"
+        "  toy.yaml:12:11: linear.n_features: missing; it has no default\n"
         "  toy.yaml:12:22: linear.features: unknown key; did you mean 'n_features'?"
     )
 
@@ -202,7 +202,7 @@ def test_dlrm_reports_a_table_without_lookups(tmp_path: Path) -> None:
         load_workload(write(tmp_path, text))
     assert str(error.value) == (
         "1 error in workload description\n"
-        "  toy.yaml:9:11: tables.1.1: 0 is not a count; allowed: whole numbers 1 or more"
+        "  toy.yaml:9:26: tables.1.1: 0 is not a count; allowed: whole numbers from 1 to 1e12"
     )
 
 

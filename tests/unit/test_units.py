@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, format_si, yaml_key
+from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, YesNo, format_si, yaml_key
 
 
 def whole(message):
@@ -68,9 +68,9 @@ REFUSED = {
     ("area", "1 cm2"): "'1 cm2' is not an area; units allowed: mm2, mm²",
     ("energy", "5 W"): "'5 W' is not an energy; units allowed: pJ, nJ, uJ, µJ, mJ, J, kJ",
     ("bytes per cycle", "64 B"): "'64 B' is not a width in bytes per cycle; units allowed: B/cycle",
-    ("power", "-85 W"): "'-85 W' must be positive and finite",
-    ("power", "0 W"): "'0 W' must be positive and finite",
-    ("power", "1e999 W"): "'1e999 W' must be positive and finite",
+    ("power", "-85 W"): "'-85 W' is not allowed; allowed: 1 mW to 1 GW",
+    ("power", "0 W"): "'0 W' is not allowed; allowed: 1 mW to 1 GW",
+    ("power", "1e999 W"): "'1e999 W' is not allowed; allowed: 1 mW to 1 GW",
     ("power", "nan W"): "'nan W' is not a power; write a number with a unit, e.g. '85 W'",
 }
 
@@ -82,10 +82,22 @@ def test_wrong_text_is_refused_with_what_is_allowed(dimension, text):
 
 
 def test_zero_is_allowed_where_it_has_a_meaning():
-    quantity = Quantity("time", zero=True)
+    quantity = Quantity("time")
     assert quantity.parse("0 us") == 0
-    with pytest.raises(ValueError, match=r"^'-1 us' must be zero or more and finite$"):
+    with pytest.raises(ValueError, match=r"^'-1 us' is not allowed; allowed: 0 to 3600 s$"):
         quantity.parse("-1 us")
+
+
+def test_what_is_long_is_quoted_in_part():
+    text = "1" + 100 * "0" + " GHz"
+    with pytest.raises(ValueError, match=whole(f"'1{38 * '0'}… is not allowed; allowed: 1 Hz to 1 THz")):
+        Quantity("frequency").parse(text)
+
+
+@pytest.mark.parametrize("given", ["yes", 1, 0, None])
+def test_only_true_and_false_are_truth_values(given):
+    with pytest.raises(ValueError, match=whole(f"{given!r} is neither true nor false")):
+        YesNo().parse(given)
 
 
 def test_giga_is_decimal_gibi_is_binary_and_a_byte_is_eight_bits():
@@ -106,6 +118,7 @@ FORMATTED = [
     (-2e-3, "s", "-2 ms"),
     (5e-12, "J", "5 pJ"),
     (2.5e15, "FLOP/s", "2.5 PFLOP/s"),
+    (1.07e21, "B", "1070 EB"),
     (math.inf, "s", "inf s"),
 ]
 
@@ -120,7 +133,7 @@ def test_more_digits_when_asked_for():
 
 
 @given(
-    number=st.floats(1e-3, 1e6),
+    number=st.floats(1, 1e3),
     case=st.sampled_from([(dimension, unit) for dimension, units in UNITS.items() for unit in units]),
 )
 def test_every_unit_scales_the_number_by_its_factor(number, case):
@@ -148,15 +161,16 @@ def test_what_is_shown_can_be_read_again(data, dimension):
 
 
 NUMBERS = [
-    (COUNT, 0, "0 is not a count; allowed: whole numbers 1 or more"),
-    (COUNT, 1.5, "1.5 is not a count; allowed: whole numbers 1 or more"),
-    (COUNT, True, "True is not a count; allowed: whole numbers 1 or more"),
-    (COUNT, "4", "'4' is not a count; allowed: whole numbers 1 or more"),
-    (COUNT, math.inf, "inf is not a count; allowed: whole numbers 1 or more"),
+    (COUNT, 0, "0 is not a count; allowed: whole numbers from 1 to 1e30"),
+    (COUNT, 1.5, "1.5 is not a count; allowed: whole numbers from 1 to 1e30"),
+    (COUNT, True, "True is not a count; allowed: whole numbers from 1 to 1e30"),
+    (COUNT, "4", "'4' is not a count; allowed: whole numbers from 1 to 1e30"),
+    (COUNT, math.inf, "inf is not a count; allowed: whole numbers from 1 to 1e30"),
     (FRACTION, 1.01, "1.01 is not a fraction; allowed: numbers from 0 to 1"),
     (FRACTION, -0.1, "-0.1 is not a fraction; allowed: numbers from 0 to 1"),
     (FRACTION, math.nan, "nan is not a fraction; allowed: numbers from 0 to 1"),
-    (POSITIVE, 0, "0 is not a positive number; allowed: numbers 1e-300 or more"),
+    (POSITIVE, 0, "0 is not a positive number; allowed: numbers from 1e-09 to 1e30"),
+    (COUNT, 10**400, f"1{39 * '0'}… is not a count; allowed: whole numbers from 1 to 1e30"),
     (Number("a share", 0.0, 0.5), 0.6, "0.6 is not a share; allowed: numbers from 0 to 0.5"),
 ]
 

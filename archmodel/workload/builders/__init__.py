@@ -32,14 +32,14 @@ class Builder:
     model
         Frozen dataclass that checks the ``model:`` part of the file.
     phases
-        Phases it can build; the first is the default.
+        Phases it can build, each with the `RunSettings` that it uses; the first is the default.
     build
         Adds the operators of one step to a `TraceBuilder` and says what the step yields.
     """
 
     name: str
     model: type
-    phases: tuple[str, ...]
+    phases: Mapping[str, tuple[str, ...]]
     build: Callable[[TraceBuilder, Any, RunSettings], Yield]
 
 

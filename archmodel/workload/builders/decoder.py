@@ -71,6 +71,18 @@ def _contradictions(model: DecoderModel) -> Iterator[Fault]:
         )
     if model.mla and model.mla.rope >= model.head_dim:
         yield Fault("model.mla.rope", f"{model.mla.rope} leaves nothing of head_dim {model.head_dim}")
+    if model.mla and model.mla.v < model.mla.rope:
+        yield Fault("model.mla.v", f"{model.mla.v} is less than rope {model.mla.rope}; give at least as much")
 
 
-register(Builder(name="decoder", model=DecoderModel, phases=("prefill", "decode"), build=build_decoder))
+register(
+    Builder(
+        name="decoder",
+        model=DecoderModel,
+        phases={
+            "prefill": ("batch", "sequence", "dtype", "weight_dtype", "kv_dtype"),
+            "decode": ("batch", "context", "dtype", "weight_dtype", "kv_dtype"),
+        },
+        build=build_decoder,
+    )
+)

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Literal
 
 from archmodel.dtypes import DType
 from archmodel.inputs import SCHEMA
-from archmodel.units import COUNT, Number
+from archmodel.units import Number
+from archmodel.workload.settings import Count, CountOrZero, Flag
 
-Count = Annotated[int, COUNT]
-CountOrZero = Annotated[int, Number("a count or zero", 0, integer=True)]
+LayerCount = Annotated[int, Number("a count of layers", 1, 10_000, integer=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LocalAttention:
     full_every: Count
     window: CountOrZero = 0
     chunk: CountOrZero = 0
-    is_full_nope: bool = False
+    is_full_nope: Flag = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +121,15 @@ class DecoderModel:
 
     __pydantic_config__: ClassVar = SCHEMA
     d_model: Count
-    n_layers: Count
+    n_layers: LayerCount
     vocab: Count
     n_heads: Count
     n_kv_heads: Count
     head_dim: Count
     ffn: CountOrZero = 0
-    is_tied: bool = False
+    is_tied: Flag = False
     qk_norm: Literal["none", "rms", "l2"] = "none"
-    has_bias: bool = False
+    has_bias: Flag = False
     local: LocalAttention | None = None
     mla: LatentAttention | None = None
     moe: MixtureOfExperts | None = None

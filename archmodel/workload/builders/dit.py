@@ -22,8 +22,7 @@ from archmodel.workload.builders.layers import (
 )
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.gather import Gather
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +122,11 @@ def _build(b: TraceBuilder, model: DiTModel, run: RunSettings) -> Yield:
     return Yield(items=run.batch, item="image")
 
 
-register(Builder(name="dit", model=DiTModel, phases=("denoise",), build=_build))
+register(
+    Builder(
+        name="dit",
+        model=DiTModel,
+        phases={"denoise": ("batch", "steps", "guidance", "resolution", "dtype", "weight_dtype")},
+        build=_build,
+    )
+)

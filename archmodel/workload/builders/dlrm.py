@@ -14,8 +14,7 @@ from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 End = Literal["relu", "sigmoid", ""]
 
@@ -128,4 +127,4 @@ def _add_cross(b: TraceBuilder, x0: str, batch: int, width: int, cross: CrossNet
         return b.add("residual", Elementwise(n=n, function="add"), y, x0)
 
 
-register(Builder("dlrm", Dlrm, ("inference",), build_dlrm))
+register(Builder("dlrm", Dlrm, {"inference": ("batch", "dtype", "weight_dtype", "table_dtype")}, build_dlrm))

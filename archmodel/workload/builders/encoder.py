@@ -22,8 +22,7 @@ from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.gather import Gather
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.normalise import LayerNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,8 @@ def _build_bert(b: TraceBuilder, model: BertModel, run: RunSettings) -> Yield:
     check_model(heads_rule(model.d_model, model.n_heads))
     batch, n_tokens, dim = run.batch, run.sequence, model.d_model
     if n_tokens > model.n_positions:
-        text = f"sequence: {n_tokens} is not allowed; this model takes 1 to {model.n_positions} tokens"
-        raise InputError("run settings", [Fault("", text)])
+        text = f"{n_tokens} is not allowed; this model takes 1 to {model.n_positions} tokens"
+        raise InputError("run settings", [Fault("sequence", text)])
     m = batch * n_tokens
     norm = LayerNorm(rows=m, cols=dim)
     tokens, types = (b.input(name, (m,), role="index") for name in ("tokens", "types"))
@@ -162,5 +161,19 @@ def _build_vit(b: TraceBuilder, model: ViTModel, run: RunSettings) -> Yield:
     return Yield(items=batch, item="image")
 
 
-register(Builder(name="bert", model=BertModel, phases=("inference",), build=_build_bert))
-register(Builder(name="vit", model=ViTModel, phases=("inference",), build=_build_vit))
+register(
+    Builder(
+        name="bert",
+        model=BertModel,
+        phases={"inference": ("batch", "sequence", "dtype", "weight_dtype")},
+        build=_build_bert,
+    )
+)
+register(
+    Builder(
+        name="vit",
+        model=ViTModel,
+        phases={"inference": ("batch", "resolution", "dtype", "weight_dtype")},
+        build=_build_vit,
+    )
+)

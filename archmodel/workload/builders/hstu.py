@@ -16,8 +16,7 @@ from archmodel.workload.operators.gather import Gather
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.matmul import Matmul
 from archmodel.workload.operators.normalise import LayerNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +174,6 @@ def _add_prediction(b: TraceBuilder, model: Hstu, x: str, items: str, categories
     return b.add("sigmoid", Elementwise(n=n, function="sigmoid"), x)
 
 
-register(Builder("hstu", Hstu, ("inference",), build_hstu))
+register(
+    Builder("hstu", Hstu, {"inference": ("batch", "sequence", "dtype", "weight_dtype", "table_dtype")}, build_hstu)
+)

@@ -7,17 +7,12 @@ and `Elementwise` does not count what rows share. The same holds of the vectors 
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from archmodel.errors import Fault, InputError
-from archmodel.units import Number
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.operators.conv import Conv2d
 from archmodel.workload.operators.elementwise import Elementwise, Function
 from archmodel.workload.operators.matmul import Matmul
 from archmodel.workload.operators.normalise import LayerNorm
-
-CountOrZero = Annotated[int, Number("a count or zero", 0, integer=True)]
 
 
 def linear(b: TraceBuilder, name: str, x: str, *, m: int, n: int, k: int, has_bias: bool = True) -> str:
@@ -83,8 +78,8 @@ def check_resolution(resolution: int, step: int) -> None:
     """Raise `InputError` unless the edge of the image [pixels] is a multiple of ``step``."""
     if resolution % step:
         near = max(step, round(resolution / step) * step)
-        text = f"resolution: {resolution} is not allowed; this model takes multiples of {step}, e.g. {near}"
-        raise InputError("run settings", [Fault("", text)])
+        text = f"{resolution} is not allowed; this model takes multiples of {step}, e.g. {near}"
+        raise InputError("run settings", [Fault("resolution", text)])
 
 
 def check_model(*rules: tuple[bool, str, str]) -> None:

@@ -13,7 +13,6 @@ from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.layers import (
-    CountOrZero,
     check_model,
     check_resolution,
     elementwise,
@@ -28,8 +27,7 @@ from archmodel.workload.builders.layers import (
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.normalise import RmsNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, CountOrZero, Flag, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,9 @@ class MMDiTModel:
     ffn: Count
     n_double: Count
     n_single: CountOrZero
-    is_text_dropped: bool
-    has_qk_norm: bool
-    has_guidance_embed: bool
+    is_text_dropped: Flag
+    has_qk_norm: Flag
+    has_guidance_embed: Flag
     patch: Count
     latent_channels: Count
     latent_scale: Count
@@ -240,4 +238,11 @@ def _build(b: TraceBuilder, model: MMDiTModel, run: RunSettings) -> Yield:
     return Yield(items=run.batch, item="image")
 
 
-register(Builder(name="mmdit", model=MMDiTModel, phases=("denoise",), build=_build))
+register(
+    Builder(
+        name="mmdit",
+        model=MMDiTModel,
+        phases={"denoise": ("batch", "steps", "guidance", "resolution", "dtype", "weight_dtype")},
+        build=_build,
+    )
+)

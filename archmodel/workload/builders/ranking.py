@@ -16,8 +16,7 @@ from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.operators.layout import Concat, Permute
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 from archmodel.workload.operators.normalise import LayerNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +212,4 @@ def _add_attention(b: TraceBuilder, attention: SelfAttention, x: str, batch: int
         return _add_mix(b, "compress", y, batch * dim, n, attention.n_features)
 
 
-register(Builder("ranking", Ranking, ("inference",), build_ranking))
+register(Builder("ranking", Ranking, {"inference": ("batch", "dtype", "weight_dtype", "table_dtype")}, build_ranking))

@@ -11,8 +11,7 @@ from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.layers import check_model, check_resolution, elementwise, linear
 from archmodel.workload.operators.conv import Conv2d
 from archmodel.workload.operators.reduction import Reduction
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +113,11 @@ def _build(b: TraceBuilder, model: ResNetModel, run: RunSettings) -> Yield:
     return Yield(items=batch, item="image")
 
 
-register(Builder(name="resnet", model=ResNetModel, phases=("inference",), build=_build))
+register(
+    Builder(
+        name="resnet",
+        model=ResNetModel,
+        phases={"inference": ("batch", "resolution", "dtype", "weight_dtype")},
+        build=_build,
+    )
+)

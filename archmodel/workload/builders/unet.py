@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from archmodel.inputs import SCHEMA
+from archmodel.units import Number
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.layers import (
-    CountOrZero,
     check_model,
     check_resolution,
     elementwise,
@@ -22,8 +22,7 @@ from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.conv import Conv2d
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.normalise import GroupNorm, LayerNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, CountOrZero, RunSettings
 
 _GROUPS = 32  # of every group normalisation: normalization() in openaimodel.py, Normalize() in attention.py
 
@@ -55,7 +54,7 @@ class UNetModel:
     latent_scale: Count
     channels: Count
     multipliers: tuple[Count, ...]
-    n_res_blocks: Count
+    n_res_blocks: Annotated[int, Number("a count of blocks", 1, 100, integer=True)]
     depths: tuple[CountOrZero, ...]
     middle_depth: CountOrZero
     n_heads: tuple[Count, ...]
@@ -179,6 +178,7 @@ class _Network:
 
 def _rules(model: UNetModel) -> Iterator[tuple[bool, str, str]]:
     n_levels = len(model.multipliers)
+    yield n_levels > 0, "multipliers", "is empty; give one entry per level"
     for name, given in (("depths", model.depths), ("n_heads", model.n_heads)):
         yield len(given) == n_levels, name, f"has {len(given)} entries; multipliers has {n_levels}, one per level"
     for multiplier, n_heads in zip(model.multipliers, model.n_heads, strict=False):
@@ -260,4 +260,11 @@ def _build(b: TraceBuilder, model: UNetModel, run: RunSettings) -> Yield:
     return Yield(items=run.batch, item="image")
 
 
-register(Builder(name="unet", model=UNetModel, phases=("denoise",), build=_build))
+register(
+    Builder(
+        name="unet",
+        model=UNetModel,
+        phases={"denoise": ("batch", "steps", "guidance", "resolution", "dtype", "weight_dtype")},
+        build=_build,
+    )
+)

@@ -22,8 +22,7 @@ from archmodel.workload.builders.layers import (
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.conv import Conv3d
 from archmodel.workload.operators.normalise import LayerNorm, RmsNorm
-from archmodel.workload.settings import RunSettings
-from archmodel.workload.types import Count
+from archmodel.workload.settings import Count, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +177,11 @@ def _build(b: TraceBuilder, model: WanModel, run: RunSettings) -> Yield:
     return Yield(items=run.batch, item="video")
 
 
-register(Builder(name="wan", model=WanModel, phases=("denoise",), build=_build))
+register(
+    Builder(
+        name="wan",
+        model=WanModel,
+        phases={"denoise": ("batch", "steps", "guidance", "dtype", "weight_dtype")},
+        build=_build,
+    )
+)
