@@ -25,6 +25,21 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     It has no branch and takes ``dtype``, which is ``ops.dtype_idx[o]``, from outside the loop over machines: that is
     what makes such a loop fit for SIMD.
 
+    Parameters
+    ----------
+    ops : OperatorPack
+        N operators.
+    o : int
+        Which of them.
+    dtype : int
+        Its dtype, a row of the machines' rate tables.
+    machines : MachinePack
+        M machines.
+    m : int
+        Which of them.
+    placement : PlacementPack
+        M placements of the trace.
+
     Returns
     -------
     busy : tuple of 10 float
