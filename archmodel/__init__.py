@@ -1,4 +1,4 @@
-"""archmodel: how fast, how hungry and how costly a RISC-V AI accelerator will be, before it exists.
+"""archmodel: how fast and how hungry a RISC-V AI accelerator will be, before it exists.
 
 Three lines answer a question::
 

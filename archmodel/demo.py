@@ -1,4 +1,4 @@
-"""The main job: five workloads on five machines; a table, rooflines and breakdowns."""
+"""The main job: five steps of four workloads on five machines; a table, rooflines and breakdowns."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_N_SHOWN = 30  # all operator kinds and machines, not all workloads
+
 
 class ArchmodelError(Exception):
     """Base class: catch this to catch everything archmodel raises on purpose."""
@@ -77,7 +79,7 @@ class UnsupportedError(ArchmodelError):
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:
-    """Say what is allowed: the near miss if there is one, else the list (shortened past 12 names)."""
+    """Say what is allowed: the near miss if there is one, else the list (shortened past `_N_SHOWN` names)."""
     names = sorted(allowed)
     lowered = {name.lower(): name for name in names}
     near = difflib.get_close_matches(given.lower(), lowered, n=1, cutoff=0.6)
@@ -87,5 +89,5 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
     near = difflib.get_close_matches(given.rpartition("/")[2].lower(), tails, n=1, cutoff=0.6)
     if near:
         return f"did you mean {tails[near[0]]!r}?"
-    shown = ", ".join(names[:12])
-    return f"allowed: {shown}" + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    shown = ", ".join(names[:_N_SHOWN])
+    return f"allowed: {shown}" + (f", … ({len(names)} in all)" if len(names) > _N_SHOWN else "")

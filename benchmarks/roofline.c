@@ -12,7 +12,7 @@ typedef struct {
 } Operators;
 
 typedef struct {
-    const double *matrix_s_per_flop, *simd_s_per_flop, *vector_s_per_flop, *local_s_per_byte, *sram_s_per_byte,
+    const double *matrix_s_per_flop, *matrix_efficiency, *simd_s_per_flop, *vector_s_per_flop, *local_s_per_byte, *sram_s_per_byte,
         *dram_s_per_byte, *dram_peak_s_per_byte, *gather_s_per_byte, *host_s_per_byte, *link_s_per_byte,
         *local_inv_bytes, *local_inv_sqrt_bytes, *sram_inv_bytes, *sram_inv_sqrt_bytes, *operand_reads_per_mac,
         *access_bytes, *embedding_hit_frac;
@@ -40,6 +40,7 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
         const double local_inv_bytes = machines.local_inv_bytes[m], sram_inv_bytes = machines.sram_inv_bytes[m];
         const double local_inv_sqrt_bytes = machines.local_inv_sqrt_bytes[m];
         const double sram_inv_sqrt_bytes = machines.sram_inv_sqrt_bytes[m];
+        const double matrix_efficiency = machines.matrix_efficiency[m];
         const double operand_reads_per_mac = machines.operand_reads_per_mac[m];
         const double unit = machines.access_bytes[m], embedding_hit_frac = machines.embedding_hit_frac[m];
         const double lls_bytes = placement.lls_bytes[m], weight_miss_frac = placement.weight_miss_frac[m];
@@ -67,8 +68,9 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
             if (ops.gather_rows[o] > 0.0) {
                 const double row_bytes = ops.gather_row_bytes[o], n_units = ceil(row_bytes / unit);
                 const double table_bytes = ops.table_bytes[o];
-                const double hit = table_bytes > table_sram_bytes ? embedding_hit_frac : 1.0;
-                const double beyond_bytes = ops.table_first_byte[o] + table_bytes - table_dram_bytes;
+                const double last_byte = ops.table_first_byte[o] + table_bytes;
+                const double hit = last_byte > table_sram_bytes ? embedding_hit_frac : 1.0;
+                const double beyond_bytes = last_byte - table_dram_bytes;
                 const double beyond = beyond_bytes / larger(1.0, table_bytes);
                 const double remote = beyond < 0.0 ? 0.0 : beyond > 1.0 ? 1.0 : beyond;
                 const double missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit);
@@ -105,8 +107,9 @@ void time_traces(int64_t n_operators, int64_t n_machines, Operators ops, Machine
             bound_s[bound] += slowest_s * count;
             n_launches += count;
             for (int r = 0; r < 8; r++)
-                if (r != 4 && r != 5)
+                if (r != 0 && r != 4 && r != 5)
                     sums_s[r] += busy_s[r] * count;
+            sums_s[0] += busy_s[0] * matrix_efficiency * count;
             sums_s[4] += moved_bytes * sram_s_per_byte * count;
             sums_s[5] += (dram_bytes - spilled_bytes + gather_bytes) * dram_peak_s_per_byte * count;
         }

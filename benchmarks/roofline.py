@@ -103,7 +103,7 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     if some.size:  # few operators gather: only their columns are computed
         rows, row_bytes, is_table = ops.gather_rows[some], ops.gather_row_bytes[some], ops.is_table[some]
         table_bytes, last_byte = ops.table_bytes[some], ops.table_first_byte[some] + ops.table_bytes[some]
-        hit_frac = np.where(table_bytes > p.table_sram_bytes, m.embedding_hit_frac, 1.0)
+        hit_frac = np.where(last_byte > p.table_sram_bytes, m.embedding_hit_frac, 1.0)
         missed_rows = rows * (1.0 - is_table * hit_frac)
         remote_frac = np.clip((last_byte - p.table_dram_bytes) / np.maximum(1.0, table_bytes), 0.0, 1.0)
         gather_bytes = missed_rows * np.ceil(row_bytes / m.access_bytes) * m.access_bytes
@@ -112,8 +112,9 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
         moved_bytes[some] += rows * row_bytes
         dram_bytes[:, some] += gather_bytes
         dram_s[:, some] += gather_bytes * m.gather_s_per_byte
+    matrix_s = ops.matrix_flop * m.matrix_s_per_flop
     return (
-        ops.matrix_flop * m.matrix_s_per_flop,
+        matrix_s,
         ops.simd_flop * m.simd_s_per_flop,
         ops.vector_flop * m.vector_s_per_flop,
         (moved_bytes + ops.matrix_flop * 0.5 * ops.element_bytes * m.operand_reads_per_mac) * m.local_s_per_byte,
@@ -121,6 +122,7 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
         dram_s,
         host_s,
         ops.link_bytes * m.link_s_per_byte,
+        matrix_s * m.matrix_efficiency,
         moved_bytes * m.sram_s_per_byte,
         (dram_bytes - spilled_bytes) * m.dram_peak_s_per_byte,
     )
@@ -144,7 +146,7 @@ def totals_numpy(problem: Problem) -> Totals:
     bound_s = bound_s.reshape(-1, n_binders)
     bound_s[:, N_RESOURCES] = launches_s
     upper_s = np.sum(sums_s[:N_RESOURCES], axis=0) + launches_s
-    return slowest_s @ count + launches_s, np.max(sums_s[:4] + sums_s[6:], axis=0), upper_s, bound_s
+    return slowest_s @ count + launches_s, np.max(sums_s[1:4] + sums_s[6:], axis=0), upper_s, bound_s
 
 
 def totals_kernel(problem: Problem) -> Totals:

@@ -22,7 +22,7 @@ def build_app() -> App:
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),
         ("plot", "Draw a figure: roofline or breakdown."),
-        ("demo", "Run the main job: five workloads on five machines, a table and figures."),
+        ("demo", "Run the main job: four workloads on five machines, a table and figures."),
         ("doctor", "Say what is installed and whether it works."),
     ):
         app.command(f"archmodel.cli.{name}:{name}", name=name, help=text)

@@ -13,7 +13,6 @@ from pathlib import Path
 import archmodel as am
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import print_json, print_table
-from archmodel.errors import ArchmodelError
 
 
 def doctor(*, json: AsJson = False) -> int:
@@ -57,8 +56,9 @@ def _package(name: str, is_needed: bool) -> dict[str, str]:
 def _check(check: str, action: Callable[[], str]) -> dict[str, str]:
     try:
         return _row(check, True, action())
-    except ArchmodelError as error:
-        return _row(check, False, str(error))
+    except Exception as error:  # whatever is broken, the other checks still tell
+        mend = "; run: make demo in a fresh clone, or pip install --force-reinstall archmodel"
+        return _row(check, False, f"{type(error).__name__}: {error}{mend}")
 
 
 def _run_kernel() -> str:

@@ -72,3 +72,5 @@ def print_result(result: Result, n_operators: int = 12) -> None:
     )  # fmt: skip
     for warning in result.warnings:
         note(f"note: {warning}")
+    n_assumed = len(result.provenance["assumed"])
+    note(f"note: {n_assumed} values of {result.machine} are assumed ('archmodel machines show NAME --sources')")

@@ -14,7 +14,7 @@ import numpy as np
 from archmodel.kernels.compile import kernel
 
 N_RESOURCES = 8
-N_BUSY = N_RESOURCES + 2  # SRAM and DRAM once more, at their physical bound
+N_BUSY = N_RESOURCES + 3  # matrix engine, SRAM and DRAM once more, at their physical bound
 _BLOCK = 64  # machines that meet an operator together: their columns and sums (20 KiB) stay in the first-level cache
 
 
@@ -42,9 +42,9 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
 
     Returns
     -------
-    busy : tuple of 10 float
-        The eight resources at achievable rates, then SRAM and DRAM at their physical bound (each operand moved once, at
-        the peak of the pins, and nothing spilled: smaller batches might not).
+    busy : tuple of 11 float
+        The eight resources at achievable rates, then matrix engine, SRAM and DRAM at their physical bound (peak rates,
+        each operand moved once, and nothing spilled: smaller batches might not).
     """
     # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
     activation_bytes = ops.activation_bytes[o]
@@ -59,21 +59,22 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     sram_bytes = max(moved_bytes, into_local_bytes)
     streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
 
-    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link into DRAM.
+    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link.
     unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
-    hit_frac = machines.embedding_hit_frac[m] if table_bytes > placement.table_sram_bytes[m] else 1.0
+    last_byte = ops.table_first_byte[o] + table_bytes
+    hit_frac = machines.embedding_hit_frac[m] if last_byte > placement.table_sram_bytes[m] else 1.0
     missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit_frac)
-    beyond_bytes = ops.table_first_byte[o] + table_bytes - placement.table_dram_bytes[m]
-    remote_frac = min(1.0, max(0.0, beyond_bytes / max(1.0, table_bytes)))
+    remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes[m]) / max(1.0, table_bytes)))
     gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
     host_bytes = missed_rows * row_bytes * remote_frac
     sram_bytes += ops.gather_rows[o] * row_bytes
     moved_bytes += ops.gather_rows[o] * row_bytes
 
     matrix_flop = ops.matrix_flop[o]
+    matrix_s = matrix_flop * machines.matrix_s_per_flop[dtype, m]
     local_bytes = moved_bytes + matrix_flop * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
     return (
-        matrix_flop * machines.matrix_s_per_flop[dtype, m],
+        matrix_s,
         ops.simd_flop[o] * machines.simd_s_per_flop[dtype, m],
         ops.vector_flop[o] * machines.vector_s_per_flop[dtype, m],
         local_bytes * machines.local_s_per_byte[m],
@@ -81,6 +82,7 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
         streamed_bytes * machines.dram_s_per_byte[m] + gather_bytes * machines.gather_s_per_byte[m],
         host_bytes * machines.host_s_per_byte[m],
         ops.link_bytes[o] * machines.link_s_per_byte[m],
+        matrix_s * machines.matrix_efficiency[m],
         moved_bytes * machines.sram_s_per_byte[m],
         (dram_bytes - spilled_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
     )
@@ -88,8 +90,9 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
 
 @kernel
 def slowest_at_peak(busy: Any) -> Any:
-    """Largest busy time with SRAM and DRAM at their physical bound, of what `operator_busy` returns or its sums [s]."""
-    return max(max(max(busy[0], busy[1]), max(busy[2], busy[3])), max(max(busy[6], busy[7]), max(busy[8], busy[9])))
+    """Largest busy time at the physical bound, of what `operator_busy` returns or its sums [s]."""
+    lanes_and_links = max(max(busy[1], busy[2]), max(busy[6], busy[7]))
+    return max(max(lanes_and_links, busy[3]), max(max(busy[8], busy[9]), busy[10]))
 
 
 @kernel

@@ -91,8 +91,10 @@ def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
     peak = dram.bandwidth_bytes_per_s
     streaming = peak * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
     gathering = peak * dram.gather_efficiency_frac * (1 - dram.ecc_overhead_frac)
+    matrix = machine.matrix.efficiency_frac
     return {
-        "matrix_s_per_flop": [_inverse(machine.peak_flop_per_s("matrix", dtype)) for dtype in DTYPES],
+        "matrix_s_per_flop": [_inverse(machine.peak_flop_per_s("matrix", dtype) * matrix) for dtype in DTYPES],
+        "matrix_efficiency": matrix,
         "simd_s_per_flop": [_lane_s(machine, machine.simd or machine.vector, dtype) for dtype in DTYPES],
         "vector_s_per_flop": [_lane_s(machine, machine.vector or machine.simd, dtype) for dtype in DTYPES],
         "local_s_per_byte": 1 / machine.local_bandwidth_bytes_per_s,

@@ -66,8 +66,11 @@ class MachinePack(NamedTuple):
     Parameters
     ----------
     matrix_s_per_flop, simd_s_per_flop, vector_s_per_flop : (D, M)
-        Inverse peak of each engine, all PEs together; 0 where a dtype is not supported and work in it was refused
-        before [s/FLOP]. Machines are the inner axis, as in the other columns: kernels walk along it.
+        Inverse rate of each engine, all PEs together, the matrix engine at what large matmuls reach; 0 where a dtype is
+        not supported and work in it was refused before [s/FLOP]. Machines are the inner axis, as in the other columns:
+        kernels walk along it.
+    matrix_efficiency : (M,)
+        Fraction of the matrix peak that large matmuls reach.
     local_s_per_byte, sram_s_per_byte : (M,)
         Inverse bandwidth, read plus written, all PEs together [s/B].
     dram_s_per_byte, dram_peak_s_per_byte, gather_s_per_byte : (M,)
@@ -85,6 +88,7 @@ class MachinePack(NamedTuple):
     """
 
     matrix_s_per_flop: Floats
+    matrix_efficiency: Floats
     simd_s_per_flop: Floats
     vector_s_per_flop: Floats
     local_s_per_byte: Floats
@@ -115,7 +119,7 @@ class PlacementPack(NamedTuple):
     table_dram_bytes : (M,)
         DRAM left for embedding tables; what lies beyond is behind the host link [B].
     table_sram_bytes : (M,)
-        A table of at most so many bytes stays in SRAM whole; may be negative [B].
+        SRAM left for them; a table that ends within stays there whole; may be negative [B].
     launch_s, job_s : (M,)
         Per operator and per step [s].
     """

@@ -77,6 +77,8 @@ class MatrixEngine:
         MAC tiles (tensor cores, MXUs) per PE.
     macs_per_cycle
         Multiply-accumulates per cycle and tile, by dtype. A dtype not listed is not supported.
+    efficiency_frac
+        Fraction of the peak that large matmuls reach.
     reuse_rows, reuse_cols
         Output block that one pass keeps in registers: an element of the streamed operand read from local memory serves
         ``reuse_rows`` MACs, one of the held operand ``reuse_cols``.
@@ -85,6 +87,7 @@ class MatrixEngine:
     __pydantic_config__: ClassVar = SCHEMA
     n_tiles: Count
     macs_per_cycle: Mapping[DType, Positive]
+    efficiency_frac: Efficiency
     reuse_rows: Count
     reuse_cols: Count
 
@@ -171,8 +174,16 @@ class Dram:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A link out of the chip, one direction. ``n_chips`` is the size of the domain it spans (1 for a host link)."""
+class HostLink:
+    """The link to the host, one direction."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    bandwidth_bytes_per_s: BytesPerSecond
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUpLink:
+    """The links to other chips, one direction of all of them; ``n_chips`` is the size of the domain they span."""
 
     __pydantic_config__: ClassVar = SCHEMA
     bandwidth_bytes_per_s: BytesPerSecond
@@ -234,14 +245,14 @@ class Machine:
     local: LocalMemory
     sram: Sram
     dram: Dram
-    host: Link
+    host: HostLink
     launch: Launch
     power: Power
     process: str
     sources: Mapping[str, str]
     simd: LaneEngine | None = None
     vector: LaneEngine | None = None
-    scale_up: Link | None = None
+    scale_up: ScaleUpLink | None = None
     die_mm2: SquareMillimetres | None = None
     published: PublishedPeaks = field(default_factory=PublishedPeaks)
     notes: str = ""

@@ -7,15 +7,17 @@ Rules (``docs/methods/roofline.md``, section Placement):
 2. Weights stay in the SRAM that is left if all of them fit; otherwise they stream from DRAM every step, because a
    cyclic sweep over more than a cache holds never hits.
 3. KV caches live in DRAM. Embedding tables take the DRAM that is left, smallest first; rows beyond it are behind the
-   host link and land in DRAM on their way. A table stays in SRAM whole if it fits there beside all weights.
+   host link and land in DRAM on their way. A table stays in SRAM, too, if it fits there beside all
+   weights and all smaller tables.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from archmodel.errors import UnknownNameError
 from archmodel.machine.types import Machine
 from archmodel.units import format_si
 from archmodel.workload.types import Trace
@@ -36,7 +38,7 @@ class Placement:
     table_dram_bytes
         DRAM left for embedding tables [B].
     table_sram_bytes
-        Largest table that stays in SRAM whole; negative when not even the weights fit [B].
+        SRAM left for embedding tables; negative when not even the weights fit [B].
     launch_s, job_s
         Launch cost per operator and per step [s].
     """
@@ -64,6 +66,8 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     grains = math.ceil(peak_live_bytes / sram.partition_bytes)
     lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
     table_sram_bytes = sram.capacity_bytes - lls_bytes - trace.role_bytes("weight")
+    if launch not in get_args(LaunchMode):
+        raise UnknownNameError("launch mode", launch, get_args(LaunchMode))
     is_graph = launch == "graph"
     return Placement(
         lls_bytes=lls_bytes,

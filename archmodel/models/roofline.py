@@ -67,7 +67,7 @@ class Roofline:
             dtype=trace.dtype,
             model=self.name,
             run={**trace.run, "launch": launch},
-            operators=_operator_table(trace, machine, placement, ops, latency_s[0], lower_s[0], upper_s[0], busy_s[0]),
+            operators=_operator_table(trace, machine, placement, latency_s[0], lower_s[0], upper_s[0], busy_s[0]),
             warnings=_warnings(trace, machine, placement),
             provenance={
                 "archmodel": version("archmodel"),
@@ -107,7 +107,12 @@ class Roofline:
 
 
 def _time_traces(ops: OperatorPack, machines: Any, placements: Any, n: int) -> dict[str, Any]:
-    out = {"latency_s": np.empty(n), "lower_s": np.empty(n), "upper_s": np.empty(n), "bound_s": np.empty((n, 9))}
+    out = {
+        "latency_s": np.empty(n),
+        "lower_s": np.empty(n),
+        "upper_s": np.empty(n),
+        "bound_s": np.empty((n, len(_BINDERS))),
+    }
     time_traces(ops, machines, placements, *out.values())
     return out
 
@@ -143,7 +148,6 @@ def _operator_table(
     trace: Trace,
     machine: Machine,
     placement: Placement,
-    ops: OperatorPack,
     latency_s: Any,
     lower_s: Any,
     upper_s: Any,

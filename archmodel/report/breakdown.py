@@ -6,13 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, house_style, new_figure, save_figure
+from archmodel.report.figure import (
+    GROUP_COLOURS,
+    FigureInfo,
+    check_results,
+    figure_footer,
+    house_style,
+    new_figure,
+    save_figure,
+)
 from archmodel.results import Result, ResultTable
 from archmodel.units import format_si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_SMALLEST_SHARE = 0.3  # percent; a thinner slice is not seen
 
 
 def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None = None) -> tuple[Figure, Axes]:
@@ -46,7 +56,7 @@ def _draw_bars(axes: Axes, info: FigureInfo, results: Sequence[Result]) -> None:
     shares = {(row["bar"], row["group"]): row["time_frac"] for row in info.table.rows()}
     for group, colour in GROUP_COLOURS.items():
         widths = [100 * shares.get((name, group), 0.0) for name in names]
-        if any(widths):
+        if max(widths, default=0.0) >= _SMALLEST_SHARE:
             axes.barh(names, widths, left=left, color=colour, label=group, edgecolor="white", linewidth=0.6)
             left = [start + width for start, width in zip(left, widths, strict=True)]
     for name, result in zip(names, results, strict=True):
@@ -59,7 +69,8 @@ def _draw_bars(axes: Axes, info: FigureInfo, results: Sequence[Result]) -> None:
 
 
 def breakdown_info(results: Sequence[Result]) -> FigureInfo:
-    """Add up operator times by group; launch cost is a group of its own."""
+    """Add up operator times by group; launch cost is a group of its own; `InputError` when there is no result."""
+    check_results(results)
     rows = []
     for result in results:
         groups: dict[str, float] = {}

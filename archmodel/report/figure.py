@@ -58,6 +58,12 @@ class FigureInfo:
     footer: str
 
 
+def check_results(results: Sequence[Result]) -> None:
+    """Raise `InputError` when there is nothing to draw."""
+    if not results:
+        raise InputError("figure", [Fault("", "no results given; give at least one")])
+
+
 def figure_footer(results: Sequence[Result], remark: str) -> str:
     """Say which version and model made the numbers, what the user set, then ``remark``."""
     given = {f"{path}={text}" for result in results for path, text in result.run.get("set", {}).items()}

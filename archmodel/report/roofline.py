@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from archmodel.errors import Fault, InputError
 from archmodel.machine.types import Machine
-from archmodel.report.figure import GROUP_COLOURS, FigureInfo, figure_footer, house_style, new_figure, save_figure
+from archmodel.report.figure import (
+    GROUP_COLOURS,
+    FigureInfo,
+    check_results,
+    figure_footer,
+    house_style,
+    new_figure,
+    save_figure,
+)
 from archmodel.results import Result, ResultTable
 from archmodel.units import format_si
 
@@ -56,7 +65,18 @@ def plot_roofline(
 
 
 def roofline_info(machine: Machine, results: Sequence[Result]) -> FigureInfo:
-    """Collect the points; operators without arithmetic have no place on a roofline and are left out."""
+    """Collect the points; operators without arithmetic have no place on a roofline and are left out.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or one of another machine.
+    """
+    check_results(results)
+    others = sorted({result.machine for result in results} - {machine.name})
+    if others:
+        text = f"results of {', '.join(others)} do not belong on the roofline of {machine.name}"
+        raise InputError("figure", [Fault("", text)])
     rows = [
         {
             "step": f"{result.workload} {result.phase}",
@@ -73,8 +93,11 @@ def roofline_info(machine: Machine, results: Sequence[Result]) -> FigureInfo:
         if row["flop"] > 0 and row["bytes"] > 0
     ]
     n_assumed = len(results[0].provenance.get("assumed", ()))
-    remark = f"Ceilings are peaks computed from the parts; {n_assumed} values of {machine.name} are assumed."
-    names = f"{results[0].workload} {results[0].phase}" if len(results) == 1 else f"{len(results)} workloads"
+    remark = (
+        "Ceilings are peaks computed from the parts, a fused multiply-add of lanes as 2 FLOP; "
+        f"{n_assumed} values of {machine.name} are assumed."
+    )
+    names = f"{results[0].workload} {results[0].phase}" if len(results) == 1 else f"{len(results)} steps"
     return FigureInfo(
         title=f"{machine.title}: {names}",
         x_label="Arithmetic intensity [FLOP/B], every operand moved once",
@@ -90,13 +113,16 @@ def _dtypes(results: Sequence[Result]) -> list[str]:
 
 def _roofs(machine: Machine, dtypes: Sequence[str]) -> dict[float, str]:
     """Map each distinct peak to its label; engines and dtypes with the same peak share one."""
-    labels: dict[float, list[str]] = {}
+    labels: dict[float, dict[str, list[str]]] = {}
     for engine in _ENGINES:
         for dtype in dtypes:
             peak = machine.peak_flop_per_s(engine, dtype)
             if peak > 0:
-                labels.setdefault(peak, []).append(f"{engine} {dtype}")
-    return {peak: ", ".join(names) for peak, names in labels.items()}
+                labels.setdefault(peak, {}).setdefault(engine, []).append(dtype)
+    return {
+        peak: ", ".join(f"{engine} {'/'.join(names)}" for engine, names in engines.items())
+        for peak, engines in labels.items()
+    }
 
 
 def _set_limits(axes: Axes, machine: Machine, rows: Sequence[Mapping[str, Any]], dtypes: Sequence[str]) -> None:

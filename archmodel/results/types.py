@@ -81,8 +81,8 @@ class Result:
     latency_s
         Estimate for one step [s].
     lower_s, upper_s
-        Bracket: no schedule on this machine is faster than ``lower_s`` (the busiest resource, everything overlapped);
-        ``upper_s`` overlaps nothing [s].
+        Bounds of these operators at this placement: ``lower_s`` is the busiest resource at its physical rate, with
+        everything overlapped; ``upper_s`` overlaps nothing [s].
     launch_s
         Part of the latency that is launching [s].
     bound

@@ -12,7 +12,7 @@ from archmodel.units import GIVEN_COUNT, GIVEN_COUNT_OR_ZERO, Number, YesNo
 Count = Annotated[int, GIVEN_COUNT]
 CountOrZero = Annotated[int, GIVEN_COUNT_OR_ZERO]
 Flag = Annotated[bool, YesNo()]
-_PASSES = "a number of forward passes per step (2 with classifier-free guidance, 1 without; not its scale)"
+_PASSES = "a number of forward passes per denoising step (2 with classifier-free guidance, 1 without; not its scale)"
 Passes = Annotated[int, Number(_PASSES, 1, 2, integer=True)]
 Pixels = Annotated[int, Number("a count of pixels", 1, 1e6, integer=True)]
 
@@ -34,7 +34,7 @@ class RunSettings:
     steps
         Denoising steps.
     guidance
-        Forward passes per step: 2 with classifier-free guidance, 1 without.
+        Forward passes per denoising step: 2 with classifier-free guidance, 1 without.
     resolution
         Pixels along one edge of the (square) image.
     dtype

@@ -6,7 +6,7 @@ import pytest
 
 import archmodel as am
 from archmodel.models import find_model
-from archmodel.testing import MachineContract, ModelContract
+from archmodel.testing import MachineContract, ModelContract, OperatorContract
 from archmodel.testing.contracts import smoke_trace
 
 
@@ -15,6 +15,18 @@ class TestMachines(MachineContract):
     @pytest.fixture
     def machine(self, name):
         return am.machine(name)
+
+
+OPERATORS = {  # the first operator of each kind in the shipped workloads
+    operator.op.kind: operator.op for name in am.workloads() for operator in reversed(am.workload(name).operators)
+}
+
+
+@pytest.mark.parametrize("kind", OPERATORS, scope="class")
+class TestOperators(OperatorContract):
+    @pytest.fixture
+    def op(self, kind):
+        return OPERATORS[kind]
 
 
 QUESTIONS = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import archmodel as am
 from archmodel.kernels.roofline import time_traces
 from archmodel.lowering import pack_machines, pack_operators, pack_placements
-from archmodel.machine.types import Link
+from archmodel.machine.types import ScaleUpLink
 from archmodel.mapping import place
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.collective import Collective
@@ -62,7 +62,7 @@ counts = st.integers(0, 14).map(lambda exponent: 2**exponent)
 def machines(draw: st.DrawFn) -> am.Machine:
     """Draw a shipped machine with its proportions changed, and with every link."""
     machine = am.machine(draw(st.sampled_from(am.machines())))
-    machine = dataclasses.replace(machine, scale_up=machine.scale_up or Link(1e11, 8))
+    machine = dataclasses.replace(machine, scale_up=machine.scale_up or ScaleUpLink(1e11, 8))
     paths = ("clock_hz", "local.capacity_bytes", "sram.capacity_bytes", "dram.bandwidth_bytes_per_s")
     return scale(machine, {path: draw(factors) for path in paths})
 

@@ -54,6 +54,7 @@ def random_machines(rng: np.random.Generator, n: int) -> MachinePack:
     columns["operand_reads_per_mac"] = rng.uniform(0.01, 1, n)
     columns["access_bytes"] = rng.choice([32.0, 64.0, 512.0], n)
     columns["embedding_hit_frac"] = rng.uniform(0, 1, n)
+    columns["matrix_efficiency"] = rng.uniform(0.5, 1, n)
     return MachinePack(**columns)
 
 
@@ -139,7 +140,7 @@ MACHINE = {
     "sram_s_per_byte": 1e-12, "dram_s_per_byte": 1e-10, "dram_peak_s_per_byte": 0.8e-10, "gather_s_per_byte": 2e-10,
     "host_s_per_byte": 1e-9, "link_s_per_byte": 1e-9, "local_inv_bytes": 1e-6, "local_inv_sqrt_bytes": 1e-3,
     "sram_inv_bytes": 1e-8, "sram_inv_sqrt_bytes": 1e-4, "operand_reads_per_mac": 0.125, "access_bytes": 64.0,
-    "embedding_hit_frac": 0.5,
+    "embedding_hit_frac": 0.5, "matrix_efficiency": 0.8,
 }  # fmt: skip
 PLACEMENT = {"lls_bytes": 1e9, "weight_miss_frac": 1.0, "table_dram_bytes": 7e9, "table_sram_bytes": 1e8,
              "launch_s": 0.001, "job_s": 0.01}  # fmt: skip
@@ -147,7 +148,7 @@ PLACEMENT = {"lls_bytes": 1e9, "weight_miss_frac": 1.0, "table_dram_bytes": 7e9,
 # What binds, the operator, busy times [s], lower bound [s].
 BY_HAND = {
     # 10^12 MACs of 2 B read 1/8 element each: 2.5e11 B of local memory.
-    "matrix": ({"matrix_flop": 2e12, "element_bytes": 2.0}, {"matrix": 2.0, "local": 0.025}, 2.0),
+    "matrix": ({"matrix_flop": 2e12, "element_bytes": 2.0}, {"matrix": 2.0, "local": 0.025}, 1.6),
     "simd": (
         {"simd_flop": 3e10, "activation_bytes": 1e9, "live_bytes": 1e9},
         {"simd": 3.0, "local": 1e-4, "sram": 1e-3},

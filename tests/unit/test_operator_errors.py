@@ -126,7 +126,7 @@ MESSAGES: list[tuple[str, dict[str, Any], str]] = [
         """\
 1 error in operator elementwise
   function: 'convolve' is not known; allowed: add, bias, exp, gelu, modulate, mul, relu, rope, scale, sigmoid, \
-silu, sub, … (14 in all)""",
+silu, sub, swiglu, tanh""",
     ),
     (
         "elementwise",

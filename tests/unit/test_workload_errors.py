@@ -92,7 +92,7 @@ def test_an_empty_phase_is_an_unknown_phase():
     )
 
 
-PASSES = "a number of forward passes per step (2 with classifier-free guidance, 1 without; not its scale)"
+PASSES = "a number of forward passes per denoising step (2 with classifier-free guidance, 1 without; not its scale)"
 SETTINGS = {
     ("llm/llama2-7b", "batch", 0): "0 is not a count; allowed: whole numbers from 1 to 1e12",
     ("llm/llama2-7b", "batch", 10**400): f"1{'0' * 39}… is not a count; allowed: whole numbers from 1 to 1e12",

@@ -27,14 +27,32 @@ def points():
     return {
         "measured_s": np.array([float(row["latency_ms"]) * 1e-3 for row in rows]),
         "bytes": np.array(table["bytes"]),
-        **{name: np.array(table[name]) for name in ("latency_s", "lower_s", "upper_s")},
+        **{name: np.array(table[name]) for name in ("latency_s", "lower_s", "upper_s", "bound")},
     }
 
 
-def test_mean_error_without_calibration(points):
-    error = np.abs(points["latency_s"] / points["measured_s"] - 1)
-    print(f"{len(error)} GEMMs: mean error {error.mean():.1%}, median {np.median(error):.1%}")
-    assert error.mean() < 0.20
+@pytest.mark.parametrize(
+    ("bound", "error_limit", "bias_limits"),
+    # mean of |error| and of error; launch cost and matrix efficiency are fits to other measurements (see the preset)
+    [
+        ("all", 0.15, (-0.10, 0.0)),
+        ("matrix", 0.10, (-0.06, 0.06)),
+        ("dram", 0.16, (-0.16, -0.08)),
+        ("launch", 0.22, (-0.05, 0.05)),
+    ],
+)
+def test_mean_error_by_what_binds(points, bound, error_limit, bias_limits):
+    chosen = np.array([bound in ("all", name) for name in points["bound"]])
+    error = points["latency_s"][chosen] / points["measured_s"][chosen] - 1
+    print(f"{bound}: {error.size} GEMMs, mean error {np.abs(error).mean():.1%}, bias {error.mean():+.1%}")
+    assert np.abs(error).mean() < error_limit
+    assert bias_limits[0] <= error.mean() <= bias_limits[1]
+
+
+def test_few_measurements_are_above_the_serial_bound(points):
+    above = (points["measured_s"] > points["upper_s"]).mean()
+    print(f"{above:.1%} of the measured GEMMs take longer than upper_s")
+    assert above < 0.10
 
 
 def test_no_measurement_is_below_the_bound_but_those_that_stay_in_l2(points):
