@@ -275,3 +275,16 @@ def test_installed_command_runs_as_a_process():
     )
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) == len(am.machines())
+
+
+def test_doctor_tells_what_is_broken_and_goes_on(run, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ImportError("libllvm is missing")
+
+    monkeypatch.setattr(am, "evaluate_operator", broken)
+    code, out, _ = run("doctor", "--json")
+    rows = {row["check"]: row for row in json.loads(out)}
+    assert code == 1
+    assert rows["kernels"]["state"] == "FAILED"
+    assert rows["kernels"]["detail"].startswith("ImportError: libllvm is missing; run: ")
+    assert rows["machines"]["state"] == "ok"

@@ -121,3 +121,19 @@ def test_a_link_that_is_not_described_is_refused():
         am.evaluate_operator(card, "collective", **{**question, "n_chips": 1000})
     with pytest.raises(am.UnsupportedError, match="mtia_v1: no scale_up link is described"):
         am.evaluate_operator(lonely, "collective", **question)
+
+
+def test_tables_that_fit_one_by_one_do_not_all_fit(machine):
+    b = am.TraceBuilder(dtype="fp16")
+    for idx in range(20):
+        indices = b.input(f"indices{idx}", (4096,), role="index")
+        b.add(f"bags{idx}", EmbeddingBag(n_tables=1, rows=500_000, dim=128, batch=256, pooling=16), indices)
+    trace = b.finish(name="bags", title="Bags", phase="inference", run={}, items=256, item="sample")
+    dram_s = am.evaluate(machine, trace).operators["dram_busy_s"]
+    assert dram_s[0] == 0  # 128 MB of the 224 MiB beside the live set
+    assert all(time_s > 0 for time_s in dram_s[1:])
+
+
+def test_an_unknown_launch_mode_is_refused(machine):
+    with pytest.raises(am.UnknownNameError, match="unknown launch mode 'egaer'; did you mean 'eager'"):
+        am.evaluate(machine, fc_trace(64, 64, 64), launch="egaer")
