@@ -77,7 +77,10 @@ def test_small_tables_take_the_dram_first_and_fit_the_sram(machine):
 
 def test_a_lone_table_is_placed_like_any_other(machine):
     dims = {"n_tables": 1, "dim": 128, "batch": 1024, "pooling": 10, "dtype": "fp16"}
-    bags = lambda rows, **place: am.evaluate_operator(machine, "embedding_bag", rows=rows, place=place, **dims)  # noqa: E731
+
+    def bags(rows: int, **place: str) -> dict[str, object]:
+        return am.evaluate_operator(machine, "embedding_bag", rows=rows, place=place, **dims)
+
     assert bags(10_000_000_000)["host_busy_s"] > 0  # 2.56 TB
     assert bags(100_000_000)["host_busy_s"] == 0 < bags(100_000_000)["dram_busy_s"]
     assert bags(100_000, table="sram", indices="sram", out="sram")["dram_busy_s"] == 0
