@@ -107,8 +107,9 @@ def _compare(name: str, figure: PublishedFigure) -> dict[str, Any]:
         "what": figure.what,
         "settings": dict(figure.settings),
         "published": figure.value,
+        "published_high": figure.high,
         "computed": computed,
-        "deviation_frac": computed / figure.value - 1,
+        "deviation_frac": figure.deviation(computed),
         "tolerance_frac": figure.tolerance,
         "source": figure.source,
         "note": figure.note,
@@ -118,8 +119,11 @@ def _compare(name: str, figure: PublishedFigure) -> dict[str, Any]:
 def _show(row: dict[str, Any]) -> dict[str, str]:
     """Render one published figure beside the computed one."""
     said = {name: _say(row[name]) for name in ("what", "settings", "source")}
-    for name in ("published", "computed"):
-        said[name] = format_si(row[name], "FLOP", 4) if row["what"].endswith("flop") else f"{row[name]:,.0f}"
+    for name in ("published", "published_high", "computed"):
+        value = row[name] or 0.0
+        said[name] = format_si(value, "FLOP", 4) if row["what"].endswith("flop") else f"{value:,.0f}"
+    if row["published_high"]:
+        said["published"] += f" to {said['published_high']}"
     return said | {"deviation": f"{100 * row['deviation_frac']:+.2f} %"}
 
 

@@ -29,8 +29,8 @@ class PublishedFigure:
     ----------
     what
         Property of the trace: parameters (weights), table_elements, matrix_flop or flop.
-    value
-        As published.
+    value, high
+        As published; the lower and the upper end where a range is printed.
     source
         Where it is printed.
     settings
@@ -45,6 +45,7 @@ class PublishedFigure:
     what: Literal["parameters", "table_elements", "matrix_flop", "flop"]
     value: Annotated[float, POSITIVE]
     source: str
+    high: Annotated[float, POSITIVE] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     tolerance: Annotated[float, FRACTION] = 0.005
     note: str = ""
@@ -59,6 +60,11 @@ class PublishedFigure:
                 "flop": trace.flop,
             }[self.what]
         )
+
+    def deviation(self, measured: float) -> float:
+        """Relative difference of a measured value from the published one; 0 inside a range."""
+        nearest = min(max(measured, self.value), self.high or self.value)
+        return measured / nearest - 1
 
 
 @dataclass(frozen=True, slots=True)

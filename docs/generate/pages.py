@@ -201,8 +201,8 @@ def published_rows(name: str, figures: Iterable[PublishedFigure]) -> list[Row]:
                 "figure": figure.what.replace("_", " "),
                 "at": " ".join(f"{key}={value}" for key, value in figure.settings.items()) or None,
                 "computed": f"{computed:.5g}",
-                "published": f"{figure.value:.5g}",
-                "difference": percent(computed / figure.value - 1),
+                "published": f"{figure.value:.5g}" + (f" to {figure.high:.5g}" if figure.high else ""),
+                "difference": percent(figure.deviation(computed)),
                 "allowed": f"{100 * figure.tolerance:g} %",
                 "source": figure.source + (f" ({figure.note})" if figure.note else ""),
             }
