@@ -78,7 +78,7 @@ class MatrixEngine:
     macs_per_cycle
         Multiply-accumulates per cycle and tile, by dtype. A dtype not listed is not supported.
     efficiency_frac
-        Fraction of the peak that large matmuls reach.
+        Fraction of the peak that large matmuls of favourable shape reach.
     reuse_rows, reuse_cols
         Output block that one pass keeps in registers: an element of the streamed operand read from local memory serves
         ``reuse_rows`` MACs, one of the held operand ``reuse_cols``.

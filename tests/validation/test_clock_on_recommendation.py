@@ -24,6 +24,14 @@ def test_the_mix_gains_what_meta_reports(gains):
     assert 0.05 <= statistics.mean(gains.values()) <= 0.20
 
 
+# What DRAM binds gains too little: not reached, as docs/methods/validation.md says. The dims are our own fit.
+BELOW = {"mtia_lc1": 0.036, "mtia_lc2": 0.045}
+
+
 @pytest.mark.parametrize("name", MIX)
-def test_no_model_gains_more_than_the_clock(gains, name):
-    assert 0.0 <= gains[name] <= 1.35 / 1.1 - 1 + 1e-9
+def test_each_model_gains_what_meta_reports_or_its_known_shortfall(gains, name):
+    known = BELOW.get(name.rpartition("/")[2])
+    if known is None:
+        assert 0.05 <= gains[name] <= 0.20
+    else:
+        assert gains[name] == pytest.approx(known, abs=0.002)

@@ -33,7 +33,7 @@ def points():
 
 @pytest.mark.parametrize(
     ("bound", "error_limit", "bias_limits"),
-    # mean of |error| and of error; launch cost and matrix efficiency are fits to other measurements (see the preset)
+    # mean of |error| and of error; set around the results once known, to guard them (docs/methods/validation.md)
     [
         ("all", 0.15, (-0.10, 0.0)),
         ("matrix", 0.10, (-0.06, 0.06)),
