@@ -211,7 +211,7 @@ def _operator_rows(trace: Trace, machine: Machine, model: str, launch: LaunchMod
         peak = machine.peak_flop_per_s("matrix", operator.dtype)
         flop = operator.op.work().matrix_flop
         said = {key: value for key, value in row.items() if key not in ("operator", "kind", "dtype", "count")}
-        said["utilisation"] = flop / row["latency_s"] / peak if peak and flop else None
+        said["utilisation"] = flop / (row["latency_s"] - row["launch_s"]) / peak if peak and flop else None
         rows.append(_asked(operator, machine, model) | {"status": "ok", "message": ""} | said)
     return rows
 

@@ -46,16 +46,18 @@ UNITS: dict[str, dict[str, float]] = {
     "energy": _pick("pJ nJ uJ µJ mJ J kJ", _scaled("J", _SMALL) | _scaled("J", _SI)),
     "area": {"mm2": 1.0, "mm²": 1.0},
     "bytes per cycle": {"B/cycle": 1.0},
+    "cycles": {"cycles": 1.0, "cycle": 1.0},
 }
 _NOUN = {
     "capacity": "a capacity",
     "area": "an area",
     "energy": "an energy",
     "bytes per cycle": "a width in bytes per cycle",
+    "cycles": "a number of cycles",
 }
 _EXAMPLE = {
     "frequency": "1.35 GHz", "time": "6 us", "capacity": "64 GB", "bandwidth": "204.8 GB/s", "rate": "177 TFLOP/s",
-    "power": "85 W", "energy": "5 pJ", "area": "421 mm2", "bytes per cycle": "2048 B/cycle",
+    "power": "85 W", "energy": "5 pJ", "area": "421 mm2", "bytes per cycle": "2048 B/cycle", "cycles": "32 cycles",
 }  # fmt: skip
 # Dimension → lowest and highest value in SI, and how messages say it. Generous: they are there to catch slips of the
 # keyboard, and to keep every quotient of quantities finite.
@@ -69,6 +71,7 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "energy": (1e-18, 1e9, "0.000001 pJ to 1 GJ"),
     "area": (1e-3, 1e6, "0.001 to 1000000 mm2"),
     "bytes per cycle": (1e-3, 1e9, "0.001 to 1000000000 B/cycle"),
+    "cycles": (0.0, 1e6, "0 to 1000000 cycles"),
 }
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
 
@@ -156,6 +159,7 @@ def yaml_key(field: str) -> str:
         "_bytes_per_cycle",
         "_flop_per_s",
         "_bytes",
+        "_cycles",
         "_hz",
         "_s",
         "_w",

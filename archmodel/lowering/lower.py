@@ -108,10 +108,17 @@ def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
         "local_inv_sqrt_bytes": local_bytes**-0.5,
         "sram_inv_bytes": 1 / sram_bytes,
         "sram_inv_sqrt_bytes": sram_bytes**-0.5,
-        "operand_reads_per_mac": 1 / machine.matrix.reuse_rows + 1 / machine.matrix.reuse_cols,
+        "operand_reads_per_mac": _operand_reads_per_mac(machine),
         "access_bytes": dram.access_bytes,
         "embedding_hit_frac": machine.sram.embedding_hit_frac,
     }
+
+
+def _operand_reads_per_mac(machine: Machine) -> float:
+    rows, cols = machine.matrix.reuse_rows, machine.matrix.reuse_cols
+    if machine.array:
+        rows = cols = machine.array.size
+    return 1 / rows + 1 / cols
 
 
 def _lane_s(machine: Machine, engine: LaneEngine | None, dtype: str) -> float:

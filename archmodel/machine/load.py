@@ -241,7 +241,9 @@ def _settable(path: KeyPath) -> list[str]:
     return [key for key in keys_at(Machine, path) if key not in hidden]
 
 
-def _number_or_text(text: str) -> int | float | str:
+def _number_or_text(text: str) -> int | float | bool | str:
+    if text in ("true", "false"):
+        return text == "true"
     for convert in (int, float):
         try:
             return convert(text)

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from archmodel.dtypes import DType, check_dtype
 from archmodel.inputs import SCHEMA
-from archmodel.units import FRACTION, GIVEN_COUNT, POSITIVE, Number, Quantity
+from archmodel.units import FRACTION, GIVEN_COUNT, POSITIVE, Number, Quantity, YesNo
 
 Kind = Literal["published", "derived", "assumed"]
 SET_BY_USER = "set by the user"
@@ -28,6 +28,8 @@ Seconds = Annotated[float, Quantity("time")]
 Bytes = Annotated[float, Quantity("capacity")]
 BytesPerSecond = Annotated[float, Quantity("bandwidth")]
 BytesPerCycle = Annotated[float, Quantity("bytes per cycle")]
+Cycles = Annotated[float, Quantity("cycles")]
+Flag = Annotated[bool, YesNo()]
 FlopPerSecond = Annotated[float, Quantity("rate")]
 Watts = Annotated[float, Quantity("power")]
 SquareMillimetres = Annotated[float, Quantity("area")]
@@ -76,7 +78,8 @@ class MatrixEngine:
     n_tiles
         MAC tiles (tensor cores, MXUs) per PE.
     macs_per_cycle
-        Multiply-accumulates per cycle and tile, by dtype. A dtype not listed is not supported.
+        Multiply-accumulates per cycle and tile, by dtype; where a systolic array is described, of one cell. A dtype not
+        listed is not supported.
     efficiency_frac
         Fraction of the peak that large matmuls of favourable shape reach.
     reuse_rows, reuse_cols
@@ -174,6 +177,154 @@ class Dram:
 
 
 @dataclass(frozen=True, slots=True)
+class SystolicArray:
+    """The matrix engine is one systolic array of ``size`` × ``size`` cells.
+
+    Parameters
+    ----------
+    size
+        Cells along an edge.
+    dataflow
+        What stays in the cells: weights, or the sums of the output.
+    overlap
+        The next tile fills the array while this one drains; without it tiles follow one another.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    size: Count
+    dataflow: Literal["weight_stationary", "output_stationary"]
+    overlap: Flag
+
+
+@dataclass(frozen=True, slots=True)
+class CoreTiming:
+    """The core of a PE that issues commands, and the command processor behind it.
+
+    Parameters
+    ----------
+    issue_cycles
+        To issue one custom instruction.
+    blocks_per_instruction
+        Blocks of the matrix engine that one instruction walks over: 1 without auto-increment.
+    n_contexts
+        Contexts (or cores) that issue in turn.
+    queue_depth
+        Commands that wait in front of each unit.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    issue_cycles: Cycles
+    blocks_per_instruction: Count
+    n_contexts: Count
+    queue_depth: Annotated[int, Number("a queue depth", 1, 64, integer=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class DmaTiming:
+    """The DMA engine (fabric interface) of a PE.
+
+    Parameters
+    ----------
+    width_bytes_per_cycle
+        Between network and local memory, one direction.
+    request_cycles
+        To take up a command.
+    fragment_bytes
+        Largest request of the network.
+    outstanding
+        Requests under way at a time.
+    bucket_bytes, bucket_rate_bytes_per_cycle
+        Leaky bucket that shapes the traffic: its size and rate; absent when traffic is not shaped.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    width_bytes_per_cycle: BytesPerCycle
+    request_cycles: Cycles
+    fragment_bytes: Bytes
+    outstanding: Count
+    bucket_bytes: Bytes | None = None
+    bucket_rate_bytes_per_cycle: BytesPerCycle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTiming:
+    """The engines of a PE.
+
+    Parameters
+    ----------
+    load_cycles
+        To load a held block into a tile of the matrix engine.
+    matrix_latency_cycles, simd_latency_cycles
+        From the last input of a command to its last result.
+    accumulator_bytes
+        Sums that the reduction engine holds.
+    partial_width_bytes_per_cycle
+        Between accumulators and local memory, for sums that do not fit.
+    hop_cycles, reduction_width_bytes_per_cycle
+        Reduction network between neighbours: latency and width.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    load_cycles: Cycles
+    matrix_latency_cycles: Cycles
+    simd_latency_cycles: Cycles
+    accumulator_bytes: Bytes
+    partial_width_bytes_per_cycle: BytesPerCycle
+    hop_cycles: Cycles
+    reduction_width_bytes_per_cycle: BytesPerCycle
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTiming:
+    """The RISC-V vector core: bits of a register and of the data path, registers per group, start-up of a chain."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    vlen: Count
+    dlen: Count
+    lmul: Count
+    start_up_cycles: Cycles
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTiming:
+    """What lies behind the DMA engines.
+
+    Parameters
+    ----------
+    sram_latency_cycles, dram_latency_s
+        From request to first data; DRAM latency comes on top of that of the SRAM.
+    is_cache
+        SRAM that holds no activations caches DRAM.
+    broadcast
+        PEs that need the same tile get it from one read.
+    prefetch
+        Tiles can be brought from DRAM into the cache before they are loaded.
+    arbitration
+        Whether memories serve the oldest request, or requesters in turn.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    sram_latency_cycles: Cycles
+    dram_latency_s: Seconds
+    is_cache: Flag
+    broadcast: Flag
+    prefetch: Flag
+    arbitration: Literal["oldest_first", "round_robin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What models that count cycles need beyond peaks; the laws are in ``docs/methods/timing.md``."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    core: CoreTiming
+    dma: DmaTiming
+    engines: EngineTiming
+    memory: MemoryTiming
+    vector: VectorTiming | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostLink:
     """The link to the host, one direction."""
 
@@ -252,6 +403,8 @@ class Machine:
     sources: Mapping[str, str]
     simd: LaneEngine | None = None
     vector: LaneEngine | None = None
+    array: SystolicArray | None = None
+    timing: Timing | None = None
     scale_up: ScaleUpLink | None = None
     die_mm2: SquareMillimetres | None = None
     published: PublishedPeaks = field(default_factory=PublishedPeaks)
@@ -263,11 +416,13 @@ class Machine:
 
         Model
         -----
-        Matrix: ``n_pes · n_tiles · macs_per_cycle · 2 · clock``. Lanes: ``n_pes · lanes · flop_per_lane · clock``.
+        Matrix: ``n_pes · n_tiles · macs_per_cycle · 2 · clock``, times ``size²`` of a systolic array. Lanes: ``n_pes · lanes · flop_per_lane · clock``.
         """
         check_dtype(dtype)
         if engine == "matrix":
-            return self.pe.n_pes * self.matrix.n_tiles * self.matrix.macs_per_cycle.get(dtype, 0.0) * 2 * self.clock_hz
+            n_cells = self.array.size**2 if self.array else 1
+            macs_per_cycle = self.matrix.n_tiles * n_cells * self.matrix.macs_per_cycle.get(dtype, 0.0)
+            return self.pe.n_pes * macs_per_cycle * 2 * self.clock_hz
         lanes = self.simd if engine == "simd" else self.vector
         if lanes is None:
             return 0.0

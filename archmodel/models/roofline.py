@@ -68,7 +68,7 @@ class Roofline:
             model=self.name,
             run={**trace.run, "launch": launch},
             operators=_operator_table(trace, machine, placement, latency_s[0], lower_s[0], upper_s[0], busy_s[0]),
-            warnings=_warnings(trace, machine, placement),
+            warnings=say_warnings(trace, machine, placement),
             provenance={
                 "archmodel": version("archmodel"),
                 "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
@@ -100,7 +100,7 @@ class Roofline:
             }
             if not against:
                 row |= _summarise(trace, machine, total, idx)
-                row["warnings"] = list(_warnings(trace, machine, placements[idx]))
+                row["warnings"] = list(say_warnings(trace, machine, placements[idx]))
                 idx += 1
             rows.append(row)
         return ResultTable.from_rows(rows)
@@ -130,14 +130,14 @@ def _summarise(trace: Trace, machine: Machine, total: Mapping[str, Any], idx: in
         "upper_s": float(total["upper_s"][idx]),
         "launch_s": bound_s["launch"],
         "bound": max(bound_s, key=bound_s.__getitem__),
-        "energy_j": _energy_j(machine, latency_s),
+        "energy_j": energy_j(machine, latency_s),
         "throughput": trace.items / latency_s,
         "throughput_unit": f"{trace.item}/s",
-        "utilisation": trace.matrix_flop / latency_s / peak if peak and trace.matrix_flop else None,
+        "utilisation": trace.matrix_flop / (latency_s - bound_s["launch"]) / peak if peak and trace.matrix_flop else None,
     }
 
 
-def _energy_j(machine: Machine, latency_s: float) -> float | None:
+def energy_j(machine: Machine, latency_s: float) -> float | None:
     """Typical power belongs to the machine as built: an override of anything else leaves the energy unknown."""
     changed = {path for path, note in machine.provenance.items() if note.source == SET_BY_USER}
     is_other = bool(changed) and "power.typical" not in changed
@@ -156,7 +156,7 @@ def _operator_table(
     rows = []
     for idx, operator in enumerate(trace.operators):
         flop = operator.op.work().flop * operator.count
-        n_bytes = _moved_bytes(trace, idx) * operator.count
+        n_bytes = moved_bytes(trace, idx) * operator.count
         launch_s = placement.launch_s * operator.count
         slowest = int(np.argmax(busy_s[idx]))
         is_launch = launch_s > busy_s[idx, slowest]
@@ -175,7 +175,7 @@ def _operator_table(
                 "upper_s": float(upper_s[idx]),
                 "launch_s": launch_s,
                 "bound": "launch" if is_launch else RESOURCES[slowest],
-                "energy_j": _energy_j(machine, float(latency_s[idx])),
+                "energy_j": energy_j(machine, float(latency_s[idx])),
                 "throughput": (flop if has_flop else n_bytes) / float(latency_s[idx]),
                 "throughput_unit": "FLOP/s" if has_flop else "B/s",
                 **{f"{name}_busy_s": float(busy_s[idx, r]) for r, name in enumerate(RESOURCES)},
@@ -184,13 +184,15 @@ def _operator_table(
     return ResultTable.from_rows(rows)
 
 
-def _moved_bytes(trace: Trace, idx: int) -> float:
+def moved_bytes(trace: Trace, idx: int) -> float:
+    """Bytes that one execution of an operator moves."""
     operator = trace.operators[idx]
     names = zip(operator.op.operands(), operator.tensors, strict=True)
     return sum(operand.n_touched * trace.tensors[name].bytes_per_element for operand, name in names)
 
 
-def _warnings(trace: Trace, machine: Machine, placement: Placement) -> tuple[str, ...]:
+def say_warnings(trace: Trace, machine: Machine, placement: Placement) -> tuple[str, ...]:
+    """Say what a reader must know before quoting the numbers."""
     warnings = list(trace.notes)
     if machine.status != "production":
         warnings.append(f"{machine.name} is {machine.status}: most of its values are assumed")

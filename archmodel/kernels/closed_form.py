@@ -1,0 +1,146 @@
+"""Closed form of a program: how many cycles it takes, from sums, without following its commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.program import (
+    CAST,
+    IN_A,
+    IN_B,
+    ISSUE,
+    LATENCY,
+    LINK,
+    N_RESOURCES,
+    NONE,
+    OCCUPANCY,
+    OUT,
+    PUSH,
+    RESOURCE,
+    OWN,
+    SAME_A,
+    SAME_B,
+    SAME_C,
+    SERVICE,
+    UNIT,
+)
+
+N_UNITS = 7
+CORE = N_UNITS + N_RESOURCES
+N_STATIONS = CORE + 1  # units, shared resources, the core
+# Rows of the working memory of `count_cycles`.
+TOTAL, HEAD, TAIL, IS_SEEN, VISIBLE, PRODUCED, CONSUMED, TOKENS = range(8)
+N_WORK_ROWS = 8
+
+
+@kernel
+def count_groups(cast: int, grid_b: int, grid_m: int, grid_n: int, grid_k: int) -> int:
+    """Count the requests of a cast that the whole grid makes at a time."""
+    if cast == SAME_A:
+        return grid_b * grid_m * grid_k
+    if cast == SAME_B:
+        return grid_b * grid_n * grid_k
+    if cast == SAME_C:
+        return grid_b * grid_m * grid_n
+    return grid_b * grid_m * grid_n * grid_k
+
+
+@kernel
+def count_cycles(
+    commands: Any, n: int, loops: Any, capacity: Any, grid_b: int, grid_m: int, grid_n: int, grid_k: int, work: Any
+) -> Any:
+    """Cycles of a program on its grid, in closed form.
+
+    Model
+    -----
+    Stations are the units of a PE, its core, and the shared resources. With ``T_s`` the time that station s is at work
+    in all, ``head_s`` the time until its first command can start and ``tail_s`` the time from the end of its last one to
+    the end of the program (both from one walk through prologue, body and epilogue with nothing else on the machine)::
+
+        cycles = max over s of (head_s + T_s + tail_s)
+
+    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Columns as in ``archmodel.kernels.program``; the first ``n`` rows count.
+    n : int
+        Commands.
+    loops : ndarray (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    capacity : ndarray (B,) int64
+        Tokens of each buffer.
+    grid_b, grid_m, grid_n, grid_k : int
+        Logical grid of the PEs.
+    work : ndarray (8, 11) int64
+        Working memory; afterwards row ``TOTAL`` has the cycles of each station.
+
+    Returns
+    -------
+    (int, int)
+        Cycles, and cycles if nothing overlapped.
+    """
+    n_prologue, n_body, n_inner, n_outer = loops[0], loops[1], loops[3], loops[4]
+    n_buffers = capacity.size
+    for station in range(N_STATIONS):
+        for row in range(N_WORK_ROWS):
+            work[row, station] = 0
+    groups = (
+        count_groups(0, grid_b, grid_m, grid_n, grid_k),
+        count_groups(SAME_A, grid_b, grid_m, grid_n, grid_k),
+        count_groups(SAME_B, grid_b, grid_m, grid_n, grid_k),
+        count_groups(SAME_C, grid_b, grid_m, grid_n, grid_k),
+    )
+    serial, issued_at, walk_end, lag = 0, 0, 0, 0
+    for c in range(n):
+        times = n_outer * n_inner if n_prologue <= c < n_prologue + n_body else n_outer
+        unit, resource, out = commands[c, UNIT], commands[c, RESOURCE], commands[c, OUT]
+        service, hold = 0, 0
+        issued_at += commands[c, ISSUE]
+        work[TOTAL, CORE] += times * commands[c, ISSUE]
+        start = max(issued_at, work[TAIL, unit])
+        for column in (IN_A, IN_B):
+            if commands[c, column] != NONE:
+                start = max(start, work[VISIBLE, commands[c, column]])
+                work[CONSUMED, commands[c, column]] += times * commands[c, OCCUPANCY]
+        end = start + commands[c, OCCUPANCY]
+        if work[IS_SEEN, unit] == 0:
+            work[IS_SEEN, unit] = 1
+            work[HEAD, unit] = start
+        work[TOTAL, unit] += times * commands[c, OCCUPANCY]
+        work[TAIL, unit] = end
+        if resource != NONE:
+            station = N_UNITS + resource
+            cast = commands[c, CAST]
+            share = 1 if resource == LINK else groups[cast]
+            hold = share * commands[c, SERVICE]
+            service = commands[c, SERVICE] if cast == OWN else hold
+            lag = max(lag, hold - service)
+            granted = max(start, work[TAIL, station])
+            if work[IS_SEEN, station] == 0:
+                work[IS_SEEN, station] = 1
+                work[HEAD, station] = granted
+            work[TOTAL, station] += times * hold
+            work[TAIL, station] = granted + hold
+            end = max(end, granted + service)
+        end += commands[c, LATENCY]
+        took = max(commands[c, OCCUPANCY], hold) + commands[c, LATENCY]
+        serial += times * (commands[c, ISSUE] + took)
+        if out != NONE:
+            work[VISIBLE, out] = end
+            work[TOKENS, out] += times * commands[c, PUSH]
+            work[PRODUCED, out] += times * max(commands[c, OCCUPANCY], service)
+            if commands[c, PUSH] > 0:
+                work[PRODUCED, out] += times * commands[c, LATENCY]
+        walk_end = max(walk_end, end)
+    work[TAIL, CORE] = issued_at
+    cycles = walk_end
+    for station in range(N_STATIONS):
+        if work[TOTAL, station] > 0:
+            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + walk_end - work[TAIL, station])
+    for buffer in range(n_buffers):
+        if work[TOKENS, buffer] > capacity[buffer]:
+            cycles = max(cycles, (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer])
+    return min(cycles + lag, serial), serial

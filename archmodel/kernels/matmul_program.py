@@ -1,0 +1,365 @@
+"""The commands that compute a matmul on a grid of PEs, from its shape, its mapping and the timing of a PE.
+
+One function writes them for every model: the closed form adds their cycles up, the event engine follows them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.data_movement import reduction_cycles, service_cycles, shaped_cycles, transfer_cycles
+from archmodel.kernels.lanes import issue_cycles, simd_cycles
+from archmodel.kernels.matrix_engine import (
+    count_held_blocks,
+    divide_up,
+    dot_product_bytes,
+    dot_product_cycles,
+    partial_sum_cycles,
+    transfer_up,
+)
+from archmodel.kernels.program import (
+    CAST,
+    DRAM,
+    HOLD,
+    IN_A,
+    IN_B,
+    ISSUE,
+    LATENCY,
+    LINK,
+    N_COMMAND_FIELDS,
+    NEED_A,
+    NEED_B,
+    NONE,
+    OCCUPANCY,
+    OUT,
+    OWN,
+    POP_A,
+    POP_B,
+    PUSH,
+    RESERVE,
+    RESOURCE,
+    SAME_A,
+    SAME_B,
+    SAME_C,
+    SERVICE,
+    SRAM,
+    UNIT,
+)
+
+# Units, as in ``archmodel.lowering.program.UNITS``.
+PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE = range(7)
+# Circular buffers: tiles of the operands in the cache (LLC) and in local memory, sums in the accumulators, added up
+# over the chain, and results.
+FAR_A, FAR_B, NEAR_A, NEAR_B, ACCUMULATED, REDUCED, RESULT = range(7)
+N_BUFFERS = 7
+MAX_COMMANDS = 24
+# What stays in place while the inner loop runs.
+OUTPUT, WEIGHT, INPUT = range(3)
+
+MOST_PREFETCHED = 16  # tiles of an operand that are on their way to the cache
+
+
+class PeTiming(NamedTuple):
+    """Timing of one PE and of the memories behind it, for one dtype; see ``docs/methods/timing.md``.
+
+    Units: cycles, bytes, bytes per cycle. ``tile_depth`` is in elements; ``lanes`` elements per cycle.
+    """
+
+    n_tiles: int
+    tile_rows: int
+    tile_cols: int
+    tile_depth: int
+    load_cycles: int
+    matrix_latency: int
+    local_bytes: float
+    local_width: float
+    accumulator_bytes: int
+    partial_width: float
+    hop_cycles: int
+    reduction_width: float
+    lanes: float
+    simd_latency: int
+    instruction_cycles: int
+    blocks_per_instruction: int
+    n_contexts: int
+    queue_depth: int
+    dma_width: float
+    request_cycles: int
+    fragment_bytes: int
+    outstanding: int
+    bucket_bytes: float
+    bucket_rate: float
+    sram_width: float
+    sram_latency: int
+    cache_bytes: float
+    dram_width: float
+    dram_latency: int
+    has_broadcast: bool
+    has_prefetch: bool
+
+
+class MatmulShape(NamedTuple):
+    """``batch`` products of m × k and k × n; bytes per element; whether an operand is in DRAM; SIMD operations per result."""
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    a_bytes: float
+    b_bytes: float
+    c_bytes: float
+    is_a_far: bool
+    is_b_far: bool
+    is_c_far: bool
+    operations: float
+
+
+class MatmulMapping(NamedTuple):
+    """How a matmul is spread: what stays in place, parts of batch, m, n and k, block sizes, tiles buffered."""
+
+    stationary: int
+    grid_b: int
+    grid_m: int
+    grid_n: int
+    grid_k: int
+    block_m: int
+    block_n: int
+    block_k: int
+    n_buffered: int
+
+
+@kernel
+def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
+    """Whether the buffers of a mapping fit local memory: tiles of a and b as often as buffered, results twice."""
+    depth = mapping.block_k
+    tile_a, tile_b = mapping.block_m * depth * shape.a_bytes, mapping.block_n * depth * shape.b_bytes
+    result = mapping.block_m * mapping.block_n * shape.c_bytes
+    kept = 2 * tile_b + mapping.n_buffered * tile_a
+    if mapping.stationary == INPUT:
+        kept = 2 * tile_a + mapping.n_buffered * tile_b
+    elif mapping.stationary == OUTPUT:
+        kept = mapping.n_buffered * (tile_a + tile_b)
+    spilled = mapping.block_m * mapping.block_n * 4
+    if spilled <= t.accumulator_bytes:
+        spilled = 0
+    return kept + 2 * result + spilled <= t.local_bytes
+
+
+@kernel
+def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: int, cache_bytes: float) -> Any:
+    """Bytes of a and b that come from DRAM when both are there [B].
+
+    Model
+    -----
+    An operand that is swept again and again is read once if it fits half of the cache, or if the other one is cut into
+    parts that do; else at each sweep. ``n_m`` and ``n_n`` are the sweeps that the blocks of a PE ask for.
+    """
+    half = max(1.0, cache_bytes / 2)
+    one_a, one_b = shape.m * shape.k * shape.a_bytes, shape.k * shape.n * shape.b_bytes
+    if mapping.stationary == WEIGHT:
+        return shape.batch * one_a * (1 if one_a <= half else n_n), shape.batch * one_b
+    if mapping.stationary == INPUT:
+        return shape.batch * one_a, shape.batch * one_b * (1 if one_b <= half else n_m)
+    sweeps_a, sweeps_b = min(n_n, transfer_up(one_b, half)), min(n_m, transfer_up(one_a, half))
+    if one_b + one_a * sweeps_a <= one_a + one_b * sweeps_b:
+        return shape.batch * one_a * sweeps_a, shape.batch * one_b
+    return shape.batch * one_a, shape.batch * one_b * sweeps_b
+
+
+@kernel
+def put(
+    commands: Any, n: int, unit: int, issue: int, occupancy: int, latency: int, resource: int, service: int, cast: int
+) -> int:
+    """Write a command without buffers behind the first ``n``; returns n + 1."""
+    commands[n, UNIT], commands[n, ISSUE], commands[n, OCCUPANCY] = unit, issue, occupancy
+    commands[n, LATENCY], commands[n, RESOURCE], commands[n, SERVICE] = latency, resource, service
+    commands[n, HOLD], commands[n, CAST] = service, cast
+    for column in range(CAST + 1, N_COMMAND_FIELDS):
+        commands[n, column] = 0
+    commands[n, IN_A] = commands[n, IN_B] = commands[n, OUT] = NONE
+    return n + 1
+
+
+@kernel
+def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, reserved: int, pushed: int) -> None:
+    """Give a command its first input (one token needed) and its output."""
+    commands[c, IN_A], commands[c, NEED_A], commands[c, POP_A] = taken, 1 if taken != NONE else 0, popped
+    commands[c, OUT], commands[c, RESERVE], commands[c, PUSH] = out, reserved, pushed
+
+
+@kernel
+def write_load(
+    commands: Any, n: int, is_b: bool, n_rows: int, row_bytes: float, missed_bytes: float, is_shared: bool, t: PeTiming
+) -> int:
+    """Write the commands that bring one tile into local memory; returns the new number of commands.
+
+    What the cache lacks is prefetched from DRAM by a command of its own, or, without prefetch, fetched by the load
+    itself, which then waits for both latencies and holds the DRAM for as long as the slower of the two takes.
+    """
+    far, near = (FAR_B, NEAR_B) if is_b else (FAR_A, NEAR_A)
+    cast = OWN if not is_shared else SAME_B if is_b else SAME_A
+    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
+    n_bytes = n_rows * row_bytes
+    latency, resource, service, taken = t.sram_latency, SRAM, service_cycles(n_bytes, t.sram_width), NONE
+    if missed_bytes > 0:
+        from_dram = service_cycles(missed_bytes, t.dram_width)
+        if t.has_prefetch:
+            n = put(commands, n, PREFETCH, issue, 1, t.dram_latency, DRAM, from_dram, cast)
+            take_and_give(commands, n - 1, NONE, 0, far, 1, 1)
+            taken = far
+        else:
+            latency += t.dram_latency
+            resource, service = DRAM, max(service, from_dram)
+    occupancy = transfer_cycles(
+        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, latency
+    )
+    occupancy = max(occupancy, shaped_cycles(n_bytes, t.bucket_bytes, t.bucket_rate))
+    n = put(commands, n, LOAD, issue, occupancy, latency, resource, service, cast)
+    take_and_give(commands, n - 1, taken, 1 if taken != NONE else 0, near, 1, 1)
+    return n
+
+
+@kernel
+def write_multiply(
+    commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming,
+    pop_a: int, pop_b: int, reserved: int, pushed: int,
+) -> int:  # fmt: skip
+    """Write the multiply of one block; returns the new number of commands."""
+    m, cols, k = mapping.block_m, mapping.block_n, mapping.block_k
+    holds_b = mapping.stationary == WEIGHT
+    if mapping.stationary == OUTPUT:
+        with_b = dot_product_cycles(m, cols, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
+        with_a = dot_product_cycles(cols, m, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
+        holds_b = with_b <= with_a
+    held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
+    occupancy = dot_product_cycles(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
+    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, element_bytes)
+    occupancy = max(occupancy, transfer_up(read, t.local_width))
+    if pushed == 0 or reserved == 0:  # the sums of the block are not done in one go
+        occupancy += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
+    blocks = count_held_blocks(held, k, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
+    issue = issue_cycles(blocks, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
+    n = put(commands, n, MATRIX, issue, occupancy, t.matrix_latency, NONE, 0, OWN)
+    take_and_give(commands, n - 1, NEAR_A, pop_a, ACCUMULATED, reserved, pushed)
+    commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_B, 1, pop_b
+    return n
+
+
+@kernel
+def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
+    """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number."""
+    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
+    n_elements, source = mapping.block_m * mapping.block_n, ACCUMULATED
+    if mapping.grid_k > 1:
+        took = reduction_cycles(n_elements * 4.0, mapping.grid_k, t.hop_cycles, t.reduction_width)
+        n = put(commands, n, REDUCE, issue, took, 0, LINK, took, SAME_C)
+        take_and_give(commands, n - 1, ACCUMULATED, 1, REDUCED, 1, 1)
+        source = REDUCED
+    # Every PE of a chain ends with its share of the block.
+    n_elements = divide_up(n_elements, mapping.grid_k)
+    took = simd_cycles(n_elements, shape.operations, t.lanes)
+    n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
+    take_and_give(commands, n - 1, source, 1, RESULT, 1, 1)
+    row_bytes = mapping.block_n * shape.c_bytes / mapping.grid_k
+    n_bytes = mapping.block_m * row_bytes
+    took = transfer_cycles(
+        mapping.block_m, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency
+    )
+    took = max(took, shaped_cycles(n_bytes, t.bucket_bytes, t.bucket_rate))
+    service = service_cycles(n_bytes, t.dram_width if shape.is_c_far else t.sram_width)
+    resource = DRAM if shape.is_c_far else SRAM
+    n = put(commands, n, STORE, issue, took, t.sram_latency, resource, service, OWN)
+    take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
+    return n
+
+
+@kernel
+def write_matmul(
+    shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out_commands: Any, out_loops: Any, out_capacity: Any
+) -> int:
+    """Write the program that every PE runs.
+
+    Output-stationary: for each block of the result, over k: load a, load b, multiply; then add up, convert, store.
+    Weight-stationary: for each panel of b (all of a PE's k): load it; over m: load a, multiply, convert, store.
+    Input-stationary: the same with a and b exchanged. All blocks of a PE have the same size; the last is padded.
+
+    Parameters
+    ----------
+    shape, mapping, t
+        What, how, where.
+    out_commands : ndarray (24, 17) int64
+        Columns as in ``archmodel.kernels.program``.
+    out_loops : ndarray (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    out_capacity : ndarray (7,) int64
+        Tokens of each buffer.
+
+    Returns
+    -------
+    int
+        Commands.
+    """
+    part_b, part_m = divide_up(shape.batch, mapping.grid_b), divide_up(shape.m, mapping.grid_m)
+    part_n, part_k = divide_up(shape.n, mapping.grid_n), divide_up(shape.k, mapping.grid_k)
+    n_m, n_n = divide_up(part_m, mapping.block_m), divide_up(part_n, mapping.block_n)
+    n_k = divide_up(part_k, mapping.block_k)
+    is_output, is_weight = mapping.stationary == OUTPUT, mapping.stationary == WEIGHT
+    blocks = part_b * n_m * n_n
+    n_loads_a = blocks * n_k if is_output else blocks if is_weight else part_b * n_m
+    n_loads_b = blocks * n_k if is_output else part_b * n_n if is_weight else blocks
+
+    groups_a = mapping.grid_b * mapping.grid_m * mapping.grid_k
+    groups_b = mapping.grid_b * mapping.grid_n * mapping.grid_k
+    if not t.has_broadcast:
+        groups_a = groups_b = groups_a * mapping.grid_n
+    dram_a, dram_b = count_dram_bytes(shape, mapping, n_m, n_n, t.cache_bytes)
+    missed_a = dram_a / (float(groups_a) * n_loads_a) if shape.is_a_far else 0.0
+    missed_b = dram_b / (float(groups_b) * n_loads_b) if shape.is_b_far else 0.0
+    rows_a, bytes_a = mapping.block_m, mapping.block_k * shape.a_bytes
+    rows_b, bytes_b = mapping.block_k, mapping.block_n * shape.b_bytes
+    is_shared = t.has_broadcast
+
+    n = 0
+    if is_output:
+        # The first multiply of a block takes the accumulators, the last one hands them over.
+        for part in range(3):
+            first, last = part == 0, part == 2
+            n_before = n
+            if last or n_k >= (2 if first else 3):
+                n = write_load(out_commands, n, False, rows_a, bytes_a, missed_a, is_shared, t)
+                n = write_load(out_commands, n, True, rows_b, bytes_b, missed_b, is_shared, t)
+                is_first, is_last = first or n_k == 1, last
+                n = write_multiply(out_commands, n, shape, mapping, t, 1, 1, 1 if is_first else 0, 1 if is_last else 0)
+            if last:
+                n = write_result(out_commands, n, shape, mapping, t)
+            out_loops[part] = n - n_before
+        out_loops[3], out_loops[4] = max(0, n_k - 2), blocks
+    else:
+        rows, row_bytes, missed = (rows_b, bytes_b, missed_b) if is_weight else (rows_a, bytes_a, missed_a)
+        n = write_load(out_commands, n, is_weight, rows, row_bytes, missed, is_shared, t)
+        out_loops[0] = n
+        rows, row_bytes, missed = (rows_a, bytes_a, missed_a) if is_weight else (rows_b, bytes_b, missed_b)
+        n_steps = n_m if is_weight else n_n
+        for part in range(1, 3):
+            n_before = n
+            if part == 2 or n_steps > 1:
+                n = write_load(out_commands, n, not is_weight, rows, row_bytes, missed, is_shared, t)
+                # The last step frees what stayed in place.
+                pop_held = 1 if part == 2 else 0
+                pop_a, pop_b = (1, pop_held) if is_weight else (pop_held, 1)
+                n = write_multiply(out_commands, n, shape, mapping, t, pop_a, pop_b, 1, 1)
+                n = write_result(out_commands, n, shape, mapping, t)
+            out_loops[part] = n - n_before
+        out_loops[3], out_loops[4] = n_steps - 1, blocks // n_steps
+    tokens_a = 2 if mapping.stationary == INPUT else mapping.n_buffered
+    tokens_b = 2 if is_weight else mapping.n_buffered
+    half = t.cache_bytes / 2
+    out_capacity[FAR_A] = max(2, min(MOST_PREFETCHED, int(half / (groups_a * rows_a * bytes_a))))
+    out_capacity[FAR_B] = max(2, min(MOST_PREFETCHED, int(half / (groups_b * rows_b * bytes_b))))
+    out_capacity[NEAR_A], out_capacity[NEAR_B] = tokens_a, tokens_b
+    block_bytes = mapping.block_m * mapping.block_n * 4
+    out_capacity[ACCUMULATED] = max(1, min(2, t.accumulator_bytes // block_bytes))
+    out_capacity[REDUCED] = 1
+    out_capacity[RESULT] = 2
+    return n

@@ -1,0 +1,109 @@
+"""Bounded search for the mapping of a matmul, by the closed form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.matmul_program import (
+    INPUT,
+    MAX_COMMANDS,
+    N_BUFFERS,
+    OUTPUT,
+    MatmulMapping,
+    MatmulShape,
+    PeTiming,
+    WEIGHT,
+    fits_local,
+    write_matmul,
+)
+from archmodel.kernels.matrix_engine import divide_up
+from archmodel.kernels.program import N_COMMAND_FIELDS
+
+N_MAPPING_FIELDS = 9
+_N_SIZES = 5
+
+
+@kernel
+def time_matmul(
+    shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, commands: Any, loops: Any, capacity: Any, work: Any
+) -> Any:
+    """Cycles of a matmul under one mapping, and cycles if nothing overlapped, in closed form."""
+    n = write_matmul(shape, mapping, t, commands, loops, capacity)
+    return count_cycles(
+        commands, n, loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, work
+    )
+
+
+@kernel
+def balance(size: int, block: int) -> int:
+    """Make blocks equal: as many as blocks of ``block`` need, none larger than necessary."""
+    return divide_up(size, divide_up(size, block))
+
+
+@kernel
+def search_matmul(shape: MatmulShape, t: PeTiming, grids: Any, out_mappings: Any, out_cycles: Any) -> int:
+    """Try grids × what stays in place × block sizes; keep the best mapping of each grid and stationarity.
+
+    Blocks are tile, 2, 4, 8 and 16 tiles high and wide, or all there is, and as deep as fits, or a half or a quarter of
+    that; blocks of a PE are balanced. Of mappings that take the same time the first is kept.
+
+    Parameters
+    ----------
+    shape, t
+        What and where.
+    grids : ndarray (G, 4) int64
+        Logical grids to try: parts of batch, m, n and k.
+    out_mappings : ndarray (3 · G, 9) int64
+        Best mapping per grid and stationarity, fields of `MatmulMapping`.
+    out_cycles : ndarray (3 · G, 2) int64
+        Its cycles, and those if nothing overlapped; −1 where nothing fits.
+
+    Returns
+    -------
+    int
+        Mappings tried.
+    """
+    commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)
+    loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)
+    work = np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
+    n_tried = 0
+    out_cycles[:] = -1
+    for g in range(grids.shape[0]):
+        part_m, part_n = divide_up(shape.m, grids[g, 1]), divide_up(shape.n, grids[g, 2])
+        part_k = divide_up(shape.k, grids[g, 3])
+        for stationary in range(3):
+            row = 3 * g + stationary
+            last_m = 0
+            for size_m in range(_N_SIZES):
+                block_m = balance(part_m, t.tile_rows << size_m)
+                if block_m == last_m:
+                    continue
+                last_m, last_n = block_m, 0
+                for size_n in range(_N_SIZES):
+                    block_n = balance(part_n, t.tile_rows << size_n)
+                    if block_n == last_n:
+                        continue
+                    last_n, last_k = block_n, 0
+                    for halves in range(8 if stationary == OUTPUT else 1):
+                        block_k = balance(part_k, max(t.tile_depth, divide_up(part_k, 1 << halves)))
+                        if block_k == last_k:
+                            continue
+                        last_k = block_k
+                        for n_buffered in range(2, 4):
+                            mapping = MatmulMapping(
+                                stationary, grids[g, 0], grids[g, 1], grids[g, 2], grids[g, 3],
+                                block_m, block_n, block_k, n_buffered,
+                            )  # fmt: skip
+                            if not fits_local(shape, mapping, t):
+                                continue
+                            n_tried += 1
+                            cycles, serial = time_matmul(shape, mapping, t, commands, loops, capacity, work)
+                            if out_cycles[row, 0] < 0 or cycles < out_cycles[row, 0]:
+                                out_cycles[row, 0], out_cycles[row, 1] = cycles, serial
+                                for i in range(N_MAPPING_FIELDS):
+                                    out_mappings[row, i] = mapping[i]
+    return n_tried

@@ -1,0 +1,118 @@
+"""Laws of the matrix engine: cycles of dot-product tiles and of systolic arrays. Contract: ``docs/methods/timing.md``."""
+
+from __future__ import annotations
+
+from archmodel.kernels.compile import kernel
+
+
+@kernel
+def divide_up(n: int, size: int) -> int:
+    """Divide and round up: how many parts of ``size`` hold ``n``."""
+    return (n + size - 1) // size
+
+
+@kernel
+def count_held_blocks(n_held: int, k: int, tile_rows: int, tile_depth: int) -> int:
+    """Count the blocks of ``tile_rows`` × ``tile_depth`` elements in a held operand of ``n_held`` × ``k``."""
+    return divide_up(n_held, tile_rows) * divide_up(k, tile_depth)
+
+
+@kernel
+def dot_product_cycles(
+    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, load_cycles: int
+) -> int:
+    """Cycles for which an engine of dot-product tiles is busy with one multiply.
+
+    Model
+    -----
+    ``⌈blocks / n_tiles⌉ · max(n_streamed, load)``: a tile holds one block while one column per cycle streams by, and
+    loads the next block meanwhile. 2:4 sparsity doubles ``tile_depth``.
+
+    Parameters
+    ----------
+    n_streamed, n_held, k : int
+        Columns that stream by, rows that are held, depth of the sums.
+    tile_rows, tile_depth : int
+        Rows and elements per row of the block that a tile holds.
+    n_tiles : int
+        Tiles, which hold different blocks and see the same columns.
+    load_cycles : int
+        To load a block [cycles].
+
+    Sources
+    -------
+    ISCA 2025 (MTIA 2i), section 3.2: two 32 × 32 B × 32 tiles, one operand cached, one streamed. Double buffering of the
+    held block is assumed.
+    """
+    passes = divide_up(count_held_blocks(n_held, k, tile_rows, tile_depth), n_tiles)
+    return passes * max(n_streamed, load_cycles)
+
+
+@kernel
+def dot_product_bytes(
+    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, element_bytes: float
+) -> float:
+    """Bytes that `dot_product_cycles` reads from local memory: held blocks once each, columns once per pass [B]."""
+    blocks = count_held_blocks(n_held, k, tile_rows, tile_depth)
+    passes = divide_up(blocks, n_tiles)
+    return (blocks * tile_rows + passes * n_tiles * n_streamed) * tile_depth * element_bytes
+
+
+@kernel
+def partial_sum_cycles(n_bytes: int, capacity_bytes: int, width: float) -> int:
+    """Cycles to move partial sums out and back when the accumulators do not hold them; 0 when they do.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Partial sums of one block [B].
+    capacity_bytes : int
+        Accumulators of one PE [B].
+    width : float
+        To and from local memory [B/cycle].
+    """
+    if n_bytes <= capacity_bytes:
+        return 0
+    return transfer_up(2.0 * n_bytes, width)
+
+
+@kernel
+def transfer_up(n_bytes: float, width: float) -> int:
+    """Whole cycles that ``n_bytes`` take at ``width`` bytes per cycle."""
+    cycles = n_bytes / width
+    whole = int(cycles)
+    return whole + 1 if whole < cycles else whole
+
+
+@kernel
+def systolic_fill_cycles(size: int, is_weight_stationary: bool) -> int:
+    """Cycles of a tile beyond its stream, in which a systolic array of ``size`` × ``size`` fills and drains.
+
+    Model
+    -----
+    Weight-stationary ``3S − 2``: S to load the weights, 2S − 2 for the skew. Output-stationary ``2S − 2``: the skew;
+    sums leave while they are completed.
+
+    Sources
+    -------
+    A. Samajdar et al., SCALE-Sim, arXiv 1811.02883; the constants are those that SCALE-Sim v3 prints.
+    """
+    return 3 * size - 2 if is_weight_stationary else 2 * size - 2
+
+
+@kernel
+def systolic_cycles(m: int, n: int, k: int, size: int, is_weight_stationary: bool) -> int:
+    """Cycles of a matmul on a systolic array when no tile overlaps another and no operand is late.
+
+    Model
+    -----
+    Weight-stationary ``⌈K/S⌉·⌈N/S⌉·(M + 3S − 2) − 1``, output-stationary ``⌈M/S⌉·⌈N/S⌉·(K + 2S − 2) − 1``: the last
+    cycle is counted from 0.
+
+    Sources
+    -------
+    As `systolic_fill_cycles`.
+    """
+    n_tiles = divide_up(k if is_weight_stationary else m, size) * divide_up(n, size)
+    stream = m if is_weight_stationary else k
+    return n_tiles * (stream + systolic_fill_cycles(size, is_weight_stationary)) - 1

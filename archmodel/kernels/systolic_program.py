@@ -1,0 +1,104 @@
+"""The commands that compute a matmul on one systolic array in front of an on-chip memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.data_movement import service_cycles, transfer_cycles
+from archmodel.kernels.matmul_program import (
+    FAR_A,
+    FAR_B,
+    LOAD,
+    MATRIX,
+    MOST_PREFETCHED,
+    N_BUFFERS,
+    NEAR_A,
+    NEAR_B,
+    OUTPUT,
+    RESULT,
+    STORE,
+    MatmulMapping,
+    MatmulShape,
+    PeTiming,
+    WEIGHT,
+    count_dram_bytes,
+    put,
+    take_and_give,
+)
+from archmodel.kernels.matrix_engine import divide_up, systolic_fill_cycles, transfer_up
+from archmodel.kernels.program import DRAM, IN_A, IN_B, NEED_A, NEED_B, NONE, OWN, POP_A, POP_B
+
+
+@kernel
+def write_fetch(commands: Any, n: int, near: int, n_bytes: float, t: PeTiming) -> int:
+    """Write the fetch of an operand's part of one tile from DRAM into the on-chip memory; returns the new number."""
+    occupancy = transfer_cycles(1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency)
+    n = put(commands, n, LOAD, 0, occupancy, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
+    take_and_give(commands, n - 1, NONE, 0, near, 1, 1)
+    return n
+
+
+@kernel
+def write_systolic(
+    shape: MatmulShape, t: PeTiming, size: int, is_weight_stationary: bool, is_overlapped: bool,
+    out_commands: Any, out_loops: Any, out_capacity: Any,
+) -> int:  # fmt: skip
+    """Write the program of a systolic array; parameters as in `archmodel.kernels.matmul_program.write_matmul`.
+
+    Model
+    -----
+    Weight-stationary: for each column of tiles of the result, over k: fetch, load S × S weights, stream M rows;
+    output-stationary: for each tile of the result: fetch, stream K. A tile takes its stream plus
+    `systolic_fill_cycles`; where tiles overlap, the next may start after max(stream, S) cycles. It takes longer when the
+    on-chip memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the tiles.
+
+    Returns
+    -------
+    int
+        Commands.
+    """
+    tiles_n = divide_up(shape.n, size)
+    stationary = WEIGHT if is_weight_stationary else OUTPUT
+    mapping = MatmulMapping(stationary, 1, 1, 1, 1, size, size, size, 2)
+    if is_weight_stationary:
+        n_steps, stream, rows_out = divide_up(shape.k, size), shape.m, shape.m
+        out_loops[3], out_loops[4] = max(0, n_steps - 2), shape.batch * tiles_n
+    else:
+        n_steps, stream, rows_out = 1, shape.k, size
+        out_loops[3], out_loops[4] = 0, shape.batch * tiles_n * divide_up(shape.m, size)
+    n_tiles = out_loops[4] * n_steps
+    dram_a, dram_b = count_dram_bytes(shape, mapping, divide_up(shape.m, size), tiles_n, t.cache_bytes)
+    edges = stream * size * shape.a_bytes + (size if is_weight_stationary else stream) * size * shape.b_bytes
+    took = stream + systolic_fill_cycles(size, is_weight_stationary)
+    occupancy = max(max(stream, size) if is_overlapped else took, transfer_up(edges, t.sram_width))
+    # The sums of the last tile are complete in its last cycle, which is counted from 0.
+    latency = max(took, occupancy) - 1 - occupancy
+    n = 0
+    for part in range(3):
+        first, last = part == 0, part == 2
+        n_before = n
+        if last or n_steps >= (2 if first else 3):
+            if shape.is_a_far:
+                n = write_fetch(out_commands, n, NEAR_A, dram_a / n_tiles, t)
+            if shape.is_b_far:
+                n = write_fetch(out_commands, n, NEAR_B, dram_b / n_tiles, t)
+            n = put(out_commands, n, MATRIX, 0, occupancy, latency, NONE, 0, OWN)
+            if shape.is_c_far:
+                reserved = 1 if first or n_steps == 1 else 0
+                take_and_give(out_commands, n - 1, NONE, 0, RESULT, reserved, 1 if last else 0)
+            if shape.is_a_far:
+                out_commands[n - 1, IN_A], out_commands[n - 1, NEED_A], out_commands[n - 1, POP_A] = NEAR_A, 1, 1
+            if shape.is_b_far:
+                out_commands[n - 1, IN_B], out_commands[n - 1, NEED_B], out_commands[n - 1, POP_B] = NEAR_B, 1, 1
+        if last and shape.is_c_far:
+            n_bytes = rows_out * size * shape.c_bytes
+            store = transfer_cycles(1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, 0)
+            n = put(out_commands, n, STORE, 0, store, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
+            take_and_give(out_commands, n - 1, RESULT, 1, NONE, 0, 0)
+        out_loops[part] = n - n_before
+    for buffer in range(N_BUFFERS):
+        out_capacity[buffer] = 2
+    out_capacity[FAR_A] = out_capacity[FAR_B] = 1
+    out_capacity[NEAR_A] = out_capacity[NEAR_B] = MOST_PREFETCHED
+    return n

@@ -1,0 +1,508 @@
+"""Programs of commands, and their packs for the event engine. What the words mean: ``docs/methods/timing.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.errors import Fault, InputError
+from archmodel.kernels.event_engine import run_program
+from archmodel.kernels.program import (
+    CAST,
+    CORE_OUTER,
+    HOLD,
+    LINK,
+    OWN,
+    RESOURCE,
+    SERVICE,
+    N_BUFFER_FIELDS,
+    N_CASTS,
+    N_CAUSES,
+    N_COMMAND_FIELDS,
+    N_CORE_FIELDS,
+    N_MISSING,
+    N_ISSUED,
+    N_REQUEST_FIELDS,
+    N_STARTED,
+    N_RESOURCES,
+    N_TOKEN_FIELDS,
+    N_UNIT_FIELDS,
+    IN_A,
+    IN_B,
+    NONE,
+    OUT,
+    UNIT,
+)
+from archmodel.kernels.steady_state import N_WATCH_FIELDS
+
+Ints = NDArray[np.int64]
+Mode = Literal["representative", "grid"]
+
+UNITS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "store")
+"""Units of a PE, in the order of arbitration."""
+SHARED = ("sram", "dram", "link")
+CASTS = ("own", "same_a", "same_b", "same_c")
+CAUSES = ("data", "space", "issue", "arbitration", "dram")
+MAX_TOKENS = 64
+"""Largest circular buffer and queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Tokens that a command needs in a buffer, and those that it frees when it ends."""
+
+    buffer: str
+    n_needed: int = 1
+    n_popped: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a program.
+
+    Parameters
+    ----------
+    unit
+        One of `UNITS`.
+    issue_cycles, occupancy_cycles, latency_cycles
+        To issue it, for which the unit is busy, and from its end until its result is visible.
+    inputs
+        At most two.
+    output, n_reserved, n_pushed
+        Buffer of the result, tokens for which it takes space when it starts, and tokens that it adds when it ends.
+    resource, service_cycles, cast
+        Shared resource (`SHARED`), the cycles it serves the request, and who shares the request (`CASTS`).
+    """
+
+    unit: str
+    issue_cycles: int = 0
+    occupancy_cycles: int = 0
+    latency_cycles: int = 0
+    inputs: tuple[Input, ...] = ()
+    output: str = ""
+    n_reserved: int = 1
+    n_pushed: int = 1
+    resource: str = ""
+    service_cycles: int = 0
+    cast: str = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Logical grid of the PEs of a program: parts of the batch, of the rows, of the columns and of the depth."""
+
+    n_batch: int = 1
+    n_m: int = 1
+    n_n: int = 1
+    n_k: int = 1
+
+    @property
+    def n_pes(self) -> int:
+        """PEs at work."""
+        return self.n_batch * self.n_m * self.n_n * self.n_k
+
+    def groups(self, cast: str) -> Ints:
+        """Number of the group of each PE for a cast: (P,)."""
+        batch, m, n, k = np.unravel_index(np.arange(self.n_pes), (self.n_batch, self.n_m, self.n_n, self.n_k))
+        shared = {
+            "own": np.arange(self.n_pes),
+            "same_a": (batch * self.n_m + m) * self.n_k + k,
+            "same_b": (batch * self.n_n + n) * self.n_k + k,
+            "same_c": (batch * self.n_m + m) * self.n_n + n,
+        }
+        return shared[cast].astype(np.int64)
+
+    def n_groups(self, cast: str) -> int:
+        """Requests of a cast that the whole grid makes at a time."""
+        return int(self.groups(cast).max()) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What every PE runs: ``prologue``, ``n_inner`` times ``body``, ``epilogue``; all of it ``n_outer`` times.
+
+    Parameters
+    ----------
+    prologue, body, epilogue
+        Commands in program order.
+    n_inner, n_outer
+        Repeats.
+    buffers
+        Capacity of each circular buffer [tokens].
+    queue_depth
+        Commands that wait in front of a unit.
+    grid
+        The PEs.
+    is_round_robin
+        Shared resources grant requests in turn instead of by age.
+    """
+
+    body: tuple[Command, ...]
+    buffers: dict[str, int]
+    prologue: tuple[Command, ...] = ()
+    epilogue: tuple[Command, ...] = ()
+    n_inner: int = 1
+    n_outer: int = 1
+    queue_depth: int = 8
+    grid: Grid = field(default_factory=Grid)
+    is_round_robin: bool = False
+
+
+class CommandTable(NamedTuple):
+    """A program as arrays: C commands, B buffers.
+
+    Parameters
+    ----------
+    commands : (C, 17) int64
+        Columns as in ``archmodel.kernels.program``.
+    loops : (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    capacity : (B,) int64
+        Tokens.
+    """
+
+    commands: Ints
+    loops: Ints
+    capacity: Ints
+
+
+class ProgramPack(NamedTuple):
+    """A program on its PEs: C commands, U units, B buffers, P PEs, L lanes (unit and cast), S groups that share requests.
+
+    Parameters
+    ----------
+    commands, loops, capacity
+        As in `CommandTable`.
+    unit_commands : (U, C) int64
+        Commands of each unit in program order, then −1.
+    unit_parts : (U, 3) int64
+        How many of them are in prologue, body and epilogue.
+    cast_slot : (P, L) int64
+        Group of a PE for each lane.
+    slot_size : (S, 3) int64
+        Members of a group, its lane, and where its members begin.
+    slot_member : (P · L,) int64
+        The PEs of the groups, one group after the other.
+    queue_depth : int
+        Commands that wait in front of a unit.
+    in_turn : bool
+        Round-robin instead of oldest first.
+    takers, givers : (B,) int64
+        Units that take from a buffer and that give to it, a bit each.
+    """
+
+    commands: Ints
+    loops: Ints
+    unit_commands: Ints
+    unit_parts: Ints
+    capacity: Ints
+    cast_slot: Ints
+    slot_size: Ints
+    slot_member: Ints
+    queue_depth: int
+    in_turn: bool
+    takers: Ints
+    givers: Ints
+
+
+class EngineState(NamedTuple):
+    """Progress of a run; columns as in ``archmodel.kernels.program``.
+
+    Parameters
+    ----------
+    units : (P, U, 6) int64
+    buffers : (P, B, 4) int64
+    tokens : (P, B, T, 3) int64
+        The last T tokens; T is a power of 2, as are the sizes of all rings.
+    cores : (P, 4) int64
+    queues : (P, U, Q, 2) int64
+    asks : (P, L, 2) int64
+    requests : (P, L, F, 3) int64
+        Requests of a PE under way.
+    slots : (S, F, 2) int64
+        Requests of a group being gathered.
+    slot_granted, slot_free_at : (S,) int64
+    heaps : (R, S · F, 2) int64
+        Requests that wait for a resource.
+    n_heap : (R,) int64
+    touched : (P,) int64
+        PEs to look at.
+    free_at, last_granted : (R,) int64
+    """
+
+    units: Ints
+    buffers: Ints
+    tokens: Ints
+    cores: Ints
+    queues: Ints
+    asks: Ints
+    requests: Ints
+    slots: Ints
+    slot_granted: Ints
+    slot_free_at: Ints
+    heaps: Ints
+    n_heap: Ints
+    touched: Ints
+    free_at: Ints
+    last_granted: Ints
+
+
+class RepeatLog(NamedTuple):
+    """What is remembered of the inner and the outer loop (`archmodel.kernels.steady_state`); V numbers at most.
+
+    Parameters
+    ----------
+    watch : (2, 6) int64
+    phase : (V,) int64
+    saved : (2, V) int64
+        Of size 0 when nothing is watched.
+    size : (2,) int64
+    counts : (N,) int64
+    saved_counts : (2, N) int64
+    saved_free : (2, U) int64
+    ring : int
+        Largest ring.
+    """
+
+    watch: Ints
+    phase: Ints
+    saved: Ints
+    size: Ints
+    counts: Ints
+    saved_counts: Ints
+    saved_free: Ints
+    ring: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of a program took.
+
+    Parameters
+    ----------
+    cycles
+        Until the last command ended.
+    n_commands, n_skipped
+        Commands of all PEs, and those of them that repeated a period and were added at once.
+    busy_cycles
+        (P, U): for which each unit was busy.
+    stall_cycles
+        (P, U, 5): for which it waited, by `CAUSES`, until its last command started.
+    served_cycles
+        (R,): for which each shared resource served.
+    """
+
+    cycles: int
+    n_commands: int
+    n_skipped: int
+    busy_cycles: Ints
+    stall_cycles: Ints
+    served_cycles: Ints
+
+
+def run(program: Program, mode: Mode = "grid") -> Run:
+    """Run a program.
+
+    Parameters
+    ----------
+    program
+        What every PE runs.
+    mode
+        ``grid`` follows every PE; ``representative`` one of them, with shared resources that take as much longer as
+        there are requests like its own.
+
+    Raises
+    ------
+    InputError
+        When a command names what is not there or can never start.
+    """
+    table = tabulate(program)
+    return run_table(table, program.grid, mode, program.queue_depth, program.is_round_robin)
+
+
+def tabulate(program: Program) -> CommandTable:
+    """Turn a program into arrays; `InputError` lists the commands that can never run."""
+    buffers, faults, rows = list(program.buffers), [], []
+    body = program.body if program.n_inner else ()
+    listed = (*program.prologue, *body, *program.epilogue)
+    for idx, command in enumerate(listed):
+        given = [*command.inputs, *[None] * (2 - len(command.inputs))]
+        reasons = list(_why_stuck(command, program))
+        faults += [Fault(f"command {idx + 1} ({command.unit})", reason) for reason in reasons]
+        if reasons:
+            continue
+        row = [UNITS.index(command.unit), command.issue_cycles, command.occupancy_cycles, command.latency_cycles]
+        row += [SHARED.index(command.resource) if command.resource else NONE, command.service_cycles]
+        row += [command.service_cycles, CASTS.index(command.cast)]
+        for taken in given:
+            row += [buffers.index(taken.buffer), taken.n_needed, taken.n_popped] if taken else [NONE, 0, 0]
+        row += [buffers.index(command.output), command.n_reserved, command.n_pushed] if command.output else [NONE, 0, 0]
+        rows.append(row)
+    if faults:
+        raise InputError("program", faults)
+    commands = np.array(rows, dtype=np.int64).reshape(-1, N_COMMAND_FIELDS)
+    loops = [len(program.prologue), len(body), len(program.epilogue), program.n_inner, program.n_outer]
+    return CommandTable(commands, np.array(loops), np.array(list(program.buffers.values()), dtype=np.int64))
+
+
+def _why_stuck(command: Command, program: Program) -> list[str]:
+    """Say why a command could never run."""
+    named = [taken.buffer for taken in command.inputs] + ([command.output] if command.output else [])
+    reasons = [f"there is no buffer {name!r}" for name in named if name not in program.buffers]
+    for what, name, known in (
+        ("unit", command.unit, UNITS), ("resource", command.resource or "sram", SHARED), ("cast", command.cast, CASTS)
+    ):  # fmt: skip
+        if name not in known:
+            reasons.append(f"{what} {name!r} is unknown; allowed: {', '.join(known)}")
+    if reasons:
+        return reasons
+    wanted = [(taken.buffer, max(taken.n_needed, taken.n_popped)) for taken in command.inputs]
+    wanted += [(command.output, max(command.n_reserved, command.n_pushed))] if command.output else []
+    for name, n_tokens in wanted:
+        if n_tokens > program.buffers[name]:
+            reasons.append(f"handles {n_tokens} tokens of {name!r}, which holds {program.buffers[name]}")
+    if command.resource and not any(n_tokens for _, n_tokens in wanted):
+        reasons.append("asks for a shared resource but no buffer limits how often at a time")
+    return reasons
+
+
+def run_table(table: CommandTable, grid: Grid, mode: Mode, queue_depth: int, is_round_robin: bool = False) -> Run:
+    """Run a program given as arrays; parameters as in `run`."""
+    is_grid = mode == "grid"
+    chosen, lag = (table, 0) if is_grid else _share(table, grid)
+    pack = _pack(chosen, grid if is_grid else Grid(), queue_depth, is_round_robin)
+    state = _new_state(pack)
+    n_pes, n_units = state.units.shape[:2]
+    busy, stall = np.zeros((n_pes, n_units), dtype=np.int64), np.zeros((n_pes, n_units, N_CAUSES), dtype=np.int64)
+    served = np.zeros(N_RESOURCES, dtype=np.int64)
+    repeats = _new_log(state, is_watching=not is_grid)
+    cycles, n_commands, n_skipped = run_program(pack, state, repeats, busy, stall, served)
+    _check_finished(pack, state)
+    n_like = 1 if is_grid else grid.n_pes
+    return Run(int(cycles) + lag, int(n_commands) * n_like, int(n_skipped) * n_like, busy, stall, served)
+
+
+def _check_finished(pack: ProgramPack, state: EngineState) -> None:
+    """Refuse a program that came to a halt: its commands wait for one another."""
+    n_outer = pack.loops[4]
+    if (state.cores[:, CORE_OUTER] == n_outer).all() and (state.units[..., N_STARTED] == state.units[..., N_ISSUED]).all():
+        return
+    pe = int(np.argmax(state.cores[:, CORE_OUTER] < n_outer))
+    waiting = [UNITS[u] for u in np.flatnonzero(state.units[pe, :, N_STARTED] < state.units[pe, :, N_ISSUED])]
+    raise InputError(
+        "program",
+        [Fault("", f"comes to a halt: on PE {pe} {', '.join(waiting)} wait for tokens or space that never come")],
+    )
+
+
+def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
+    """Let one PE see the shared resources as it would among all; returns its program and what PEs lag one another.
+
+    Every request holds the resource for all those like it. PEs that share requests keep in step, so the last of them
+    waits for all. PEs on their own fall behind one another once, by one service each, and do not meet again.
+    """
+    commands = table.commands.copy()
+    n_groups = np.array([grid.n_groups(cast) for cast in CASTS])[commands[:, CAST]]
+    is_shared = (commands[:, RESOURCE] != NONE) & (commands[:, RESOURCE] != LINK)
+    is_own = is_shared & (commands[:, CAST] == OWN)
+    lag = int(((n_groups - 1) * commands[:, SERVICE])[is_own].max(initial=0))
+    commands[is_shared, HOLD] *= n_groups[is_shared]
+    commands[is_shared & ~is_own, SERVICE] *= n_groups[is_shared & ~is_own]
+    return CommandTable(commands, table.loops, table.capacity), lag
+
+
+def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool) -> ProgramPack:
+    commands, loops = table.commands, table.loops
+    parts = np.repeat([0, 1, 2], loops[:3])
+    unit_commands = np.full((len(UNITS), len(commands)), NONE, dtype=np.int64)
+    unit_parts = np.zeros((len(UNITS), 3), dtype=np.int64)
+    for u in range(len(UNITS)):
+        own = np.flatnonzero(commands[:, UNIT] == u)
+        unit_commands[u, : own.size] = own
+        unit_parts[u] = np.bincount(parts[own], minlength=3)
+    return ProgramPack(
+        np.ascontiguousarray(commands), loops, unit_commands, unit_parts, table.capacity,
+        *_slots(grid), queue_depth, is_round_robin, *_neighbours(table),
+    )  # fmt: skip
+
+
+def _neighbours(table: CommandTable) -> tuple[Ints, Ints]:
+    """Collect, per buffer, the units that take from it and those that give to it, as bits."""
+    takers, givers = np.zeros((2, table.capacity.size), dtype=np.int64)
+    for row in table.commands:
+        for column in (IN_A, IN_B):
+            if row[column] != NONE:
+                takers[row[column]] |= 1 << row[UNIT]
+        if row[OUT] != NONE:
+            givers[row[OUT]] |= 1 << row[UNIT]
+    return takers, givers
+
+
+def _slots(grid: Grid) -> tuple[Ints, Ints, Ints]:
+    """Number the groups of PEs that share a request: for each lane, the groups of its cast."""
+    groups = [grid.groups(cast) for cast in CASTS]
+    n_lanes = len(UNITS) * N_CASTS
+    cast_slot = np.empty((grid.n_pes, n_lanes), dtype=np.int64)
+    sizes, members, n_slots = [], [], 0
+    for lane in range(n_lanes):
+        group = groups[lane % N_CASTS]
+        cast_slot[:, lane] = n_slots + group
+        counts = np.bincount(group)
+        first = lane * grid.n_pes + np.concatenate(([0], np.cumsum(counts)[:-1]))
+        sizes.append(np.stack([counts, np.full(counts.size, lane), first], axis=1))
+        members.append(np.argsort(group, kind="stable"))
+        n_slots += counts.size
+    return cast_slot, np.concatenate(sizes).astype(np.int64), np.concatenate(members).astype(np.int64)
+
+
+def _new_state(pack: ProgramPack) -> EngineState:
+    """Make the state of a machine on which nothing has happened yet."""
+    n_pes, n_lanes = pack.cast_slot.shape
+    n_units, n_buffers, n_slots = len(UNITS), pack.capacity.size, pack.slot_size.shape[0]
+    n_tokens = _power_of_two(int(pack.capacity.max(initial=1)))
+    n_requests = _power_of_two(int(pack.capacity.sum()))
+    zeros = {
+        "units": (n_pes, n_units, N_UNIT_FIELDS),
+        "buffers": (n_pes, n_buffers, N_BUFFER_FIELDS),
+        "tokens": (n_pes, n_buffers, n_tokens, N_TOKEN_FIELDS),
+        "cores": (n_pes, N_CORE_FIELDS),
+        "queues": (n_pes, n_units, _power_of_two(pack.queue_depth), 2),
+        "asks": (n_pes, n_lanes, 2),
+        "requests": (n_pes, n_lanes, n_requests, N_REQUEST_FIELDS),
+        "slots": (n_slots, n_requests, 2),
+        "slot_granted": (n_slots,),
+        "slot_free_at": (n_slots,),
+        "heaps": (N_RESOURCES, n_slots * n_requests, 2),
+        "n_heap": (N_RESOURCES,),
+        "touched": (n_pes,),
+        "free_at": (N_RESOURCES,),
+        "last_granted": (N_RESOURCES,),
+    }
+    state = EngineState(**{name: np.zeros(shape, dtype=np.int64) for name, shape in zeros.items()})
+    state.slots[:, :, N_MISSING] = pack.slot_size[:, :1]
+    return state
+
+
+def _new_log(state: EngineState, *, is_watching: bool) -> RepeatLog:
+    """Make room for two remembered repetitions, or none."""
+    _, n_units, n_queue, _ = state.queues.shape
+    _, n_buffers, n_tokens, _ = state.tokens.shape
+    _, n_lanes, n_requests, _ = state.requests.shape
+    n_phase = 3 + n_units * (5 + 2 * n_queue) + n_buffers * (3 + 3 * n_tokens)
+    n_phase = (n_phase + n_lanes * (2 + 3 * n_requests) + 2 * N_RESOURCES) if is_watching else 0
+    n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_FIELDS + 3 * n_lanes + N_RESOURCES
+    shapes = [(2, N_WATCH_FIELDS), (n_phase,), (2, n_phase), (2,), (n_counts,), (2, n_counts), (2, n_units)]
+    return RepeatLog(*(np.zeros(shape, dtype=np.int64) for shape in shapes), ring=max(n_queue, n_tokens, n_requests))
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(0, n - 1).bit_length()
+
+
+def unit_totals(values: Ints, names: Sequence[str] = UNITS) -> dict[str, int]:
+    """Add values of units (P, U) up over the PEs, by name; units without any are left out."""
+    return {name: int(values[:, u].sum()) for u, name in enumerate(names) if values[:, u].any()}

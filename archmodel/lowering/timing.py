@@ -1,0 +1,75 @@
+"""Lower the timing of a machine and the shape of a matmul for the kernels that count cycles."""
+
+from __future__ import annotations
+
+import math
+
+from archmodel.dtypes import dtype_bytes
+from archmodel.kernels.matmul_program import MatmulShape, PeTiming
+from archmodel.machine.types import LaneEngine, Machine, Timing
+
+UNSHAPED_BYTES = 1e30
+"""Size of a leaky bucket that never empties."""
+
+
+def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: float) -> PeTiming:
+    """Lower the timing of one PE for one dtype.
+
+    Parameters
+    ----------
+    machine, timing
+        The machine and its section ``timing``.
+    dtype
+        Number format of the matrix engine; it has to be one of ``machine.matrix.macs_per_cycle``.
+    cache_bytes
+        SRAM that caches DRAM [B].
+    """
+    core, dma, engines, memory = timing.core, timing.dma, timing.engines, timing.memory
+    dram = machine.dram
+    dram_bytes_per_s = dram.bandwidth_bytes_per_s * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
+    return PeTiming(
+        n_tiles=machine.matrix.n_tiles,
+        tile_rows=machine.matrix.reuse_rows,
+        tile_cols=machine.matrix.reuse_cols,
+        tile_depth=max(1, round(machine.matrix.macs_per_cycle[dtype] / machine.matrix.reuse_rows)),
+        load_cycles=math.ceil(engines.load_cycles),
+        matrix_latency=math.ceil(engines.matrix_latency_cycles),
+        local_bytes=machine.local.capacity_bytes,
+        local_width=machine.local.width_bytes_per_cycle,
+        accumulator_bytes=int(engines.accumulator_bytes),
+        partial_width=engines.partial_width_bytes_per_cycle,
+        hop_cycles=math.ceil(engines.hop_cycles),
+        reduction_width=engines.reduction_width_bytes_per_cycle,
+        lanes=_lanes(machine.simd or machine.vector, dtype),
+        simd_latency=math.ceil(engines.simd_latency_cycles),
+        instruction_cycles=math.ceil(core.issue_cycles),
+        blocks_per_instruction=core.blocks_per_instruction,
+        n_contexts=core.n_contexts,
+        queue_depth=core.queue_depth,
+        dma_width=dma.width_bytes_per_cycle,
+        request_cycles=math.ceil(dma.request_cycles),
+        fragment_bytes=int(dma.fragment_bytes),
+        outstanding=dma.outstanding,
+        bucket_bytes=UNSHAPED_BYTES if dma.bucket_bytes is None else dma.bucket_bytes,
+        bucket_rate=dma.bucket_rate_bytes_per_cycle or 1.0,
+        sram_width=machine.sram.width_bytes_per_cycle,
+        sram_latency=math.ceil(memory.sram_latency_cycles),
+        cache_bytes=cache_bytes if memory.is_cache else 0.0,
+        dram_width=dram_bytes_per_s / machine.clock_hz,
+        dram_latency=math.ceil(memory.dram_latency_s * machine.clock_hz),
+        has_broadcast=memory.broadcast,
+        has_prefetch=memory.prefetch and memory.is_cache,
+    )
+
+
+def _lanes(engine: LaneEngine | None, dtype: str) -> float:
+    """Elements per cycle; a dtype without lanes of its own is converted to fp32, as are the sums of a matmul."""
+    lanes = engine.lanes if engine else {}
+    return lanes.get(dtype, lanes.get("fp32", 1.0))
+
+
+def lower_matmul(
+    batch: int, m: int, n: int, k: int, dtypes: tuple[str, str, str], is_far: tuple[bool, bool, bool], operations: float
+) -> MatmulShape:
+    """Lower the shape of a matmul: dtypes of a, b, c, whether each is in DRAM, SIMD operations per result."""
+    return MatmulShape(batch, m, n, k, *(dtype_bytes(dtype) for dtype in dtypes), *is_far, float(operations))

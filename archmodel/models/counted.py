@@ -1,0 +1,228 @@
+"""What the models that count cycles share: they lower operators to programs and differ in how they count these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, ClassVar
+
+import numpy as np
+
+from archmodel.errors import UnsupportedError
+from archmodel.lowering.matmul import KINDS, Phase, lower_phases
+from archmodel.lowering.program import CAUSES
+from archmodel.machine.types import Machine
+from archmodel.mapping import LaunchMode, Placement, place, reasons_against
+from archmodel.mapping.matmul import say_mapping
+from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
+from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
+from archmodel.workload.operators.linear import Linear
+from archmodel.workload.types import Operator, Trace
+
+STATIONS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "store", "sram", "dram", "link", "issue")
+"""Where the commands of a program are at work: units of a PE, shared resources, the core that issues."""
+_BOUND = {
+    "load": "local", "store": "local", "prefetch": "dram", "reduce": "local", "link": "local",
+    "matrix": "matrix", "simd": "simd", "vector": "vector", "sram": "sram", "dram": "dram", "issue": "issue",
+}  # fmt: skip
+BINDERS = (*RESOURCES, "issue", "launch")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Cycles of one execution of an operator.
+
+    Parameters
+    ----------
+    cycles, serial_cycles
+        As counted, and if nothing overlapped.
+    work_cycles
+        Cycles at work by `STATIONS`, those of a PE or of the shared resource.
+    stall_cycles
+        Cycles for which the matrix engine of the slowest PE waited, by `CAUSES`; empty where they are not counted.
+    phases
+        What was counted.
+    """
+
+    cycles: int
+    serial_cycles: int
+    work_cycles: Mapping[str, int]
+    stall_cycles: Mapping[str, int]
+    phases: tuple[Phase, ...]
+
+
+class CountedModel:
+    """Base of models that count cycles: `count_phases` is theirs."""
+
+    name: ClassVar[str]
+
+    def count_phases(self, phases: tuple[Phase, ...]) -> Count:
+        """Count the cycles of one operator."""
+        raise NotImplementedError
+
+    def supports(self, trace: Trace, machine: Machine) -> tuple[str, ...]:
+        """Say why there would be no answer: no timing, an operator that is not known, and what `Roofline` needs."""
+        return (*self.reasons_against_machine(machine), *_unknown(trace, machine, self.name), *reasons_against(trace, machine))
+
+    def reasons_against_machine(self, machine: Machine) -> tuple[str, ...]:
+        """Say why a machine cannot be counted."""
+        if machine.timing is None:
+            return (f"{machine.name}: no section 'timing' is described; model {self.name!r} needs one",)
+        if machine.array is not None and machine.pe.n_pes * machine.matrix.n_tiles > 1:
+            return (f"{machine.name}: 'array' describes one systolic array; give one PE with one tile",)
+        return ()
+
+    def count(self, trace: Trace, idx: int, machine: Machine, placement: Placement) -> Count:
+        """Count the cycles of one execution of one operator; `UnsupportedError` when it does not fit."""
+        return self.count_phases(lower_phases(trace, idx, machine, placement))
+
+    def evaluate(self, trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Result:
+        """Evaluate one trace on one machine.
+
+        Raises
+        ------
+        UnsupportedError
+            With every reason.
+        """
+        reasons = self.supports(trace, machine)
+        if reasons:
+            raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
+        placement = place(trace, machine, launch)
+        bound = Roofline().evaluate(trace, machine, launch)
+        counts = self.count_all(trace, machine, placement)
+        rows = [
+            _operator_row(trace, idx, machine, placement, count, bound.operators["lower_s"][idx])
+            for idx, count in enumerate(counts)
+        ]
+        bound_s = dict.fromkeys(BINDERS, 0.0)
+        for row in rows:
+            bound_s[row["bound"]] += row["latency_s"] - row["launch_s"]
+        bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
+        latency_s = sum(bound_s.values())
+        peak = machine.peak_flop_per_s("matrix", trace.dtype)
+        busy_s = latency_s - bound_s["launch"]
+        return Result(
+            machine=machine.name,
+            workload=trace.name,
+            phase=trace.phase,
+            dtype=trace.dtype,
+            model=self.name,
+            run={**trace.run, "launch": launch},
+            latency_s=latency_s,
+            lower_s=min(bound.lower_s, latency_s),
+            upper_s=sum(row["upper_s"] for row in rows) + placement.job_s,
+            launch_s=bound_s["launch"],
+            bound=max(bound_s, key=bound_s.__getitem__),
+            bound_s={name: time_s for name, time_s in bound_s.items() if name in RESOURCES or time_s > 0},
+            energy_j=energy_j(machine, latency_s),
+            throughput=trace.items / latency_s,
+            throughput_unit=f"{trace.item}/s",
+            utilisation=trace.matrix_flop / busy_s / peak if peak and trace.matrix_flop else None,
+            operators=ResultTable.from_rows(rows),
+            warnings=say_warnings(trace, machine, placement),
+            provenance={
+                "archmodel": version("archmodel"),
+                "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
+            },
+        )
+
+    def count_all(self, trace: Trace, machine: Machine, placement: Placement) -> list[Count]:
+        """Count every operator; equal ones once."""
+        known: dict[tuple[Any, ...], Count] = {}
+        counts = []
+        for idx in range(len(trace.operators)):
+            phases = lower_phases(trace, idx, machine, placement)
+            key = tuple((phase.table.commands.tobytes(), phase.table.loops.tobytes(), phase.grid) for phase in phases)
+            if key not in known:
+                known[key] = self.count_phases(phases)
+            counts.append(known[key])
+        return counts
+
+    def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
+        """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
+        rows = []
+        for machine in machines:
+            row: dict[str, Any] = {
+                "machine": machine.name, "workload": trace.name, "phase": trace.phase, "dtype": trace.dtype,
+                "model": self.name, "launch": launch, "status": "ok", "message": "",
+            }  # fmt: skip
+            try:
+                result = self.evaluate(trace, machine, launch)
+                row |= {**result.total(), "warnings": list(result.warnings)}
+            except UnsupportedError as error:
+                said = {"status": "unsupported", "message": "; ".join(error.reasons)}
+                row |= {**said, **dict.fromkeys(TOTALS), "warnings": []}
+            rows.append(row)
+        return ResultTable.from_rows(rows)
+
+
+def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:
+    """Name the operators that are not counted: one never counts as free."""
+    reasons = {}
+    for operator in trace.operators:
+        why = reason_unknown(operator, machine)
+        if why:
+            reasons.setdefault(why, f"model {model!r} {why} (first: {operator.name!r})")
+    return tuple(reasons.values())
+
+
+def reason_unknown(operator: Operator, machine: Machine) -> str:
+    """Say why an operator is not counted; empty when it is."""
+    op = operator.op
+    if op.kind not in KINDS:
+        return f"does not know operator kind {op.kind!r}; it knows {', '.join(KINDS)}"
+    if isinstance(op, Linear) and op.is_quantised:
+        if machine.array is not None:
+            return "does not know how a systolic array quantises the rows of a linear layer"
+        if machine.timing is not None and machine.timing.vector is None:
+            return "needs 'timing.vector' to quantise the rows of a linear layer"
+    return ""
+
+
+def _operator_row(
+    trace: Trace, idx: int, machine: Machine, placement: Placement, count: Count, lower_s: float
+) -> dict[str, Any]:
+    operator = trace.operators[idx]
+    flop, executions = operator.op.work().flop * operator.count, operator.count
+    launch_s = placement.launch_s * executions
+    latency_s = count.cycles / machine.clock_hz * executions + launch_s
+    work_s = {name: cycles / machine.clock_hz * executions for name, cycles in count.work_cycles.items()}
+    busiest = max(work_s, key=work_s.__getitem__)
+    busy_s = {name: 0.0 for name in RESOURCES}
+    for name, time_s in work_s.items():
+        if _BOUND[name] in busy_s and name != "prefetch":
+            busy_s[_BOUND[name]] = max(busy_s[_BOUND[name]], time_s)
+    mapping = next((phase.mapping for phase in count.phases if phase.mapping is not None), None)
+    return {
+        "operator": operator.name,
+        "kind": operator.op.kind,
+        "group": operator.op.group,
+        "dtype": operator.dtype,
+        "count": executions,
+        "flop": flop,
+        "bytes": moved_bytes(trace, idx) * executions,
+        "latency_s": latency_s,
+        "lower_s": min(lower_s, latency_s),
+        "upper_s": count.serial_cycles / machine.clock_hz * executions + launch_s,
+        "launch_s": launch_s,
+        "bound": "launch" if launch_s > latency_s / 2 else _BOUND[busiest],
+        "energy_j": energy_j(machine, latency_s),
+        "throughput": flop / latency_s,
+        "throughput_unit": "FLOP/s",
+        **{f"{name}_busy_s": time_s for name, time_s in busy_s.items()},
+        "cycles": count.cycles * executions,
+        "work_cycles": {name: cycles for name, cycles in count.work_cycles.items() if cycles},
+        "stall_cycles": dict(count.stall_cycles),
+        "mapping": None if mapping is None else say_mapping(mapping),
+    }
+
+
+def add_stations(values: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Add up the cycles at work of several phases by station."""
+    return {name: int(sum(column)) for name, column in zip(STATIONS, zip(*values, strict=True), strict=True)}
+
+
+def add_stalls(values: Sequence[Any]) -> dict[str, int]:
+    """Add up the stalls of several phases by cause."""
+    return {name: int(cycles) for name, cycles in zip(CAUSES, np.sum(values, axis=0), strict=True)}

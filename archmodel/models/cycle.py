@@ -1,0 +1,62 @@
+"""Cycle-approximate model: follow the commands of every operator through the units of the PEs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archmodel.kernels.matmul_program import MATRIX
+from archmodel.lowering.matmul import Phase
+from archmodel.lowering.program import Mode, Run
+from archmodel.models import register
+from archmodel.models.counted import Count, CountedModel, add_stalls, add_stations
+
+
+@register
+class Cycle(CountedModel):
+    """Cycles of the program of an operator, event by event.
+
+    Parameters
+    ----------
+    mode
+        ``representative`` follows one PE, with shared memories as busy as all PEs make them, and skips repetitions that
+        have become periodic; ``grid`` follows every PE.
+
+    Model
+    -----
+    Commands start when they are issued, their unit is free, their inputs are there and their output has space; shared
+    memories serve requests in order (`archmodel.kernels.event_engine.run_program`).
+
+    Sources
+    -------
+    The laws and their sources are in ``docs/methods/timing.md``.
+    """
+
+    name: ClassVar[str] = "cycle"
+
+    def __init__(self, mode: Mode = "representative") -> None:
+        self.mode = mode
+
+    def count_phases(self, phases: tuple[Phase, ...]) -> Count:
+        """Run the phases one after another."""
+        runs = [phase.run(self.mode) for phase in phases]
+        closed = [phase.count() for phase in phases]
+        cycles = sum(run.cycles for run in runs)
+        return Count(
+            cycles,
+            max(cycles, sum(count[1] for count in closed)),
+            add_stations([_at_work(run, count[2]) for run, count in zip(runs, closed, strict=True)]),
+            add_stalls([_stalls_of_slowest(run) for run in runs]),
+            phases,
+        )
+
+
+def _at_work(run: Run, closed: list[int]) -> list[int]:
+    """Cycles at work of the busiest PE and of the shared resources; issuing as the closed form has it."""
+    n_units = run.busy_cycles.shape[1]
+    return [*run.busy_cycles.max(axis=0).tolist(), *run.served_cycles.tolist(), *closed[n_units + run.served_cycles.size :]]
+
+
+def _stalls_of_slowest(run: Run) -> list[int]:
+    """Stalls of the matrix engine that waited longest."""
+    stalls = run.stall_cycles[:, MATRIX, :]
+    return list(stalls[stalls.sum(axis=1).argmax()].tolist())
