@@ -12,7 +12,10 @@ from archmodel.kernels.program import (
     ISSUE,
     LATENCY,
     LINK,
+    LOAD,
+    MATRIX,
     N_RESOURCES,
+    N_UNITS,
     NONE,
     OCCUPANCY,
     OUT,
@@ -26,7 +29,6 @@ from archmodel.kernels.program import (
     UNIT,
 )
 
-N_UNITS = 7
 CORE = N_UNITS + N_RESOURCES
 N_STATIONS = CORE + 1  # units, shared resources, the core
 # Rows of the working memory of `count_cycles`.
@@ -60,7 +62,11 @@ def count_cycles(
 
         cycles = max over s of (head_s + T_s + tail_s)
 
-    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``.
+    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``. Where the
+    prologue only loads, the matrix engine waits for it at every turn of the outer loop, unless it still has work: loads
+    run ahead by as many tokens as their buffer holds. With ``load`` the loads of one step of the body::
+
+        wait = max(0, load of the prologue + 2 · load + latency − tokens · multiply)
 
     Parameters
     ----------
@@ -74,7 +80,7 @@ def count_cycles(
         Tokens of each buffer.
     grid_b, grid_m, grid_n, grid_k : int
         Logical grid of the PEs.
-    work : ndarray (8, 11) int64
+    work : ndarray (8, 12) int64
         Working memory; afterwards row ``TOTAL`` has the cycles of each station.
 
     Returns
@@ -94,6 +100,8 @@ def count_cycles(
         count_groups(SAME_C, grid_b, grid_m, grid_n, grid_k),
     )
     serial, issued_at, walk_end, lag = 0, 0, 0, 0
+    ahead, step, latency, multiply, slack = 0, 0, 0, 0, 0
+    has_multiply = False
     for c in range(n):
         times = n_outer * n_inner if n_prologue <= c < n_prologue + n_body else n_outer
         unit, resource, out = commands[c, UNIT], commands[c, RESOURCE], commands[c, OUT]
@@ -128,6 +136,16 @@ def count_cycles(
         end += commands[c, LATENCY]
         took = max(commands[c, OCCUPANCY], hold) + commands[c, LATENCY]
         serial += times * (commands[c, ISSUE] + took)
+        if unit == LOAD:
+            if c < n_prologue:
+                ahead += max(commands[c, OCCUPANCY], hold)
+            elif c >= n_prologue + n_body:
+                step += max(commands[c, OCCUPANCY], hold)
+                latency = max(latency, commands[c, LATENCY])
+                slack = min(capacity[out], n_inner + 1)
+        elif unit == MATRIX:
+            has_multiply = has_multiply or c < n_prologue
+            multiply = commands[c, OCCUPANCY]
         if out != NONE:
             work[VISIBLE, out] = end
             work[TOKENS, out] += times * commands[c, PUSH]
@@ -136,6 +154,8 @@ def count_cycles(
                 work[PRODUCED, out] += times * commands[c, LATENCY]
         walk_end = max(walk_end, end)
     work[TAIL, CORE] = issued_at
+    if ahead > 0 and not has_multiply:
+        work[TOTAL, MATRIX] += (n_outer - 1) * max(0, ahead + 2 * step + latency - slack * multiply)
     cycles = walk_end
     for station in range(N_STATIONS):
         if work[TOTAL, station] > 0:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _drop_stale_cache() -> None:
+    """Delete compiled kernels that are older than any source of a kernel.
+
+    numba notices that the file of a kernel has changed, not that one it calls has (numba issue 3318).
+    """
+    folder = Path(__file__).parent
+    changed = max(path.stat().st_mtime for path in folder.glob("*.py"))
+    compiled = [*(folder / "__pycache__").glob("*.nbi"), *(folder / "__pycache__").glob("*.nbc")]
+    if any(path.stat().st_mtime < changed for path in compiled):
+        for path in compiled:
+            path.unlink(missing_ok=True)
+
+
+_drop_stale_cache()
 
 
 def kernel(function: F) -> F:

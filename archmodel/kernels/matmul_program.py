@@ -27,6 +27,8 @@ from archmodel.kernels.program import (
     ISSUE,
     LATENCY,
     LINK,
+    LOAD,
+    MATRIX,
     N_COMMAND_FIELDS,
     NEED_A,
     NEED_B,
@@ -36,28 +38,31 @@ from archmodel.kernels.program import (
     OWN,
     POP_A,
     POP_B,
+    PREFETCH,
     PUSH,
+    REDUCE,
     RESERVE,
     RESOURCE,
     SAME_A,
     SAME_B,
     SAME_C,
     SERVICE,
+    SIMD,
     SRAM,
+    STORE,
     UNIT,
+    WRITE_BACK,
 )
 
-# Units, as in ``archmodel.lowering.program.UNITS``.
-PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE = range(7)
 # Circular buffers: tiles of the operands in the cache (LLC) and in local memory, sums in the accumulators, added up
-# over the chain, and results.
-FAR_A, FAR_B, NEAR_A, NEAR_B, ACCUMULATED, REDUCED, RESULT = range(7)
-N_BUFFERS = 7
+# over the chain, results in local memory and in the cache.
+FAR_A, FAR_B, NEAR_A, NEAR_B, ACCUMULATED, REDUCED, RESULT, FAR_RESULT = range(8)
+N_BUFFERS = 8
 MAX_COMMANDS = 24
 # What stays in place while the inner loop runs.
 OUTPUT, WEIGHT, INPUT = range(3)
 
-MOST_PREFETCHED = 16  # tiles of an operand that are on their way to the cache
+MOST_CACHED = 16  # tiles of an operand on their way to the cache, or of the result on their way out of it
 
 
 class PeTiming(NamedTuple):
@@ -248,7 +253,10 @@ def write_multiply(
 
 @kernel
 def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
-    """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number."""
+    """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number.
+
+    A cache takes the result and writes it back to DRAM on its own.
+    """
     issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
     n_elements, source = mapping.block_m * mapping.block_n, ACCUMULATED
     if mapping.grid_k > 1:
@@ -267,10 +275,17 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         mapping.block_m, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency
     )
     took = max(took, shaped_cycles(n_bytes, t.bucket_bytes, t.bucket_rate))
-    service = service_cycles(n_bytes, t.dram_width if shape.is_c_far else t.sram_width)
-    resource = DRAM if shape.is_c_far else SRAM
-    n = put(commands, n, STORE, issue, took, t.sram_latency, resource, service, OWN)
+    to_dram = service_cycles(n_bytes, t.dram_width)
+    if shape.is_c_far and t.cache_bytes == 0:
+        n = put(commands, n, STORE, issue, took, t.sram_latency, DRAM, to_dram, OWN)
+        take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
+        return n
+    n = put(commands, n, STORE, issue, took, t.sram_latency, SRAM, service_cycles(n_bytes, t.sram_width), OWN)
     take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
+    if shape.is_c_far:
+        take_and_give(commands, n - 1, RESULT, 1, FAR_RESULT, 1, 1)
+        n = put(commands, n, WRITE_BACK, 0, 1, 0, DRAM, to_dram, OWN)
+        take_and_give(commands, n - 1, FAR_RESULT, 1, NONE, 0, 0)
     return n
 
 
@@ -292,7 +307,7 @@ def write_matmul(
         Columns as in ``archmodel.kernels.program``.
     out_loops : ndarray (5,) int64
         Commands of prologue, body and epilogue; inner and outer repeats.
-    out_capacity : ndarray (7,) int64
+    out_capacity : ndarray (8,) int64
         Tokens of each buffer.
 
     Returns
@@ -355,11 +370,12 @@ def write_matmul(
     tokens_a = 2 if mapping.stationary == INPUT else mapping.n_buffered
     tokens_b = 2 if is_weight else mapping.n_buffered
     half = t.cache_bytes / 2
-    out_capacity[FAR_A] = max(2, min(MOST_PREFETCHED, int(half / (groups_a * rows_a * bytes_a))))
-    out_capacity[FAR_B] = max(2, min(MOST_PREFETCHED, int(half / (groups_b * rows_b * bytes_b))))
+    out_capacity[FAR_A] = max(2, min(MOST_CACHED, int(half / (groups_a * rows_a * bytes_a))))
+    out_capacity[FAR_B] = max(2, min(MOST_CACHED, int(half / (groups_b * rows_b * bytes_b))))
     out_capacity[NEAR_A], out_capacity[NEAR_B] = tokens_a, tokens_b
     block_bytes = mapping.block_m * mapping.block_n * 4
     out_capacity[ACCUMULATED] = max(1, min(2, t.accumulator_bytes // block_bytes))
     out_capacity[REDUCED] = 1
     out_capacity[RESULT] = 2
+    out_capacity[FAR_RESULT] = MOST_CACHED
     return n

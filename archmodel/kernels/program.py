@@ -29,3 +29,7 @@ OWN, SAME_A, SAME_B, SAME_C = range(4)
 N_CASTS = 4
 
 NONE = -1
+
+# Units of a PE, in the order of arbitration.
+PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE, WRITE_BACK = range(8)
+N_UNITS = 8

@@ -7,27 +7,22 @@ from typing import Any
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import (
-    FAR_A,
-    FAR_B,
-    LOAD,
-    MATRIX,
-    MOST_PREFETCHED,
     N_BUFFERS,
     NEAR_A,
     NEAR_B,
     OUTPUT,
     RESULT,
-    STORE,
     MatmulMapping,
     MatmulShape,
     PeTiming,
-    WEIGHT,
     count_dram_bytes,
     put,
     take_and_give,
 )
 from archmodel.kernels.matrix_engine import divide_up, systolic_fill_cycles, transfer_up
-from archmodel.kernels.program import DRAM, IN_A, IN_B, NEED_A, NEED_B, NONE, OWN, POP_A, POP_B
+from archmodel.kernels.program import DRAM, IN_A, IN_B, LOAD, MATRIX, NEED_A, NEED_B, NONE, OWN, POP_A, POP_B, STORE
+
+_TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latency of DRAM for small tiles
 
 
 @kernel
@@ -59,16 +54,16 @@ def write_systolic(
         Commands.
     """
     tiles_n = divide_up(shape.n, size)
-    stationary = WEIGHT if is_weight_stationary else OUTPUT
-    mapping = MatmulMapping(stationary, 1, 1, 1, 1, size, size, size, 2)
     if is_weight_stationary:
-        n_steps, stream, rows_out = divide_up(shape.k, size), shape.m, shape.m
+        n_steps, stream = divide_up(shape.k, size), shape.m
         out_loops[3], out_loops[4] = max(0, n_steps - 2), shape.batch * tiles_n
     else:
-        n_steps, stream, rows_out = 1, shape.k, size
+        n_steps, stream = 1, shape.k
         out_loops[3], out_loops[4] = 0, shape.batch * tiles_n * divide_up(shape.m, size)
     n_tiles = out_loops[4] * n_steps
-    dram_a, dram_b = count_dram_bytes(shape, mapping, divide_up(shape.m, size), tiles_n, t.cache_bytes)
+    # Tiles may be visited in the order in which the operands are read least.
+    order = MatmulMapping(OUTPUT, 1, 1, 1, 1, size, size, size, 2)
+    dram_a, dram_b = count_dram_bytes(shape, order, divide_up(shape.m, size), tiles_n, t.cache_bytes)
     edges = stream * size * shape.a_bytes + (size if is_weight_stationary else stream) * size * shape.b_bytes
     took = stream + systolic_fill_cycles(size, is_weight_stationary)
     occupancy = max(max(stream, size) if is_overlapped else took, transfer_up(edges, t.sram_width))
@@ -92,13 +87,12 @@ def write_systolic(
             if shape.is_b_far:
                 out_commands[n - 1, IN_B], out_commands[n - 1, NEED_B], out_commands[n - 1, POP_B] = NEAR_B, 1, 1
         if last and shape.is_c_far:
-            n_bytes = rows_out * size * shape.c_bytes
+            n_bytes = float(shape.batch) * shape.m * shape.n * shape.c_bytes / out_loops[4]
             store = transfer_cycles(1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, 0)
             n = put(out_commands, n, STORE, 0, store, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
             take_and_give(out_commands, n - 1, RESULT, 1, NONE, 0, 0)
         out_loops[part] = n - n_before
     for buffer in range(N_BUFFERS):
         out_capacity[buffer] = 2
-    out_capacity[FAR_A] = out_capacity[FAR_B] = 1
-    out_capacity[NEAR_A] = out_capacity[NEAR_B] = MOST_PREFETCHED
+    out_capacity[NEAR_A] = out_capacity[NEAR_B] = _TILES_AHEAD
     return n

@@ -11,7 +11,7 @@ import numpy as np
 
 from archmodel.errors import UnsupportedError
 from archmodel.lowering.matmul import KINDS, Phase, lower_phases
-from archmodel.lowering.program import CAUSES
+from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against
 from archmodel.mapping.matmul import say_mapping
@@ -20,10 +20,10 @@ from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.operators.linear import Linear
 from archmodel.workload.types import Operator, Trace
 
-STATIONS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "store", "sram", "dram", "link", "issue")
+STATIONS = (*UNITS, *SHARED, "issue")
 """Where the commands of a program are at work: units of a PE, shared resources, the core that issues."""
 _BOUND = {
-    "load": "local", "store": "local", "prefetch": "dram", "reduce": "local", "link": "local",
+    "load": "local", "store": "local", "prefetch": "dram", "write_back": "dram", "reduce": "local", "link": "local",
     "matrix": "matrix", "simd": "simd", "vector": "vector", "sram": "sram", "dram": "dram", "issue": "issue",
 }  # fmt: skip
 BINDERS = (*RESOURCES, "issue", "launch")
@@ -97,7 +97,7 @@ class CountedModel:
         ]
         bound_s = dict.fromkeys(BINDERS, 0.0)
         for row in rows:
-            bound_s[row["bound"]] += row["latency_s"] - row["launch_s"]
+            bound_s[row["busiest"]] += row["latency_s"] - row["launch_s"]
         bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
         latency_s = sum(bound_s.values())
         peak = machine.peak_flop_per_s("matrix", trace.dtype)
@@ -191,7 +191,7 @@ def _operator_row(
     busiest = max(work_s, key=work_s.__getitem__)
     busy_s = {name: 0.0 for name in RESOURCES}
     for name, time_s in work_s.items():
-        if _BOUND[name] in busy_s and name != "prefetch":
+        if _BOUND[name] in busy_s and name not in ("prefetch", "write_back"):
             busy_s[_BOUND[name]] = max(busy_s[_BOUND[name]], time_s)
     mapping = next((phase.mapping for phase in count.phases if phase.mapping is not None), None)
     return {
@@ -207,6 +207,7 @@ def _operator_row(
         "upper_s": count.serial_cycles / machine.clock_hz * executions + launch_s,
         "launch_s": launch_s,
         "bound": "launch" if launch_s > latency_s / 2 else _BOUND[busiest],
+        "busiest": _BOUND[busiest],
         "energy_j": energy_j(machine, latency_s),
         "throughput": flop / latency_s,
         "throughput_unit": "FLOP/s",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from archmodel.kernels.matmul_program import MATRIX
+from archmodel.kernels.program import MATRIX
 from archmodel.lowering.matmul import Phase
 from archmodel.lowering.program import Mode, Run
 from archmodel.models import register
