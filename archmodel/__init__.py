@@ -15,6 +15,8 @@ Names, in the order in which a newcomer needs them:
 `evaluate`, `evaluate_batch`               one trace on one machine; on many
 `evaluate_operator`, `evaluate_operators`  one operator by its dims; many shapes of it at once
 `operator_kinds`, `models`                 what can be asked of
+`ladder`                                   one trace by every model, beside the physical bound
+`explain_operator`, `map_operator`         why an operator takes its cycles; which mappings were weighed
 `plot_roofline`, `plot_breakdown`          figures of results
 `Machine`, `Trace`, `TraceBuilder`         what goes in
 `Result`, `ResultTable`                    what comes out
@@ -30,8 +32,11 @@ from archmodel.api import (
     evaluate_batch,
     evaluate_operator,
     evaluate_operators,
+    explain_operator,
+    ladder,
     machine,
     machines,
+    map_operator,
     models,
     operator_kinds,
     workload,
@@ -58,8 +63,11 @@ __all__ = [
     "evaluate_batch",
     "evaluate_operator",
     "evaluate_operators",
+    "explain_operator",
+    "ladder",
     "machine",
     "machines",
+    "map_operator",
     "models",
     "operator_kinds",
     "plot_breakdown",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archmodel.machine.load import load_machine, machine_names
 from archmodel.machine.types import SET_BY_USER, Machine
@@ -17,6 +17,9 @@ from archmodel.workload.load import load_workload, workload_names
 from archmodel.workload.operators import operator_kinds as known_kinds
 from archmodel.workload.single import operators_trace, select
 from archmodel.workload.types import Level, Operator, Trace
+
+if TYPE_CHECKING:
+    from archmodel.models.explain import Explanation
 
 
 def machine(name: str | Path, overrides: Mapping[str, str] | None = None) -> Machine:
@@ -76,7 +79,9 @@ def models() -> tuple[str, ...]:
     return tuple(known_models())
 
 
-def evaluate(machine: Machine, trace: Trace, *, model: str = "roofline", launch: LaunchMode = "graph") -> Result:
+def evaluate(
+    machine: Machine, trace: Trace, *, model: str = "roofline", launch: LaunchMode = "graph", mode: str | None = None
+) -> Result:
     """Evaluate one trace on one machine.
 
     Parameters
@@ -87,18 +92,25 @@ def evaluate(machine: Machine, trace: Trace, *, model: str = "roofline", launch:
         One of `models`.
     launch
         ``graph``: the step is one compiled job; ``eager``: the host launches every operator on its own.
+    mode
+        Of model ``cycle``: ``representative`` (default) follows one PE, ``grid`` all of them.
 
     Raises
     ------
     UnsupportedError
         When there is no answer, with every reason: a dtype the machine lacks, a model that does not fit, …
     """
-    result = find_model(model).evaluate(trace, machine, launch)
+    result = find_model(model, mode).evaluate(trace, machine, launch)
     return replace(result, run={**result.run, **_said_set(machine)})
 
 
 def evaluate_batch(
-    machines: Sequence[Machine], trace: Trace, *, model: str = "roofline", launch: LaunchMode = "graph"
+    machines: Sequence[Machine],
+    trace: Trace,
+    *,
+    model: str = "roofline",
+    launch: LaunchMode = "graph",
+    mode: str | None = None,
 ) -> ResultTable:
     """Evaluate one trace on many machines, in one kernel call.
 
@@ -106,7 +118,7 @@ def evaluate_batch(
     ----------
     machines, trace
         From `machine` and `workload`.
-    model, launch
+    model, launch, mode
         As in `evaluate`.
 
     Returns
@@ -115,7 +127,7 @@ def evaluate_batch(
         A row per machine, in their order. What is not supported is a row, too, with ``status`` and ``message``. Where
         values of a machine were overridden, they are under ``set``.
     """
-    rows = find_model(model).evaluate_batch(trace, machines, launch).rows()
+    rows = find_model(model, mode).evaluate_batch(trace, machines, launch).rows()
     return ResultTable.from_rows([row | _said_set(each) for row, each in zip(rows, machines, strict=True)])
 
 
@@ -127,6 +139,7 @@ def evaluate_operator(
     model: str = "roofline",
     place: Mapping[str, Level] | None = None,
     launch: LaunchMode = "eager",
+    mode: str | None = None,
     **dims: Any,
 ) -> dict[str, Any]:
     """Evaluate one operator by its dims.
@@ -145,6 +158,8 @@ def evaluate_operator(
         Memory of operands by name, ``{"a": "sram"}``; the others are in DRAM.
     launch
         As in `evaluate`; an operator on its own is launched by the host (``eager``) unless said otherwise.
+    mode
+        As in `evaluate`.
     **dims
         As the kind names them: ``m=4096, n=4096, k=4096``.
 
@@ -161,7 +176,7 @@ def evaluate_operator(
         When there is no answer, with every reason.
     """
     trace = operators_trace(kind, [dims], dtype, place or {})
-    return _operator_rows(trace, machine, model, launch)[0]
+    return _operator_rows(trace, machine, model, launch, mode)[0]
 
 
 def evaluate_operators(
@@ -173,6 +188,7 @@ def evaluate_operators(
     model: str = "roofline",
     place: Mapping[str, Level] | None = None,
     launch: LaunchMode = "eager",
+    mode: str | None = None,
 ) -> ResultTable:
     """Evaluate many shapes of one operator kind in one batch; parameters as in `evaluate_operator`.
 
@@ -187,12 +203,12 @@ def evaluate_operators(
         A row per shape, in their order. What is not supported is a row, too, with ``status`` and ``message``.
     """
     trace = operators_trace(kind, shapes, dtype, place or {})
-    chosen = find_model(model)
+    chosen = find_model(model, mode)
     against: list[tuple[str, ...]] = [()] * len(shapes)
     if chosen.supports(trace, machine):
         against = [chosen.supports(select(trace, [idx]), machine) for idx in range(len(shapes))]
     able = [idx for idx, reasons in enumerate(against) if not reasons]
-    answers = iter(_operator_rows(select(trace, able), machine, model, launch) if able else ())
+    answers = iter(_operator_rows(select(trace, able), machine, model, launch, mode) if able else ())
     return ResultTable.from_rows(
         [
             _asked(operator, machine, model) | {"status": "unsupported", "message": "; ".join(reasons)}
@@ -203,9 +219,81 @@ def evaluate_operators(
     )
 
 
-def _operator_rows(trace: Trace, machine: Machine, model: str, launch: LaunchMode) -> list[dict[str, Any]]:
+def ladder(machine: Machine, trace: Trace) -> ResultTable:
+    """Time every operator of a trace by every model, side by side with the physical bound, launching left out.
+
+    Parameters
+    ----------
+    machine, trace
+        As in `evaluate`; the machine describes its ``timing``.
+
+    Returns
+    -------
+    ResultTable
+        A row per operator: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s]; ``None``, with the reason under
+        ``message``, where a model does not know the operator.
+
+    Raises
+    ------
+    UnsupportedError
+        When there is no answer at all, with every reason.
+    """
+    from archmodel.models.ladder import climb
+
+    return climb(trace, machine)
+
+
+def explain_operator(
+    machine: Machine, kind: str, *, dtype: str = "bf16", place: Mapping[str, Level] | None = None, **dims: Any
+) -> Explanation:
+    """Explain the cycles of one operator: laws, critical path, stall ledger, and what would help.
+
+    Parameters
+    ----------
+    machine, kind, dtype, place, dims
+        As in `evaluate_operator`.
+
+    Raises
+    ------
+    InputError, UnsupportedError
+        As in `evaluate_operator`.
+    """
+    from archmodel.models.explain import explain
+
+    return explain(operators_trace(kind, [dims], dtype, place or {}), machine)
+
+
+def map_operator(
+    machine: Machine, kind: str, *, dtype: str = "bf16", place: Mapping[str, Level] | None = None, **dims: Any
+) -> ResultTable:
+    """List the mappings that the mapper weighs for one operator, the chosen one first.
+
+    Parameters
+    ----------
+    machine, kind, dtype, place, dims
+        As in `evaluate_operator`.
+
+    Returns
+    -------
+    ResultTable
+        The best mapping of every logical grid and choice of what stays in place: its fields, ``analytic_cycles``, what
+        ``binds`` and for how many cycles that is at work, ``slower_frac`` against the chosen one.
+
+    Raises
+    ------
+    InputError, UnsupportedError
+        As in `evaluate_operator`.
+    """
+    from archmodel.models.candidates import candidates
+
+    return candidates(operators_trace(kind, [dims], dtype, place or {}), machine)
+
+
+def _operator_rows(
+    trace: Trace, machine: Machine, model: str, launch: LaunchMode, mode: str | None
+) -> list[dict[str, Any]]:
     """Evaluate a trace of independent operators; a row each."""
-    result = find_model(model).evaluate(trace, machine, launch)
+    result = find_model(model, mode).evaluate(trace, machine, launch)
     rows = []
     for operator, row in zip(trace.operators, result.operators.rows(), strict=True):
         peak = machine.peak_flop_per_s("matrix", operator.dtype)

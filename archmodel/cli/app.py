@@ -18,6 +18,9 @@ def build_app() -> App:
     for name, text in (
         ("run", "Evaluate one workload on one machine."),
         ("op", "Evaluate one operator, or a table of shapes."),
+        ("ladder", "Time a workload by every model, side by side with the physical bound."),
+        ("explain", "Say why an operator takes its cycles, and what would help."),
+        ("map", "List the mappings of an operator that the mapper weighs."),
         ("compare", "Put several machines side by side on one workload."),
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),

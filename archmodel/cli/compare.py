@@ -23,7 +23,7 @@ def compare(*machines: str, workload: str, options: RunOptions = DEFAULTS, json:
     """
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in machines or am.machines()]
-    rows = list(am.evaluate_batch(chosen, trace, model=options.model, launch=options.launch).rows())
+    rows = list(am.evaluate_batch(chosen, trace, model=options.model, launch=options.launch, mode=options.mode).rows())
     if json:
         print_json(rows)
     else:

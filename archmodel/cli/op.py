@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import archmodel as am
-from archmodel.cli.options import AsJson, Sets, as_flag, parse_assignments
-from archmodel.cli.shapes import read_shapes
+from archmodel.cli.options import AsJson, Sets, parse_assignments
+from archmodel.cli.shapes import name_dims, read_flags, read_shapes
 from archmodel.cli.show import print_json, print_notes, print_table, say_run
-from archmodel.errors import Fault, InputError
 from archmodel.mapping import LaunchMode
-from archmodel.workload.single import parse_dims
 
 
 def op(
@@ -25,6 +22,7 @@ def op(
     place: str = "",
     model: str = "roofline",
     launch: LaunchMode = "eager",
+    mode: str | None = None,
     set_: Sets = (),
     json: AsJson = False,
     **dims: str,
@@ -47,6 +45,8 @@ def op(
         Model to use.
     launch
         eager: launched by the host on its own; graph: inside a compiled job.
+    mode
+        Of model cycle: representative (one PE, the default) or grid (all of them).
     set_
         Override of a machine value, e.g. --set clock="1.1 GHz"; may be repeated.
     json
@@ -54,11 +54,11 @@ def op(
     dims
         Dims of the operator, e.g. --m 4096 --n 4096 --k 4096.
     """
-    named = {name.replace("-", "_"): text for name, text in dims.items()}
+    named = name_dims(dims)
     place_: Any = parse_assignments("--place", place.split(",") if place else ())
-    shapes = _read_flags(kind, named, dtype) if table is None else read_shapes(table, kind, named, dtype)
+    shapes = read_flags(kind, named, dtype) if table is None else read_shapes(table, kind, named, dtype)
     chosen = am.machine(machine, parse_assignments("--set", set_))
-    how: Any = {"dtype": dtype, "model": model, "place": place_, "launch": launch}
+    how: Any = {"dtype": dtype, "model": model, "place": place_, "launch": launch, "mode": mode}
     if table is None:
         rows = [am.evaluate_operator(chosen, kind, **how, **shapes[""])]
     else:
@@ -75,12 +75,3 @@ def op(
         print_table(f"{kind} on {chosen.name} ({say_run(model, run)})", rows, headings, n_keys=len(names))
     located = [{**row, "message": f"{where}: {row['message']}"} for where, row in zip(shapes, rows, strict=True)]
     return print_notes(located, json)
-
-
-def _read_flags(kind: str, texts: Mapping[str, str], dtype: str) -> dict[str, dict[str, Any]]:
-    """Read the dims of one operator from its flags."""
-    try:
-        return {"": parse_dims(kind, texts, dtype)}
-    except InputError as error:
-        faults = [Fault(as_flag(fault.where) if fault.where else "", fault.text) for fault in error.faults]
-        raise InputError(error.subject, faults) from None

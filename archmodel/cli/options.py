@@ -59,6 +59,8 @@ class RunOptions:
         Model to use.
     launch
         graph: the step is one compiled job; eager: the host launches every operator.
+    mode
+        Of model cycle: representative (one PE, the default) or grid (all of them).
     set_
         Override of a machine value, e.g. --set sram.capacity="512 MiB"; may be repeated.
     """
@@ -76,11 +78,12 @@ class RunOptions:
     table_dtype: str | None = None
     model: str = "roofline"
     launch: LaunchMode = "graph"
+    mode: str | None = None
     set_: Sets = ()
 
     def workload(self, name: str) -> am.Trace:
         """Build the trace of a workload; faults of a setting name its flag."""
-        others = ("model", "launch", "set_")
+        others = ("model", "launch", "mode", "set_")
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in others}
         try:
             return am.workload(name, **settings)

@@ -22,7 +22,7 @@ def run(machine: str, workload: str, /, *, options: RunOptions = DEFAULTS, json:
         Print JSON.
     """
     trace = options.workload(workload)
-    result = am.evaluate(options.machine(machine), trace, model=options.model, launch=options.launch)
+    result = am.evaluate(options.machine(machine), trace, model=options.model, launch=options.launch, mode=options.mode)
     if json:
         print_json(result.to_dict())
     else:

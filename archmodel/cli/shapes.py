@@ -16,6 +16,20 @@ from archmodel.workload.single import parse_dims
 SUBJECT = "table of shapes"
 
 
+def name_dims(flags: Mapping[str, str]) -> dict[str, str]:
+    """Name dims as operator kinds do: ``kv-len`` → ``kv_len``."""
+    return {name.replace("-", "_"): text for name, text in flags.items()}
+
+
+def read_flags(kind: str, texts: Mapping[str, str], dtype: str) -> dict[str, dict[str, Any]]:
+    """Read the dims of one operator from its flags."""
+    try:
+        return {"": parse_dims(kind, texts, dtype)}
+    except InputError as error:
+        faults = [Fault(as_flag(fault.where) if fault.where else "", fault.text) for fault in error.faults]
+        raise InputError(error.subject, faults) from None
+
+
 def read_shapes(path: Path, kind: str, common: Mapping[str, str], dtype: str) -> dict[str, dict[str, Any]]:
     """Read dims by their place in the file (``shapes.csv:3``).
 

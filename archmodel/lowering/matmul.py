@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
+from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles, vector_cycles
 from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming, write_matmul
@@ -53,13 +53,20 @@ class Phase:
         """Follow its commands."""
         return run_table(self.table, self.grid, mode, self.queue_depth, self.is_round_robin)
 
-    def count(self) -> tuple[int, int, list[int]]:
-        """Count in closed form: cycles, cycles if nothing overlapped, cycles at work per station (units, SRAM, DRAM, links, core)."""
+    def count(self) -> tuple[int, int, list[int], list[int]]:
+        """Count in closed form.
+
+        Returns
+        -------
+        (int, int, list, list)
+            Cycles, and cycles if nothing overlapped; per station (units, SRAM, DRAM, links, core) its cycles at work, and
+            those before its first command can start.
+        """
         work = np.zeros((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
         grid = (self.grid.n_batch, self.grid.n_m, self.grid.n_n, self.grid.n_k)
         commands, loops, capacity = self.table
         cycles, serial = count_cycles(commands, len(commands), loops, capacity, *grid, work)
-        return int(cycles), int(serial), work[0].tolist()
+        return int(cycles), int(serial), work[TOTAL].tolist(), work[HEAD].tolist()
 
 
 def lower_phases(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from archmodel.errors import UnknownNameError
+from archmodel.errors import Fault, InputError, UnknownNameError
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode
 from archmodel.registry import import_plugins
@@ -51,9 +51,22 @@ def models() -> Mapping[str, Model]:
     return MappingProxyType(dict(sorted(_MODELS.items())))
 
 
-def find_model(name: str) -> Model:
-    """Find a model by name, else raise `UnknownNameError`."""
+def find_model(name: str, mode: str | None = None) -> Model:
+    """Find a model by name, and, if it has modes, in one of them.
+
+    Raises
+    ------
+    InputError
+        When there is no such model or mode.
+    """
     known = models()
     if name not in known:
         raise UnknownNameError("model", name, known)
-    return known[name]
+    if mode is None:
+        return known[name]
+    variants: Mapping[str, Model] = getattr(known[name], "modes", {})
+    if not variants:
+        raise InputError("mode", [Fault("", f"model {name!r} has no modes; leave mode out")])
+    if mode not in variants:
+        raise UnknownNameError(f"mode of model {name!r}", mode, variants)
+    return variants[mode]

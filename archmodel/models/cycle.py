@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from archmodel.kernels.program import MATRIX
 from archmodel.lowering.matmul import Phase
@@ -35,6 +35,11 @@ class Cycle(CountedModel):
 
     def __init__(self, mode: Mode = "representative") -> None:
         self.mode = mode
+
+    @property
+    def modes(self) -> dict[str, Cycle]:
+        """The model in each of its modes."""
+        return {mode: Cycle(mode) for mode in get_args(Mode)}
 
     def count_phases(self, phases: tuple[Phase, ...]) -> Count:
         """Run the phases one after another."""

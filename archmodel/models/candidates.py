@@ -1,0 +1,42 @@
+"""What the mapper weighs: the best mapping of every grid and choice of what stays in place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archmodel.errors import UnsupportedError
+from archmodel.lowering.matmul import lower_phases, lower_shape, operator_timing
+from archmodel.machine.types import Machine
+from archmodel.mapping import place
+from archmodel.mapping.matmul import list_mappings, say_mapping
+from archmodel.models.analytic import Analytic
+from archmodel.models.counted import STATIONS
+from archmodel.results import ResultTable
+from archmodel.workload.types import Trace
+
+
+def candidates(trace: Trace, machine: Machine) -> ResultTable:
+    """List the mappings of the first operator of a trace, fastest first; `UnsupportedError` when there are none."""
+    subject = f"mapping of {trace.name} on {machine.name}"
+    reasons = Analytic().supports(trace, machine)
+    if machine.array is not None:
+        reasons = (*reasons, f"{machine.name}: a systolic array has one mapping, its dataflow")
+    if reasons:
+        raise UnsupportedError(subject, reasons)
+    placement = place(trace, machine)
+    timing = operator_timing(trace.operators[0], trace, machine, placement)
+    found = list_mappings(lower_shape(trace, 0, machine, placement), timing, machine.pe.n_pes)
+    rows = []
+    for candidate in found:
+        _, _, work, _ = lower_phases(trace, 0, machine, placement, candidate.mapping)[-1].count()
+        busiest = int(np.argmax(work))
+        rows.append(
+            {
+                **say_mapping(candidate.mapping),
+                "analytic_cycles": candidate.cycles,
+                "slower_frac": candidate.cycles / found[0].cycles - 1,
+                "binds": STATIONS[busiest],
+                "binding_cycles": work[busiest],
+            }
+        )
+    return ResultTable.from_rows(rows)

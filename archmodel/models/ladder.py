@@ -1,0 +1,62 @@
+"""The fidelity ladder: one trace at every level of detail, side by side with the physical bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archmodel.errors import UnsupportedError
+from archmodel.machine.types import Machine
+from archmodel.mapping import place
+from archmodel.models.analytic import Analytic
+from archmodel.models.counted import CountedModel, reason_unknown
+from archmodel.models.cycle import Cycle
+from archmodel.models.roofline import Roofline
+from archmodel.results import ResultTable
+from archmodel.workload.types import Trace
+
+RUNGS: tuple[CountedModel, ...] = (Analytic(), Cycle())
+"""Models that count cycles, by rising detail."""
+
+
+def climb(trace: Trace, machine: Machine) -> ResultTable:
+    """Time every operator of a trace by every model, launching left out.
+
+    Returns
+    -------
+    ResultTable
+        A row per operator, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s],
+        ``utilisation`` of the matrix engine by the last, and under ``message`` why a model has no answer (``None``).
+
+    Raises
+    ------
+    UnsupportedError
+        When not even the roofline has an answer.
+    """
+    placement = place(trace, machine)
+    against = RUNGS[0].reasons_against_machine(machine)
+    if against:
+        raise UnsupportedError(f"ladder on {machine.name}", against)
+    rows = []
+    for idx, row in enumerate(Roofline().evaluate(trace, machine).operators.rows()):
+        operator = trace.operators[idx]
+        reason = reason_unknown(operator, machine)
+        times: dict[str, Any] = {f"{rung.name}_s": None for rung in RUNGS}
+        for rung in RUNGS:
+            if not reason:
+                cycles = rung.count(trace, idx, machine, placement).cycles
+                times[f"{rung.name}_s"] = cycles / machine.clock_hz * operator.count
+        peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop * operator.count
+        slowest = times[f"{RUNGS[-1].name}_s"]
+        rows.append(
+            {
+                "operator": operator.name,
+                "kind": operator.op.kind,
+                "count": operator.count,
+                "bound_s": row["lower_s"],
+                "roofline_s": row["latency_s"] - row["launch_s"],
+                **times,
+                "utilisation": flop / slowest / peak if slowest and flop else None,
+                "message": f"models that count cycles: {reason}" if reason else "",
+            }
+        )
+    return ResultTable.from_rows(rows)
