@@ -17,10 +17,10 @@ from archmodel.kernels.program import N_COMMAND_FIELDS
 def read_timing(row: Any) -> PeTiming:
     """Read a `PeTiming` from its fields in order."""
     return PeTiming(
-        int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4]), int(row[5]), row[6], row[7], int(row[8]),
-        row[9], int(row[10]), row[11], row[12], int(row[13]), int(row[14]), int(row[15]), int(row[16]), int(row[17]),
-        row[18], int(row[19]), int(row[20]), int(row[21]), row[22], row[23], row[24], int(row[25]), row[26], row[27],
-        int(row[28]), row[29] != 0, row[30] != 0,
+        int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4]), int(row[5]), int(row[6]), int(row[7]),
+        row[8], row[9], int(row[10]), row[11], int(row[12]), row[13], row[14], int(row[15]), int(row[16]),
+        int(row[17]), int(row[18]), int(row[19]), row[20], int(row[21]), int(row[22]), int(row[23]), row[24],
+        row[25], row[26], int(row[27]), row[28], row[29], int(row[30]), row[31] != 0, row[32] != 0,
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_
     ----------
     shapes : ndarray (N, 11) float64
         Fields of `MatmulShape`.
-    timings : ndarray (M, 31) float64
+    timings : ndarray (M, 33) float64
         Fields of `PeTiming`.
     mappings : ndarray (M, N, 9) int64
         Fields of `MatmulMapping`.

@@ -15,6 +15,7 @@ from archmodel.kernels.matrix_engine import (
     divide_up,
     dot_product_bytes,
     dot_product_cycles,
+    gap_cycles,
     partial_sum_cycles,
     transfer_up,
 )
@@ -68,13 +69,15 @@ MOST_CACHED = 16  # tiles of an operand on their way to the cache, or of the res
 class PeTiming(NamedTuple):
     """Timing of one PE and of the memories behind it, for one dtype; see ``docs/methods/timing.md``.
 
-    Units: cycles, bytes, bytes per cycle. ``tile_depth`` is in elements; ``lanes`` elements per cycle.
+    Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per cycle.
     """
 
     n_tiles: int
     tile_rows: int
     tile_cols: int
     tile_depth: int
+    step_depth: int
+    gap_cycles: int
     load_cycles: int
     matrix_latency: int
     local_bytes: float
@@ -240,6 +243,7 @@ def write_multiply(
     held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
     occupancy = dot_product_cycles(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
     read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, element_bytes)
+    occupancy += gap_cycles(streamed, held, k, t.tile_rows, t.tile_cols, t.step_depth, t.n_tiles, t.gap_cycles)
     occupancy = max(occupancy, transfer_up(read, t.local_width))
     if pushed == 0 or reserved == 0:  # the sums of the block are not done in one go
         occupancy += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)

@@ -25,8 +25,9 @@ def dot_product_cycles(
 
     Model
     -----
-    ``⌈blocks / n_tiles⌉ · max(n_streamed, load)``: a tile holds one block while one column per cycle streams by, and
-    loads the next block meanwhile. 2:4 sparsity doubles ``tile_depth``.
+    ``load + ⌈blocks / n_tiles⌉ · max(n_streamed, load)``: a tile holds one block while one column per cycle streams by,
+    and loads the next block of the command meanwhile; the first block is loaded before anything streams. 2:4 sparsity
+    doubles ``tile_depth``.
 
     Parameters
     ----------
@@ -45,7 +46,26 @@ def dot_product_cycles(
     held block is assumed.
     """
     passes = divide_up(count_held_blocks(n_held, k, tile_rows, tile_depth), n_tiles)
-    return passes * max(n_streamed, load_cycles)
+    return load_cycles + passes * max(n_streamed, load_cycles)
+
+
+@kernel
+def gap_cycles(
+    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_cols: int, step_depth: int, n_tiles: int, gap: int
+) -> int:
+    """Cycles that an engine of dot-product tiles loses between the steps of one multiply.
+
+    Model
+    -----
+    ``⌈steps / n_tiles⌉ · gap`` with ``steps = ⌈n_held / tile_rows⌉ · ⌈n_streamed / tile_cols⌉ · ⌈k / step_depth⌉``: a step is
+    what one instruction of the engine works on.
+
+    Sources
+    -------
+    Tenstorrent: tt-metal, tt_llk_blackhole/llk_lib/llk_math_matmul.h, between tiles of 32 × 32 × 32. MTIA: assumed.
+    """
+    steps = divide_up(n_held, tile_rows) * divide_up(n_streamed, tile_cols) * divide_up(k, step_depth)
+    return divide_up(steps, n_tiles) * gap
 
 
 @kernel

@@ -68,7 +68,7 @@ def write_systolic(
     took = stream + systolic_fill_cycles(size, is_weight_stationary)
     occupancy = max(max(stream, size) if is_overlapped else took, transfer_up(edges, t.sram_width))
     # The sums of the last tile are complete in its last cycle, which is counted from 0.
-    latency = max(took, occupancy) - 1 - occupancy
+    latency = took - 1 - occupancy if occupancy <= took else 0
     n = 0
     for part in range(3):
         first, last = part == 0, part == 2

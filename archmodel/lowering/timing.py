@@ -26,12 +26,15 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
     """
     core, dma, engines, memory = timing.core, timing.dma, timing.engines, timing.memory
     dram = machine.dram
+    tile_depth = max(1, round(machine.matrix.macs_per_cycle[dtype] / machine.matrix.reuse_rows))
     dram_bytes_per_s = dram.bandwidth_bytes_per_s * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
     return PeTiming(
         n_tiles=machine.matrix.n_tiles,
         tile_rows=machine.matrix.reuse_rows,
         tile_cols=machine.matrix.reuse_cols,
-        tile_depth=max(1, round(machine.matrix.macs_per_cycle[dtype] / machine.matrix.reuse_rows)),
+        tile_depth=tile_depth,
+        step_depth=engines.step_depth or tile_depth,
+        gap_cycles=math.ceil(engines.gap_cycles),
         load_cycles=math.ceil(engines.load_cycles),
         matrix_latency=math.ceil(engines.matrix_latency_cycles),
         local_bytes=machine.local.capacity_bytes,

@@ -254,6 +254,9 @@ class EngineTiming:
     ----------
     load_cycles
         To load a held block into a tile of the matrix engine.
+    gap_cycles, step_depth
+        Lost between two steps of the matrix engine, and how deep a step is [elements]: as deep as the held block unless
+        said otherwise. A step has ``reuse_rows`` rows and ``reuse_cols`` columns.
     matrix_latency_cycles, simd_latency_cycles
         From the last input of a command to its last result.
     accumulator_bytes
@@ -266,12 +269,14 @@ class EngineTiming:
 
     __pydantic_config__: ClassVar = SCHEMA
     load_cycles: Cycles
+    gap_cycles: Cycles
     matrix_latency_cycles: Cycles
     simd_latency_cycles: Cycles
     accumulator_bytes: Bytes
     partial_width_bytes_per_cycle: BytesPerCycle
     hop_cycles: Cycles
     reduction_width_bytes_per_cycle: BytesPerCycle
+    step_depth: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

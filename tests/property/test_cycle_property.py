@@ -237,13 +237,15 @@ def pipelines(draw, n_inner, n_outer, grids):
                 inputs[taker].append(Input(output, n_tokens, n_tokens))
             taken = inputs[idx]
             may_ask = bool(output or taken)
-            if name == "body" and len(taken) < 2 and draw(st.booleans()):
+            unit = draw(st.sampled_from(UNITS))
+            # Only in its own order can a unit look at a token before it takes it.
+            if name == "body" and unit == "matrix" and len(taken) < 2:
                 taken = [*taken, Input("held", 1, 0)]
-            commands.append(command(draw(st.sampled_from(UNITS)), tuple(taken), output, n_tokens, may_ask))
+            commands.append(command(unit, tuple(taken), output, n_tokens, may_ask))
         return tuple(commands)
 
     give = command("vector", (), "held", 1, False)
-    take = command("vector", (Input("held"),), "", 1, False)
+    take = command("matrix", (Input("held"),), "", 1, False)
     return Program(
         prologue=(*part("prologue", 3), give), body=part("body", 6) or (Command("matrix", 0, 1),),
         epilogue=(*part("epilogue", 3), take), n_inner=draw(n_inner), n_outer=draw(n_outer), grid=draw(grids),

@@ -7,9 +7,10 @@ not until the store. Host times are held against the nominal clock; that of the 
 
 Chosen with these results known: that ``dma.request`` counts half, that 64 fragments are under way (with 128 the
 smallest matmul is up to 16 % short instead of long), and that partial sums cost nothing, which published steps of
-different depth show. All else is from documents or assumed before. No value belongs to a shape. The limits are what is
-reached; they guard against a change. Large matmuls come out 5 to 17 % short: the model has no instructions between
-tiles, and does not know that the core that writes results to DRAM also reads in1.
+different depth show. The gap between two tiles was added after a first comparison (mean 10.5 %, all large matmuls
+short); its three cycles are counted from the kernel's published instructions. All else is from documents or assumed
+before. No value belongs to a shape. The limits are what is reached; they guard against a change. The smallest matmul is
+9 to 17 % long; where results go to DRAM, the core that writes them also reads in1, which the model does not know.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def deviations(machine: str) -> np.ndarray:
     return np.stack([counts[:, 1] / counts[:, 0] - 1, counts[:, 2] / host_us - 1])
 
 
-@pytest.mark.parametrize(("machine", "mean", "largest"), [(MACHINES[0], 0.105, 0.175), (MACHINES[1], 0.115, 0.145)])
+@pytest.mark.parametrize(("machine", "mean", "largest"), [(MACHINES[0], 0.05, 0.175), (MACHINES[1], 0.065, 0.105)])
 def test_cycles_of_a_card_are_as_published(machine, mean, largest):
     errors = np.abs(deviations(machine)[0])
     assert errors.mean() < mean
     assert errors.max() < largest
 
 
-@pytest.mark.parametrize(("machine", "mean"), [(MACHINES[0], 0.135), (MACHINES[1], 0.28)])
+@pytest.mark.parametrize(("machine", "mean"), [(MACHINES[0], 0.075), (MACHINES[1], 0.22)])
 def test_host_times_of_a_card_are_as_published(machine, mean):
     assert np.abs(deviations(machine)[1]).mean() < mean
 
