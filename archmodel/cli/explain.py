@@ -62,11 +62,13 @@ def explain(
     share = "" if found.utilisation is None else f", {100 * found.utilisation:.1f} % of the matrix peak"
     sizes = " ".join(f"{name}={value}" for name, value in shape.items())
     bound = f"physical bound {found.bound_cycles:,.0f}"
-    print_table(f"{kind} {sizes} {dtype} on {chosen.name}: {found.cycles:,} cycles ({bound}){share}", found.phases, PATH)
+    print_table(
+        f"{kind} {sizes} {dtype} on {chosen.name}: {found.cycles:,} cycles ({bound}){share}", found.phases, PATH
+    )
     print()
     print_table("Commands of one PE: cycles of each by its law", found.commands, COMMANDS, n_keys=2)
     print()
-    print_table("Stall ledger of one PE: cycles busy, waiting by cause, idle at the end", found.ledger, LEDGER, n_keys=2)
+    print_table("Stall ledger of one PE: cycles busy, waiting by cause, idle", found.ledger, LEDGER, n_keys=2)
     print()
     helpful = [row for row in found.gains if row["gain_frac"] >= 0.005]
     print_table("What would help, at the same mapping", helpful or found.gains[:1], GAINS)

@@ -10,7 +10,7 @@ from archmodel.cli.shapes import name_dims, read_flags
 from archmodel.cli.show import note, print_json, print_table
 
 
-def map(  # noqa: A001 (the name of the command)
+def map(
     machine: str,
     kind: str,
     /,

@@ -19,9 +19,9 @@ from archmodel.kernels.program import (
     NONE,
     OCCUPANCY,
     OUT,
+    OWN,
     PUSH,
     RESOURCE,
-    OWN,
     SAME_A,
     SAME_B,
     SAME_C,
@@ -57,14 +57,15 @@ def count_cycles(
     Model
     -----
     Stations are the units of a PE, its core, and the shared resources. With ``T_s`` the time that station s is at work
-    in all, ``head_s`` the time until its first command can start and ``tail_s`` the time from the end of its last one to
-    the end of the program (both from one walk through prologue, body and epilogue with nothing else on the machine)::
+    in all, ``head_s`` the time until its first command can start and ``tail_s`` the time from the end of its last one
+    to the end of the program (both from one walk through prologue, body and epilogue with nothing else on the
+    machine)::
 
         cycles = max over s of (head_s + T_s + tail_s)
 
     and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``. Where the
     prologue only loads, the matrix engine waits for it at every turn of the outer loop, unless it still has work: loads
-    run ahead by as many tokens as their buffer holds. With ``load`` the loads of one step of the body::
+    run ahead by as many tokens as their buffer holds. With ``load`` the loads of the epilogue, those of one step::
 
         wait = max(0, load of the prologue + 2 · load + latency − tokens · multiply)
 
@@ -101,7 +102,7 @@ def count_cycles(
     )
     serial, issued_at, walk_end, lag = 0, 0, 0, 0
     ahead, step, latency, multiply, slack = 0, 0, 0, 0, 0
-    has_multiply = False
+    has_multiply, panel_wait = False, 0
     for c in range(n):
         times = n_outer * n_inner if n_prologue <= c < n_prologue + n_body else n_outer
         unit, resource, out = commands[c, UNIT], commands[c, RESOURCE], commands[c, OUT]
@@ -155,11 +156,12 @@ def count_cycles(
         walk_end = max(walk_end, end)
     work[TAIL, CORE] = issued_at
     if ahead > 0 and not has_multiply:
-        work[TOTAL, MATRIX] += (n_outer - 1) * max(0, ahead + 2 * step + latency - slack * multiply)
+        panel_wait = (n_outer - 1) * max(0, ahead + 2 * step + latency - slack * multiply)
     cycles = walk_end
     for station in range(N_STATIONS):
         if work[TOTAL, station] > 0:
-            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + walk_end - work[TAIL, station])
+            waited = panel_wait if station == MATRIX else 0
+            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + waited + walk_end - work[TAIL, station])
     for buffer in range(n_buffers):
         if work[TOKENS, buffer] > capacity[buffer]:
             cycles = max(cycles, (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer])

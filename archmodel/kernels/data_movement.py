@@ -8,7 +8,13 @@ from archmodel.kernels.matrix_engine import divide_up, transfer_up
 
 @kernel
 def transfer_cycles(
-    n_rows: int, row_bytes: float, width: float, request_cycles: int, fragment_bytes: int, outstanding: int, latency: int
+    n_rows: int,
+    row_bytes: float,
+    width: float,
+    request_cycles: int,
+    fragment_bytes: int,
+    outstanding: int,
+    latency: int,
 ) -> int:
     """Cycles for which a DMA engine is busy with one command of ``n_rows`` contiguous rows.
 

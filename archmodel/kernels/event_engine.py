@@ -1,50 +1,65 @@
 """Event engine: when every command of a program starts and ends on every PE, in whole cycles.
 
-The contract is ``docs/methods/timing.md``. Packs are the `ProgramPack` and `EngineState` of ``archmodel.lowering.program``.
+The contract is ``docs/methods/timing.md``. Packs are the `ProgramPack` and `EngineState` of
+``archmodel.lowering.program``.
 
 A start is settled as soon as everything it waits for is. Requests to shared resources are granted in order of time, so
-that what a grant sets free is known before anything later is granted: every command is visited once, however many cycles
-pass, and memory does not grow with the program, because counters and rings replace lists.
+that what a grant sets free is known before anything later is granted: every command is visited once, however many
+cycles pass, and memory does not grow with the program, because counters and rings replace lists.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.program import (
     ARBITRATION,
     ASKED_AT,
-    CAST,
+    ASKS_SLOT,
     CORE_FREE_AT,
     CORE_INNER,
     CORE_OUTER,
     CORE_POS,
+    CORE_WAITS_FOR,
     DATA,
     DONE_AT,
     DRAM,
     DRAM_WAIT,
+    FIRST_MEMBER,
     FREE_AT,
     HOLD,
     IN_A,
     IN_B,
-    INNER,
     ISSUE,
     ISSUED,
     ISSUED_AT,
+    LANE,
     LATENCY,
     LINK,
+    N_ASK_FIELDS,
     N_ASKED,
-    N_CASTS,
+    N_BUFFER_FIELDS,
     N_CLAIMED,
-    N_GRANTED,
+    N_COMMAND_FIELDS,
+    N_CORE_FIELDS,
     N_ISSUED,
+    N_MEMBERS,
     N_MISSING,
     N_POPPED,
     N_PUSHED,
+    N_QUEUE_FIELDS,
+    N_REQUEST_FIELDS,
     N_RESERVED,
     N_RESOURCES,
+    N_SLOT_FIELDS,
     N_STARTED,
+    N_TOKEN_FIELDS,
+    N_UNIT_FIELDS,
+    N_UNITS,
+    N_WAIT_FIELDS,
     NEED_A,
     NEED_B,
     NONE,
@@ -53,94 +68,49 @@ from archmodel.kernels.program import (
     POP_A,
     POP_B,
     POPPED_AT,
-    POS,
     PUSH,
+    QUEUED_COMMAND,
     REQUEST_AT,
     REQUEST_CAUSE,
-    REQUEST_COMMAND,
     RESERVE,
     RESOURCE,
     SERVICE,
+    SLOT_COMMAND,
+    SLOT_LANE,
     SPACE,
     STARTED_AT,
     TOKEN_CAUSE,
     UNIT,
     VISIBLE_AT,
+    WAITING_GIVERS,
+    WAITING_SLOT,
+    WAITING_TAKERS,
+    WAITS_SINCE,
 )
 from archmodel.kernels.steady_state import skip_repeats
 
 _FAR = 1 << 62
+_at = np.uint64  # numba need not check an unsigned index for being negative
+_LOWEST = np.array([0] + [(bits & -bits).bit_length() - 1 for bits in range(1, 1 << N_UNITS)])  # set bit of each number
 
 
-@kernel
-def push_heap(heaps: Any, r: int, n: int, key: int, idx: int) -> None:
-    """Insert a request into heap ``r`` of ``n`` (key, index) rows, smallest first, ties to the lower index."""
-    heap = heaps[r]
-    pos = n
-    while pos > 0:
-        parent = (pos - 1) >> 1
-        if heap[parent, 0] < key or (heap[parent, 0] == key and heap[parent, 1] < idx):
-            break
-        heap[pos, 0] = heap[parent, 0]
-        heap[pos, 1] = heap[parent, 1]
-        pos = parent
-    heap[pos, 0] = key
-    heap[pos, 1] = idx
+def _row(n_fields: int) -> np.dtype[np.void]:
+    """Type of one row of an array of integers."""
+    return np.dtype([(f"column_{i}", np.int64) for i in range(n_fields)])
 
 
-@kernel
-def remove_from_heap(heaps: Any, r: int, n: int, pos: int) -> None:
-    """Remove the row at ``pos`` from heap ``r`` of ``n`` rows."""
-    heap = heaps[r]
-    n -= 1
-    if pos == n:
-        return
-    key, idx = heap[n, 0], heap[n, 1]
-    while pos > 0:
-        parent = (pos - 1) >> 1
-        if heap[parent, 0] < key or (heap[parent, 0] == key and heap[parent, 1] < idx):
-            break
-        heap[pos, 0] = heap[parent, 0]
-        heap[pos, 1] = heap[parent, 1]
-        pos = parent
-    while True:
-        child = 2 * pos + 1
-        if child >= n:
-            break
-        right = child + 1
-        if right < n and (
-            heap[right, 0] < heap[child, 0] or (heap[right, 0] == heap[child, 0] and heap[right, 1] < heap[child, 1])
-        ):
-            child = right
-        if heap[child, 0] > key or (heap[child, 0] == key and heap[child, 1] > idx):
-            break
-        heap[pos, 0] = heap[child, 0]
-        heap[pos, 1] = heap[child, 1]
-        pos = child
-    heap[pos, 0] = key
-    heap[pos, 1] = idx
-
-
-@kernel
-def find_next_in_turn(heaps: Any, r: int, n: int, latest: int, last_idx: int) -> int:
-    """Find the request that round-robin grants: of those made by ``latest``, the first index after ``last_idx``."""
-    heap = heaps[r]
-    best, best_rank = 0, _FAR
-    for pos in range(n):
-        if heap[pos, 0] <= latest:
-            idx = heap[pos, 1]
-            rank = idx - last_idx if idx > last_idx else idx - last_idx + _FAR // 2
-            if rank < best_rank:
-                best, best_rank = pos, rank
-    return best
+_COMMAND, _UNIT, _CORE = _row(N_COMMAND_FIELDS), _row(N_UNIT_FIELDS), _row(N_CORE_FIELDS)
+_BUFFER = _row(N_BUFFER_FIELDS)
+_TOKEN, _QUEUED, _ASK, _REQUEST = _row(N_TOKEN_FIELDS), _row(N_QUEUE_FIELDS), _row(N_ASK_FIELDS), _row(N_REQUEST_FIELDS)
+_SLOT, _WAIT = _row(N_SLOT_FIELDS), _row(N_WAIT_FIELDS)
 
 
 @kernel
 def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall: Any, out_served: Any) -> Any:
     """Run a program on all PEs of the state.
 
-    One function with few calls: numba counts references on every array handed to a helper, which made the same code eight
-    times slower (measured: 22 against 2.8 million commands per second).
+    One function without calls, on rows: numba counts references on every array handed to a helper (measured: eight
+    times slower) and checks every index into an array. A row is a bare pointer, and its columns lie at fixed distances.
 
     Parameters
     ----------
@@ -163,232 +133,296 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
     (int, int, int)
         The cycle in which the last command ends, the commands that ran, and those of them that were fast-forwarded.
     """
-    commands, loops, unit_commands, unit_parts, capacity, cast_slot, slot_size, slot_member, queue_depth, in_turn = program[:10]
-    takers, givers = program[10:]
-    units, buffers, tokens, cores, queues, asks, requests, slots, slot_granted, slot_free_at, heaps, n_heap = state[:12]
-    touched, free_at, last_granted = state[12:]
-    n_prologue, n_body, n_epilogue, n_inner, n_outer = loops
-    n_pes, n_units = units.shape[0], units.shape[1]
-    token_mask, queue_mask, request_mask = tokens.shape[2] - 1, queues.shape[2] - 1, requests.shape[2] - 1
+    n_prologue, n_body, n_epilogue, n_inner, n_outer = program.loops
+    n_pes, n_units, _ = state.units.shape
+    n_buffers, n_lanes = state.buffers.shape[1], state.asks.shape[1]
+    n_tokens, n_queue, n_requests = state.tokens.shape[2], state.queues.shape[2], state.requests.shape[2]
+    token_mask, queue_mask, request_mask = n_tokens - 1, n_queue - 1, n_requests - 1
+    n_line = state.line.shape[1]
+    line_mask = n_line - 1
+    capacity, queue_depth, in_turn, slot_member = (
+        program.capacity,
+        program.queue_depth,
+        program.in_turn,
+        program.slot_member,
+    )
+    slot_size, slot_granted, slot_free_at = program.slot_size, state.slot_granted, state.slot_free_at
+    n_joined, n_left, free_at, last_granted = state.n_joined, state.n_left, state.free_at, state.last_granted
+    commands = program.commands.reshape(-1).view(_COMMAND)
+    units = state.units.reshape(-1).view(_UNIT)
+    cores = state.cores.reshape(-1).view(_CORE)
+    buffers = state.buffers.reshape(-1).view(_BUFFER)
+    tokens = state.tokens.reshape(-1).view(_TOKEN)
+    queues = state.queues.reshape(-1).view(_QUEUED)
+    asks = state.asks.reshape(-1).view(_ASK)
+    requests = state.requests.reshape(-1).view(_REQUEST)
+    slots = state.slots.reshape(-1).view(_SLOT)
+    line = state.line.reshape(-1).view(_WAIT)
+    busy, stall = out_busy.reshape(-1), out_stall.reshape(-1)
+    n_causes = out_stall.shape[2]
     is_watching = repeats.saved.size > 0
     n_done, n_skipped, last_end = 0, 0, 0
-    n_touched = n_pes
+    core_bit = 1 << n_units
     for pe in range(n_pes):
-        touched[pe] = n_pes - 1 - pe
-    slot, member, granted_at, seq = NONE, 0, 0, 0
+        cores[pe][CORE_WAITS_FOR] = NONE
+    # Nothing is granted yet, but every PE has to be looked at: they are the members of the slots of the first lane.
+    granted, granted_at, lane, place, first_member, n_members = NONE, 0, 0, 0, 0, n_pes
+    c, ended_at, cause = NONE, 0, DATA
     while True:
-        # Whose turn: the next member of a granted request, a PE not yet looked at, or the next request.
-        if slot != NONE:
-            pe = slot_member[slot_size[slot, 2] + member]
-            member += 1
-            to_look_at = 0
-            # The request of this PE is granted: its inputs are freed, its output gets a time.
-            lane = slot_size[slot, 1]
-            c = requests[pe, lane, seq & request_mask, REQUEST_COMMAND]
-            start = requests[pe, lane, seq & request_mask, REQUEST_AT]
-            cause = requests[pe, lane, seq & request_mask, REQUEST_CAUSE]
-            served_at = granted_at + commands[c, SERVICE]
-            done = max(start + commands[c, OCCUPANCY], served_at)
-            if commands[c, RESOURCE] == DRAM:
-                cause = DRAM_WAIT
-            elif cause != DRAM_WAIT and served_at > start + commands[c, OCCUPANCY]:
-                cause = ARBITRATION
-            asks[pe, lane, N_GRANTED] = seq + 1
-            buffer = commands[c, OUT]
-            if buffer != NONE:
-                first = buffers[pe, buffer, N_PUSHED]
-                for i in range(commands[c, PUSH]):
-                    tokens[pe, buffer, (first + i) & token_mask, VISIBLE_AT] = done + commands[c, LATENCY]
-                    tokens[pe, buffer, (first + i) & token_mask, TOKEN_CAUSE] = cause
-                buffers[pe, buffer, N_PUSHED] = first + commands[c, PUSH]
-                to_look_at |= takers[buffer]
-            buffer = commands[c, IN_A]
-            if buffer != NONE:
-                first = buffers[pe, buffer, N_POPPED]
-                for i in range(commands[c, POP_A]):
-                    tokens[pe, buffer, (first + i) & token_mask, POPPED_AT] = done
-                buffers[pe, buffer, N_POPPED] = first + commands[c, POP_A]
-                to_look_at |= givers[buffer]
-            buffer = commands[c, IN_B]
-            if buffer != NONE:
-                first = buffers[pe, buffer, N_POPPED]
-                for i in range(commands[c, POP_B]):
-                    tokens[pe, buffer, (first + i) & token_mask, POPPED_AT] = done
-                buffers[pe, buffer, N_POPPED] = first + commands[c, POP_B]
-                to_look_at |= givers[buffer]
-            unit = commands[c, UNIT]
-            units[pe, unit, DONE_AT] = max(units[pe, unit, DONE_AT], done + commands[c, LATENCY])
-            last_end = max(last_end, done + commands[c, LATENCY])
-            if member == slot_size[slot, 0]:
-                slot = NONE
-        elif n_touched > 0:
-            n_touched -= 1
-            pe = touched[n_touched]
-            to_look_at = 1 << n_units
-        else:
-            granted_at, resource = _FAR, NONE
-            for r in range(N_RESOURCES):
-                if n_heap[r] > 0:
-                    at = max(heaps[r, 0, 0], free_at[r])
-                    if at < granted_at:
-                        granted_at, resource = at, r
-            if resource == NONE:
-                break
-            pos = 0
-            if in_turn and resource != LINK:
-                pos = find_next_in_turn(heaps, resource, n_heap[resource], granted_at, last_granted[resource])
-            slot, member = heaps[resource, pos, 1], 0
-            remove_from_heap(heaps, resource, n_heap[resource], pos)
-            n_heap[resource] -= 1
-            last_granted[resource] = slot
-            seq = slot_granted[slot]
-            slot_granted[slot] = seq + 1
-            slots[slot, seq & request_mask, ASKED_AT] = 0
-            slots[slot, seq & request_mask, N_MISSING] = slot_size[slot, 0]
-            c = requests[slot_member[slot_size[slot, 2]], slot_size[slot, 1], seq & request_mask, REQUEST_COMMAND]
-            if resource == LINK:
-                # The PEs of a group have their links to themselves.
-                granted_at = max(granted_at, slot_free_at[slot])
-                slot_free_at[slot] = granted_at + commands[c, HOLD]
-            else:
-                free_at[resource] = granted_at + commands[c, HOLD]
-            out_served[resource] += commands[c, HOLD]
-            continue
-        has_wrapped = False
-        while to_look_at != 0:
-            if to_look_at >> n_units == 0:
-                u = 0
-                while (to_look_at >> u) & 1 == 0:
-                    u += 1
-                to_look_at ^= 1 << u
-                while units[pe, u, N_STARTED] < units[pe, u, N_ISSUED]:
-                    k = units[pe, u, N_STARTED]
-                    c = unit_commands[u, units[pe, u, POS]]
-                    # When does it start, and what came last?
-                    unit_free_at = units[pe, u, FREE_AT]
-                    start, cause = unit_free_at, DATA
-                    at = queues[pe, u, k & queue_mask, ISSUED_AT]
-                    if at > start:
-                        start, cause = at, ISSUED
-                    buffer_a, buffer_b, buffer_out = commands[c, IN_A], commands[c, IN_B], commands[c, OUT]
-                    if buffer_a != NONE:
-                        needed = buffers[pe, buffer_a, N_CLAIMED] + commands[c, NEED_A]
-                        if buffers[pe, buffer_a, N_PUSHED] < needed:
-                            break
-                        at = tokens[pe, buffer_a, (needed - 1) & token_mask, VISIBLE_AT]
-                        if at > start:
-                            start, cause = at, tokens[pe, buffer_a, (needed - 1) & token_mask, TOKEN_CAUSE]
-                    if buffer_b != NONE:
-                        needed = buffers[pe, buffer_b, N_CLAIMED] + commands[c, NEED_B]
-                        if buffers[pe, buffer_b, N_PUSHED] < needed:
-                            break
-                        at = tokens[pe, buffer_b, (needed - 1) & token_mask, VISIBLE_AT]
-                        if at > start:
-                            start, cause = at, tokens[pe, buffer_b, (needed - 1) & token_mask, TOKEN_CAUSE]
-                    if commands[c, RESERVE] > 0:
-                        beyond = buffers[pe, buffer_out, N_RESERVED] + commands[c, RESERVE] - capacity[buffer_out]
-                        if beyond > 0:
-                            if buffers[pe, buffer_out, N_POPPED] < beyond:
+        for member in range(first_member, first_member + n_members):
+            pe = slot_member[member]
+            first_unit, first_buffer = pe * n_units, pe * n_buffers
+            # Who of this PE has to be looked at, a bit each: the units, then the core.
+            has_ended, has_wrapped, to_look_at = False, False, core_bit
+            if granted != NONE:
+                c, to_look_at, has_ended = granted, 0, True
+                command = commands[_at(c)]
+                request = requests[_at((pe * n_lanes + lane) * n_requests + place)]
+                ended_at, cause = request[REQUEST_AT] + command[OCCUPANCY], request[REQUEST_CAUSE]
+                served_at = granted_at + command[SERVICE]
+                if command[RESOURCE] == DRAM:
+                    cause = DRAM_WAIT
+                elif cause != DRAM_WAIT and served_at > ended_at:
+                    cause = ARBITRATION
+                ended_at = max(ended_at, served_at)
+            while True:
+                if has_ended:
+                    # A command is known to end: its output gets a time, and so does the space of its inputs.
+                    has_ended = False
+                    command = commands[_at(c)]
+                    visible_at = ended_at + command[LATENCY]
+                    if command[PUSH] > 0:
+                        idx = first_buffer + command[OUT]
+                        buffer = buffers[_at(idx)]
+                        first = buffer[N_PUSHED]
+                        for k in range(first, first + command[PUSH]):
+                            token = tokens[_at(idx * n_tokens + (k & token_mask))]
+                            token[VISIBLE_AT] = visible_at
+                            token[TOKEN_CAUSE] = cause
+                        buffer[N_PUSHED] = first + command[PUSH]
+                        to_look_at |= buffer[WAITING_TAKERS]
+                        buffer[WAITING_TAKERS] = 0
+                    if command[POP_A] > 0:
+                        idx = first_buffer + command[IN_A]
+                        buffer = buffers[_at(idx)]
+                        first = buffer[N_POPPED]
+                        for k in range(first, first + command[POP_A]):
+                            tokens[_at(idx * n_tokens + (k & token_mask))][POPPED_AT] = ended_at
+                        buffer[N_POPPED] = first + command[POP_A]
+                        to_look_at |= buffer[WAITING_GIVERS]
+                        buffer[WAITING_GIVERS] = 0
+                    if command[POP_B] > 0:
+                        idx = first_buffer + command[IN_B]
+                        buffer = buffers[_at(idx)]
+                        first = buffer[N_POPPED]
+                        for k in range(first, first + command[POP_B]):
+                            tokens[_at(idx * n_tokens + (k & token_mask))][POPPED_AT] = ended_at
+                        buffer[N_POPPED] = first + command[POP_B]
+                        to_look_at |= buffer[WAITING_GIVERS]
+                        buffer[WAITING_GIVERS] = 0
+                    unit = units[_at(first_unit + command[UNIT])]
+                    unit[DONE_AT] = max(unit[DONE_AT], visible_at)
+                    last_end = max(last_end, visible_at)
+                elif to_look_at >= core_bit:
+                    # The core issues in program order, until a queue is full of commands that have not started.
+                    to_look_at ^= core_bit
+                    core = cores[_at(pe)]
+                    outer, inner, pos, issued_at = (
+                        core[CORE_OUTER],
+                        core[CORE_INNER],
+                        core[CORE_POS],
+                        core[CORE_FREE_AT],
+                    )
+                    core[CORE_WAITS_FOR] = NONE
+                    while outer < n_outer:
+                        command = commands[_at(pos)]
+                        u = command[UNIT]
+                        unit = units[_at(first_unit + u)]
+                        first = (first_unit + u) * n_queue
+                        k = unit[N_ISSUED]
+                        if k >= queue_depth:
+                            if unit[N_STARTED] <= k - queue_depth:
+                                core[CORE_WAITS_FOR] = u
                                 break
-                            at = tokens[pe, buffer_out, (beyond - 1) & token_mask, POPPED_AT]
-                            if at > start:
-                                start, cause = at, SPACE
-                        buffers[pe, buffer_out, N_RESERVED] += commands[c, RESERVE]
-                    # It starts: account for the cycles before, then move tokens and pointers.
-                    out_stall[pe, u, cause] += start - unit_free_at
-                    out_busy[pe, u] += commands[c, OCCUPANCY]
-                    end = start + commands[c, OCCUPANCY]
-                    units[pe, u, FREE_AT] = end
-                    queues[pe, u, k & queue_mask, STARTED_AT] = start
-                    units[pe, u, N_STARTED] = k + 1
+                            issued_at = max(
+                                issued_at, queues[_at(first + ((k - queue_depth) & queue_mask))][STARTED_AT]
+                            )
+                        issued_at += command[ISSUE]
+                        queued = queues[_at(first + (k & queue_mask))]
+                        queued[ISSUED_AT] = issued_at
+                        queued[QUEUED_COMMAND] = pos
+                        unit[N_ISSUED] = k + 1
+                        if unit[N_STARTED] == k:
+                            to_look_at |= 1 << u
+                        pos += 1
+                        if pos == n_prologue + n_body and inner + 1 < n_inner:
+                            inner += 1
+                            pos = n_prologue
+                            has_wrapped = True
+                        elif pos == n_prologue + n_body + n_epilogue:
+                            outer += 1
+                            inner = 0
+                            pos = 0
+                            has_wrapped = True
+                    core[CORE_OUTER] = outer
+                    core[CORE_INNER] = inner
+                    core[CORE_POS] = pos
+                    core[CORE_FREE_AT] = issued_at
+                    if is_watching and has_wrapped:
+                        last_end, n_done, n_now = skip_repeats(
+                            program, state, repeats, last_end, n_done, out_busy, out_stall, out_served
+                        )
+                        n_skipped += n_now
+                        has_wrapped = False
+                elif to_look_at > 0:
+                    # The first unit in question: when does its next command start, and what came last?
+                    u = _LOWEST[_at(to_look_at)]
+                    to_look_at ^= 1 << u
+                    unit = units[_at(first_unit + u)]
+                    k = unit[N_STARTED]
+                    queued = queues[_at((first_unit + u) * n_queue + (k & queue_mask))]
+                    c = queued[QUEUED_COMMAND]
+                    command = commands[_at(c)]
+                    # What is lacking? The second input first: it is loaded after the first, and whoever wakes up too
+                    # early is looked at in vain.
+                    if command[IN_B] != NONE:
+                        buffer = buffers[_at(first_buffer + command[IN_B])]
+                        if buffer[N_PUSHED] < buffer[N_CLAIMED] + command[NEED_B]:
+                            buffer[WAITING_TAKERS] |= 1 << u
+                            continue
+                    if command[IN_A] != NONE:
+                        buffer = buffers[_at(first_buffer + command[IN_A])]
+                        if buffer[N_PUSHED] < buffer[N_CLAIMED] + command[NEED_A]:
+                            buffer[WAITING_TAKERS] |= 1 << u
+                            continue
+                    beyond = 0
+                    if command[RESERVE] > 0:
+                        buffer = buffers[_at(first_buffer + command[OUT])]
+                        beyond = buffer[N_RESERVED] + command[RESERVE] - capacity[command[OUT]]
+                        if buffer[N_POPPED] < beyond:
+                            buffer[WAITING_GIVERS] |= 1 << u
+                            continue
+                        buffer[N_RESERVED] += command[RESERVE]
+                    # Nothing is: it starts as soon as the last of it is there. Its inputs are claimed.
+                    unit_free_at = unit[FREE_AT]
+                    start, cause = unit_free_at, DATA
+                    if queued[ISSUED_AT] > start:
+                        start, cause = queued[ISSUED_AT], ISSUED
+                    if command[IN_A] != NONE:
+                        idx = first_buffer + command[IN_A]
+                        buffer = buffers[_at(idx)]
+                        claimed = buffer[N_CLAIMED]
+                        buffer[N_CLAIMED] = claimed + command[POP_A]
+                        token = tokens[_at(idx * n_tokens + ((claimed + command[NEED_A] - 1) & token_mask))]
+                        if token[VISIBLE_AT] > start:
+                            start, cause = token[VISIBLE_AT], token[TOKEN_CAUSE]
+                    if command[IN_B] != NONE:
+                        idx = first_buffer + command[IN_B]
+                        buffer = buffers[_at(idx)]
+                        claimed = buffer[N_CLAIMED]
+                        buffer[N_CLAIMED] = claimed + command[POP_B]
+                        token = tokens[_at(idx * n_tokens + ((claimed + command[NEED_B] - 1) & token_mask))]
+                        if token[VISIBLE_AT] > start:
+                            start, cause = token[VISIBLE_AT], token[TOKEN_CAUSE]
+                    if beyond > 0:
+                        token = tokens[_at((first_buffer + command[OUT]) * n_tokens + ((beyond - 1) & token_mask))]
+                        if token[POPPED_AT] > start:
+                            start, cause = token[POPPED_AT], SPACE
+                    # It starts: account for the cycles before, claim its inputs.
+                    stall[_at((first_unit + u) * n_causes + cause)] += start - unit_free_at
+                    busy[_at(first_unit + u)] += command[OCCUPANCY]
+                    ended_at = start + command[OCCUPANCY]
+                    unit[FREE_AT] = ended_at
+                    queued[STARTED_AT] = start
+                    unit[N_STARTED] = k + 1
                     n_done += 1
-                    if buffer_a != NONE:
-                        buffers[pe, buffer_a, N_CLAIMED] += commands[c, POP_A]
-                    if buffer_b != NONE:
-                        buffers[pe, buffer_b, N_CLAIMED] += commands[c, POP_B]
-                    if commands[c, RESOURCE] != NONE:
-                        lane = u * N_CASTS + commands[c, CAST]
-                        asked = asks[pe, lane, N_ASKED]
-                        requests[pe, lane, asked & request_mask, REQUEST_COMMAND] = c
-                        requests[pe, lane, asked & request_mask, REQUEST_AT] = start
-                        requests[pe, lane, asked & request_mask, REQUEST_CAUSE] = cause
-                        asks[pe, lane, N_ASKED] = asked + 1
-                        group = cast_slot[pe, lane]
-                        place = asked & request_mask
-                        slots[group, place, ASKED_AT] = max(slots[group, place, ASKED_AT], start)
-                        slots[group, place, N_MISSING] -= 1
-                        if slots[group, place, N_MISSING] == 0:
-                            resource = commands[c, RESOURCE]
-                            push_heap(heaps, resource, n_heap[resource], slots[group, place, ASKED_AT], group)
-                            n_heap[resource] += 1
-                    else:
-                        if buffer_out != NONE:
-                            first = buffers[pe, buffer_out, N_PUSHED]
-                            for i in range(commands[c, PUSH]):
-                                tokens[pe, buffer_out, (first + i) & token_mask, VISIBLE_AT] = end + commands[c, LATENCY]
-                                tokens[pe, buffer_out, (first + i) & token_mask, TOKEN_CAUSE] = cause
-                            buffers[pe, buffer_out, N_PUSHED] = first + commands[c, PUSH]
-                            to_look_at |= takers[buffer_out]
-                        if buffer_a != NONE:
-                            first = buffers[pe, buffer_a, N_POPPED]
-                            for i in range(commands[c, POP_A]):
-                                tokens[pe, buffer_a, (first + i) & token_mask, POPPED_AT] = end
-                            buffers[pe, buffer_a, N_POPPED] = first + commands[c, POP_A]
-                            to_look_at |= givers[buffer_a]
-                        if buffer_b != NONE:
-                            first = buffers[pe, buffer_b, N_POPPED]
-                            for i in range(commands[c, POP_B]):
-                                tokens[pe, buffer_b, (first + i) & token_mask, POPPED_AT] = end
-                            buffers[pe, buffer_b, N_POPPED] = first + commands[c, POP_B]
-                            to_look_at |= givers[buffer_b]
-                        units[pe, u, DONE_AT] = max(units[pe, u, DONE_AT], end + commands[c, LATENCY])
-                        last_end = max(last_end, end + commands[c, LATENCY])
-                    pos = units[pe, u, POS] + 1
-                    n_repeated = unit_parts[u, 0] + unit_parts[u, 1]
-                    if pos == n_repeated and unit_parts[u, 1] > 0 and units[pe, u, INNER] + 1 < n_inner:
-                        units[pe, u, INNER] += 1
-                        pos = unit_parts[u, 0]
-                    elif pos == n_repeated + unit_parts[u, 2]:
-                        units[pe, u, INNER] = 0
-                        pos = 0
-                    units[pe, u, POS] = pos
-                    to_look_at |= 1 << n_units
-                continue
-            # The core issues in program order, until a queue is full of commands that have not started.
-            to_look_at ^= 1 << n_units
-            outer, inner, pos = cores[pe, CORE_OUTER], cores[pe, CORE_INNER], cores[pe, CORE_POS]
-            issued_at = cores[pe, CORE_FREE_AT]
-            while outer < n_outer:
-                u = commands[pos, UNIT]
-                k = units[pe, u, N_ISSUED]
-                if k >= queue_depth:
-                    if units[pe, u, N_STARTED] <= k - queue_depth:
-                        break
-                    issued_at = max(issued_at, queues[pe, u, (k - queue_depth) & queue_mask, STARTED_AT])
-                issued_at += commands[pos, ISSUE]
-                queues[pe, u, k & queue_mask, ISSUED_AT] = issued_at
-                units[pe, u, N_ISSUED] = k + 1
-                to_look_at |= 1 << u
-                pos += 1
-                if pos == n_prologue + n_body and inner + 1 < n_inner:
-                    inner += 1
-                    pos = n_prologue
-                    has_wrapped = True
-                elif pos == n_prologue + n_body + n_epilogue:
-                    outer += 1
-                    inner = 0
-                    pos = 0
-                    has_wrapped = True
-            cores[pe, CORE_OUTER], cores[pe, CORE_INNER], cores[pe, CORE_POS] = outer, inner, pos
-            cores[pe, CORE_FREE_AT] = issued_at
-            if is_watching and has_wrapped:
-                last_end, n_done, n_now = skip_repeats(
-                    program, state, repeats, last_end, n_done, out_busy, out_stall, out_served
-                )
-                n_skipped += n_now
-                has_wrapped = False
+                    if k + 1 < unit[N_ISSUED]:
+                        to_look_at |= 1 << u
+                    if cores[_at(pe)][CORE_WAITS_FOR] == u:
+                        to_look_at |= core_bit
+                    if command[RESOURCE] == NONE:
+                        has_ended = True
+                        continue
+                    # It asks for a resource; once all who share the request have asked, that stands in line.
+                    idx = pe * n_lanes + command[LANE]
+                    ask = asks[_at(idx)]
+                    k = ask[N_ASKED] & request_mask
+                    ask[N_ASKED] += 1
+                    request = requests[_at(idx * n_requests + k)]
+                    request[REQUEST_AT] = start
+                    request[REQUEST_CAUSE] = cause
+                    slot_idx = ask[ASKS_SLOT]
+                    slot = slots[_at(slot_idx * n_requests + k)]
+                    slot[SLOT_COMMAND] = c
+                    slot[ASKED_AT] = max(slot[ASKED_AT], start)
+                    slot[N_MISSING] -= 1
+                    if slot[N_MISSING] == 0:
+                        # Requests come almost in order of time: the place is close to the end.
+                        asked_at = slot[ASKED_AT]
+                        first = command[RESOURCE] * n_line
+                        k = n_joined[command[RESOURCE]]
+                        n_joined[command[RESOURCE]] = k + 1
+                        while k > n_left[command[RESOURCE]]:
+                            before = line[_at(first + ((k - 1) & line_mask))]
+                            if before[WAITS_SINCE] < asked_at or (
+                                before[WAITS_SINCE] == asked_at and before[WAITING_SLOT] <= slot_idx
+                            ):
+                                break
+                            wait = line[_at(first + (k & line_mask))]
+                            wait[WAITS_SINCE] = before[WAITS_SINCE]
+                            wait[WAITING_SLOT] = before[WAITING_SLOT]
+                            k -= 1
+                        wait = line[_at(first + (k & line_mask))]
+                        wait[WAITS_SINCE] = asked_at
+                        wait[WAITING_SLOT] = slot_idx
+                else:
+                    break
+        # Which resource grants next, and to whom?
+        granted_at, resource = _FAR, NONE
+        for r in range(N_RESOURCES):
+            if n_left[r] < n_joined[r]:
+                at = max(line[_at(r * n_line + (n_left[r] & line_mask))][WAITS_SINCE], free_at[r])
+                if at < granted_at:
+                    granted_at, resource = at, r
+        if resource == NONE:
+            break
+        first, chosen = resource * n_line, n_left[resource]
+        if in_turn and resource != LINK:
+            # In turn: of those who ask by now, the first one after the one served last; the others keep their order.
+            best_rank, last = _FAR, last_granted[resource]
+            for k in range(n_left[resource], n_joined[resource]):
+                wait = line[_at(first + (k & line_mask))]
+                if wait[WAITS_SINCE] > granted_at:
+                    break
+                rank = (wait[WAITING_SLOT] - last - 1) & (_FAR - 1)
+                chosen = k if rank < best_rank else chosen
+                best_rank = min(rank, best_rank)
+        slot_idx = line[_at(first + (chosen & line_mask))][WAITING_SLOT]
+        for k in range(chosen, n_left[resource], -1):
+            before, wait = line[_at(first + ((k - 1) & line_mask))], line[_at(first + (k & line_mask))]
+            wait[WAITS_SINCE] = before[WAITS_SINCE]
+            wait[WAITING_SLOT] = before[WAITING_SLOT]
+        n_left[resource] += 1
+        last_granted[resource] = slot_idx
+        place = slot_granted[slot_idx] & request_mask
+        slot_granted[slot_idx] += 1
+        lane, n_members = slot_size[slot_idx, SLOT_LANE], slot_size[slot_idx, N_MEMBERS]
+        first_member = slot_size[slot_idx, FIRST_MEMBER]
+        slot = slots[_at(slot_idx * n_requests + place)]
+        slot[ASKED_AT] = 0
+        slot[N_MISSING] = n_members
+        granted = slot[SLOT_COMMAND]
+        hold = commands[_at(granted)][HOLD]
+        if resource == LINK:
+            # The PEs of a group have their links to themselves.
+            granted_at = max(granted_at, slot_free_at[slot_idx])
+            slot_free_at[slot_idx] = granted_at + hold
+        else:
+            free_at[resource] = granted_at + hold
+        out_served[resource] += hold
     # A unit is busy until it can take a command; the last one only keeps it until its result is there.
     for pe in range(n_pes):
         for u in range(n_units):
-            out_busy[pe, u] -= max(0, units[pe, u, FREE_AT] - max(units[pe, u, DONE_AT], 0))
+            unit = units[_at(pe * n_units + u)]
+            out_busy[pe, u] -= max(0, unit[FREE_AT] - max(unit[DONE_AT], 0))
     return last_end, n_done, n_skipped

@@ -26,8 +26,8 @@ def vector_cycles(
     Model
     -----
     The loop runs ``⌈elements / vl⌉`` times with ``vl = vlen · lmul / element bits``. An instruction occupies the data
-    path for ``⌈vl · element bits / dlen⌉`` cycles; a dependent one chains ``start_up`` cycles behind it, so a turn takes
-    ``n_instructions`` occupancies, and the last one its start-up besides.
+    path for ``⌈vl · element bits / dlen⌉`` cycles; a dependent one chains ``start_up`` cycles behind it, so a turn
+    takes ``n_instructions`` occupancies, and the last turn a start-up for each instruction besides.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def issue_cycles(n_blocks: int, blocks_per_instruction: int, instruction_cycles:
 
     Model
     -----
-    ``⌈⌈blocks / blocks_per_instruction⌉ · instruction_cycles / n_contexts⌉``: auto-increment lets one custom instruction
-    walk over several blocks; several contexts issue in turn.
+    ``⌈⌈blocks / blocks_per_instruction⌉ · instruction_cycles / n_contexts⌉``: auto-increment lets one custom
+    instruction walk over several blocks; several contexts issue in turn.
 
     Sources
     -------

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
+from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import time_matmul
@@ -14,48 +14,54 @@ from archmodel.kernels.program import N_COMMAND_FIELDS
 
 
 @kernel
-def read_timing(row: Any) -> PeTiming:
-    """Read a `PeTiming` from its fields in order."""
+def read_timing(rows: Any, p: int) -> PeTiming:
+    """Read a `PeTiming` from its fields in order, row ``p``."""
     return PeTiming(
-        int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4]), int(row[5]), int(row[6]), int(row[7]),
-        row[8], row[9], int(row[10]), row[11], int(row[12]), row[13], row[14], int(row[15]), int(row[16]),
-        int(row[17]), int(row[18]), int(row[19]), row[20], int(row[21]), int(row[22]), int(row[23]), row[24],
-        row[25], row[26], int(row[27]), row[28], row[29], int(row[30]), row[31] != 0, row[32] != 0,
+        int(rows[p, 0]), int(rows[p, 1]), int(rows[p, 2]), int(rows[p, 3]), int(rows[p, 4]), int(rows[p, 5]),
+        int(rows[p, 6]), int(rows[p, 7]), rows[p, 8], rows[p, 9], int(rows[p, 10]), rows[p, 11], int(rows[p, 12]),
+        rows[p, 13], rows[p, 14], int(rows[p, 15]), int(rows[p, 16]), int(rows[p, 17]), int(rows[p, 18]),
+        int(rows[p, 19]), rows[p, 20], int(rows[p, 21]), int(rows[p, 22]), int(rows[p, 23]), rows[p, 24],
+        rows[p, 25], rows[p, 26], int(rows[p, 27]), rows[p, 28], rows[p, 29], int(rows[p, 30]), rows[p, 31] != 0,
+        rows[p, 32] != 0,
     )  # fmt: skip
 
 
 @kernel
-def read_shape(row: Any) -> MatmulShape:
-    """Read a `MatmulShape` from its fields in order."""
+def read_shape(rows: Any, p: int) -> MatmulShape:
+    """Read a `MatmulShape` from its fields in order, row ``p``."""
     return MatmulShape(
-        int(row[0]), int(row[1]), int(row[2]), int(row[3]), row[4], row[5], row[6],
-        row[7] != 0, row[8] != 0, row[9] != 0, row[10],
+        int(rows[p, 0]), int(rows[p, 1]), int(rows[p, 2]), int(rows[p, 3]), rows[p, 4], rows[p, 5], rows[p, 6],
+        rows[p, 7] != 0, rows[p, 8] != 0, rows[p, 9] != 0, rows[p, 10],
     )  # fmt: skip
 
 
 @kernel
-def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_serial: Any) -> None:
-    """Time N matmuls on M machines.
+def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_work: Any) -> None:
+    """Time P points, each a matmul on a machine under a mapping.
 
     Parameters
     ----------
-    shapes : ndarray (N, 11) float64
+    shapes : ndarray (P, 11) float64
         Fields of `MatmulShape`.
-    timings : ndarray (M, 33) float64
+    timings : ndarray (P, 33) float64
         Fields of `PeTiming`.
-    mappings : ndarray (M, N, 9) int64
+    mappings : ndarray (P, 9) int64
         Fields of `MatmulMapping`.
-    out_cycles, out_serial : ndarray (M, N) int64
+    out_cycles : ndarray (P, 2) int64
         Cycles, and cycles if nothing overlapped.
+    out_work : ndarray (P, 12) int64
+        Cycles at work of each station: units, shared resources, core.
     """
     commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)
     loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)
     work = np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
-    for machine in range(timings.shape[0]):
-        timing = read_timing(timings[machine])
-        for idx in range(shapes.shape[0]):
-            row = mappings[machine, idx]
-            mapping = MatmulMapping(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
-            cycles, serial = time_matmul(read_shape(shapes[idx]), mapping, timing, commands, loops, capacity, work)
-            out_cycles[machine, idx] = cycles
-            out_serial[machine, idx] = serial
+    for p in range(shapes.shape[0]):
+        mapping = MatmulMapping(
+            mappings[p, 0], mappings[p, 1], mappings[p, 2], mappings[p, 3], mappings[p, 4],
+            mappings[p, 5], mappings[p, 6], mappings[p, 7], mappings[p, 8],
+        )  # fmt: skip
+        shape, timing = read_shape(shapes, p), read_timing(timings, p)
+        cycles, serial = time_matmul(shape, mapping, timing, commands, loops, capacity, work)
+        out_cycles[p, 0], out_cycles[p, 1] = cycles, serial
+        for station in range(N_STATIONS):
+            out_work[p, station] = work[TOTAL, station]

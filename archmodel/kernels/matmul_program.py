@@ -69,7 +69,8 @@ MOST_CACHED = 16  # tiles of an operand on their way to the cache, or of the res
 class PeTiming(NamedTuple):
     """Timing of one PE and of the memories behind it, for one dtype; see ``docs/methods/timing.md``.
 
-    Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per cycle.
+    Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per
+    cycle.
     """
 
     n_tiles: int
@@ -108,7 +109,7 @@ class PeTiming(NamedTuple):
 
 
 class MatmulShape(NamedTuple):
-    """``batch`` products of m × k and k × n; bytes per element; whether an operand is in DRAM; SIMD operations per result."""
+    """``batch`` products of m × k and k × n: bytes per element, what is in DRAM, SIMD operations per result."""
 
     batch: int
     m: int
@@ -156,23 +157,26 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
 
 @kernel
 def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: int, cache_bytes: float) -> Any:
-    """Bytes of a and b that come from DRAM when both are there [B].
+    """Bytes of a and b that come from DRAM, 0 for what is not there [B].
 
     Model
     -----
-    An operand that is swept again and again is read once if it fits half of the cache, or if the other one is cut into
-    parts that do; else at each sweep. ``n_m`` and ``n_n`` are the sweeps that the blocks of a PE ask for.
+    An operand that is swept again and again is read once if it fits half of the cache (at least a byte), and
+    output-stationary also if the other one is cut into parts that do, whichever way reads less; else at each sweep.
+    ``n_m`` and ``n_n`` are the sweeps that the blocks of a PE ask for.
     """
     half = max(1.0, cache_bytes / 2)
     one_a, one_b = shape.m * shape.k * shape.a_bytes, shape.k * shape.n * shape.b_bytes
+    far_a = shape.batch * one_a if shape.is_a_far else 0.0
+    far_b = shape.batch * one_b if shape.is_b_far else 0.0
     if mapping.stationary == WEIGHT:
-        return shape.batch * one_a * (1 if one_a <= half else n_n), shape.batch * one_b
+        return far_a * (1 if one_a <= half else n_n), far_b
     if mapping.stationary == INPUT:
-        return shape.batch * one_a, shape.batch * one_b * (1 if one_b <= half else n_m)
+        return far_a, far_b * (1 if one_b <= half else n_m)
     sweeps_a, sweeps_b = min(n_n, transfer_up(one_b, half)), min(n_m, transfer_up(one_a, half))
-    if one_b + one_a * sweeps_a <= one_a + one_b * sweeps_b:
-        return shape.batch * one_a * sweeps_a, shape.batch * one_b
-    return shape.batch * one_a, shape.batch * one_b * sweeps_b
+    if far_b + far_a * sweeps_a <= far_a + far_b * sweeps_b:
+        return far_a * sweeps_a, far_b
+    return far_a, far_b * sweeps_b
 
 
 @kernel
@@ -321,6 +325,11 @@ def write_matmul(
     """
     part_b, part_m = divide_up(shape.batch, mapping.grid_b), divide_up(shape.m, mapping.grid_m)
     part_n, part_k = divide_up(shape.n, mapping.grid_n), divide_up(shape.k, mapping.grid_k)
+    if mapping.stationary != OUTPUT:  # a panel is as deep as what the PE has
+        mapping = MatmulMapping(
+            mapping.stationary, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k,
+            mapping.block_m, mapping.block_n, part_k, mapping.n_buffered,
+        )  # fmt: skip
     n_m, n_n = divide_up(part_m, mapping.block_m), divide_up(part_n, mapping.block_n)
     n_k = divide_up(part_k, mapping.block_k)
     is_output, is_weight = mapping.stationary == OUTPUT, mapping.stationary == WEIGHT
@@ -333,8 +342,10 @@ def write_matmul(
     if not t.has_broadcast:
         groups_a = groups_b = groups_a * mapping.grid_n
     dram_a, dram_b = count_dram_bytes(shape, mapping, n_m, n_n, t.cache_bytes)
-    missed_a = dram_a / (float(groups_a) * n_loads_a) if shape.is_a_far else 0.0
-    missed_b = dram_b / (float(groups_b) * n_loads_b) if shape.is_b_far else 0.0
+    if t.cache_bytes == 0 and not t.has_broadcast:  # nothing keeps for one PE what another has read
+        dram_a *= mapping.grid_n
+        dram_b *= mapping.grid_m
+    missed_a, missed_b = dram_a / (float(groups_a) * n_loads_a), dram_b / (float(groups_b) * n_loads_b)
     rows_a, bytes_a = mapping.block_m, mapping.block_k * shape.a_bytes
     rows_b, bytes_b = mapping.block_k, mapping.block_n * shape.b_bytes
     is_shared = t.has_broadcast

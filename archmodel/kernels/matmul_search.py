@@ -9,14 +9,12 @@ import numpy as np
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.matmul_program import (
-    INPUT,
     MAX_COMMANDS,
     N_BUFFERS,
     OUTPUT,
     MatmulMapping,
     MatmulShape,
     PeTiming,
-    WEIGHT,
     fits_local,
     write_matmul,
 )

@@ -1,4 +1,4 @@
-"""Laws of the matrix engine: cycles of dot-product tiles and of systolic arrays. Contract: ``docs/methods/timing.md``."""
+"""Laws of the matrix engine: dot-product tiles and systolic arrays. Contract: ``docs/methods/timing.md``."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def dot_product_cycles(
     tile_rows, tile_depth : int
         Rows and elements per row of the block that a tile holds.
     n_tiles : int
-        Tiles, which hold different blocks and see the same columns.
+        Tiles, which hold different blocks.
     load_cycles : int
         To load a block [cycles].
 
     Sources
     -------
-    ISCA 2025 (MTIA 2i), section 3.2: two 32 × 32 B × 32 tiles, one operand cached, one streamed. Double buffering of the
-    held block is assumed.
+    ISCA 2025 (MTIA 2i), section 3.2: two 32 × 32 B × 32 tiles, one operand cached, one streamed. Double buffering of
+    the held block is assumed.
     """
     passes = divide_up(count_held_blocks(n_held, k, tile_rows, tile_depth), n_tiles)
     return load_cycles + passes * max(n_streamed, load_cycles)
@@ -57,8 +57,8 @@ def gap_cycles(
 
     Model
     -----
-    ``⌈steps / n_tiles⌉ · gap`` with ``steps = ⌈n_held / tile_rows⌉ · ⌈n_streamed / tile_cols⌉ · ⌈k / step_depth⌉``: a step is
-    what one instruction of the engine works on.
+    ``⌈steps / n_tiles⌉ · gap`` with ``steps = ⌈n_held / tile_rows⌉ · ⌈n_streamed / tile_cols⌉ · ⌈k / step_depth⌉``: a
+    step is what one instruction of the engine works on.
 
     Sources
     -------
@@ -72,7 +72,7 @@ def gap_cycles(
 def dot_product_bytes(
     n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, element_bytes: float
 ) -> float:
-    """Bytes that `dot_product_cycles` reads from local memory: held blocks once each, columns once per pass [B]."""
+    """Bytes that `dot_product_cycles` reads from local memory: held blocks once, columns once per pass and tile [B]."""
     blocks = count_held_blocks(n_held, k, tile_rows, tile_depth)
     passes = divide_up(blocks, n_tiles)
     return (blocks * tile_rows + passes * n_tiles * n_streamed) * tile_depth * element_bytes

@@ -4,20 +4,30 @@
 UNIT, ISSUE, OCCUPANCY, LATENCY, RESOURCE, SERVICE, HOLD, CAST = range(8)
 IN_A, NEED_A, POP_A, IN_B, NEED_B, POP_B, OUT, RESERVE, PUSH = range(8, 17)
 N_COMMAND_FIELDS = 17
-# Columns of the progress of a unit, a core, a buffer, a place in a queue, a token, a request of a PE and of a group.
-FREE_AT, DONE_AT, INNER, POS, N_ISSUED, N_STARTED = range(6)
-N_UNIT_FIELDS = 6
-CORE_FREE_AT, CORE_OUTER, CORE_INNER, CORE_POS = range(4)
-N_CORE_FIELDS = 4
-N_RESERVED, N_PUSHED, N_CLAIMED, N_POPPED = range(4)
-N_BUFFER_FIELDS = 4
-STARTED_AT, ISSUED_AT = range(2)
+LANE = CAST  # in a pack: requests of one unit to one resource with one cast are granted in order
+# Columns of the progress of a unit, a core, a buffer, a place in a queue, a token, a lane, a request of a PE and of a
+# group, and of a group itself and a place in the line for a resource.
+FREE_AT, DONE_AT, N_ISSUED, N_STARTED = range(4)
+N_UNIT_FIELDS = 4
+CORE_FREE_AT, CORE_OUTER, CORE_INNER, CORE_POS, CORE_WAITS_FOR = range(5)
+N_CORE_FIELDS = 5
+# A buffer counts tokens and knows, a bit each, the units that wait for tokens and for space.
+N_RESERVED, N_PUSHED, N_CLAIMED, N_POPPED, WAITING_TAKERS, WAITING_GIVERS = range(6)
+N_BUFFER_COUNTS = 4
+N_BUFFER_FIELDS = 6
+STARTED_AT, ISSUED_AT, QUEUED_COMMAND = range(3)
+N_QUEUE_FIELDS = 3
 VISIBLE_AT, POPPED_AT, TOKEN_CAUSE = range(3)
 N_TOKEN_FIELDS = 3
-N_ASKED, N_GRANTED = range(2)
-REQUEST_COMMAND, REQUEST_AT, REQUEST_CAUSE = range(3)
-N_REQUEST_FIELDS = 3
-ASKED_AT, N_MISSING = range(2)
+N_ASKED, ASKS_SLOT = range(2)
+N_ASK_FIELDS = 2
+REQUEST_AT, REQUEST_CAUSE = range(2)
+N_REQUEST_FIELDS = 2
+ASKED_AT, N_MISSING, SLOT_COMMAND = range(3)
+N_SLOT_FIELDS = 3
+N_MEMBERS, SLOT_LANE, FIRST_MEMBER = range(3)
+WAITS_SINCE, WAITING_SLOT = range(2)
+N_WAIT_FIELDS = 2
 # Stall causes.
 DATA, SPACE, ISSUED, ARBITRATION, DRAM_WAIT = range(5)
 N_CAUSES = 5

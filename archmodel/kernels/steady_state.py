@@ -19,24 +19,24 @@ from archmodel.kernels.program import (
     CORE_POS,
     DONE_AT,
     FREE_AT,
-    INNER,
     ISSUED_AT,
     N_ASKED,
+    N_BUFFER_COUNTS,
     N_CLAIMED,
-    N_GRANTED,
     N_ISSUED,
     N_POPPED,
     N_PUSHED,
     N_RESERVED,
     N_STARTED,
     POPPED_AT,
-    POS,
+    QUEUED_COMMAND,
     REQUEST_AT,
     REQUEST_CAUSE,
-    REQUEST_COMMAND,
+    SLOT_COMMAND,
     STARTED_AT,
     TOKEN_CAUSE,
     VISIBLE_AT,
+    WAITS_SINCE,
 )
 
 # Columns of what is remembered of a watched loop; loop 0 is the inner one, loop 1 the outer.
@@ -45,9 +45,10 @@ N_WATCH_FIELDS = 6
 
 
 @kernel
-def find_horizon(state: Any) -> int:
+def find_horizon(state: Any) -> Any:
     """Find the cycle before which nothing that is still to come can start or be granted."""
     units, _, _, cores, queues, asks, requests = state[:7]
+    slot_granted = state[8]
     queue_mask, request_mask = queues.shape[2] - 1, requests.shape[2] - 1
     horizon = cores[0, CORE_FREE_AT]
     for u in range(units.shape[1]):
@@ -55,16 +56,16 @@ def find_horizon(state: Any) -> int:
         if k < units[0, u, N_ISSUED]:
             horizon = min(horizon, queues[0, u, k & queue_mask, ISSUED_AT])
     for lane in range(asks.shape[1]):
-        for k in range(asks[0, lane, N_GRANTED], asks[0, lane, N_ASKED]):
+        for k in range(slot_granted[lane], asks[0, lane, N_ASKED]):
             horizon = min(horizon, requests[0, lane, k & request_mask, REQUEST_AT])
     return horizon
 
 
 @kernel
-def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any) -> int:
+def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any) -> Any:
     """Write down all that can still matter, times as cycles after the horizon; returns how many numbers that is."""
-    unit_parts, capacity, queue_depth = program[3], program[4], program[8]
-    units, buffers, tokens, cores, queues, asks, requests = state[:7]
+    capacity, queue_depth = program.capacity, program.queue_depth
+    units, buffers, tokens, cores, queues, asks, requests, slots, slot_granted = state[:9]
     slot_free_at, free_at, last_granted = state[9], state[13], state[14]
     token_mask, queue_mask, request_mask = tokens.shape[2] - 1, queues.shape[2] - 1, requests.shape[2] - 1
     out[0] = cores[0, CORE_POS]
@@ -73,15 +74,14 @@ def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any)
     n = 3
     for u in range(units.shape[1]):
         started, issued = units[0, u, N_STARTED], units[0, u, N_ISSUED]
-        out[n] = units[0, u, POS]
-        out[n + 1] = units[0, u, INNER] - cores[0, CORE_INNER] if unit_parts[u, 1] > 0 else 0
-        out[n + 2] = max(units[0, u, FREE_AT] - horizon, 0)
-        out[n + 3] = max(units[0, u, DONE_AT] - horizon, 0)
-        out[n + 4] = issued - started
-        n += 5
+        out[n] = max(units[0, u, FREE_AT] - horizon, 0)
+        out[n + 1] = max(units[0, u, DONE_AT] - horizon, 0)
+        out[n + 2] = issued - started
+        n += 3
         for k in range(started, issued):
             out[n] = queues[0, u, k & queue_mask, ISSUED_AT] - horizon
-            n += 1
+            out[n + 1] = queues[0, u, k & queue_mask, QUEUED_COMMAND]
+            n += 2
         for k in range(max(0, started - queue_depth), started):
             out[n] = max(queues[0, u, k & queue_mask, STARTED_AT] - horizon, 0)
             n += 1
@@ -99,11 +99,11 @@ def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any)
             out[n] = max(tokens[0, b, k & token_mask, POPPED_AT] - horizon, 0)
             n += 1
     for lane in range(asks.shape[1]):
-        out[n] = asks[0, lane, N_ASKED] - asks[0, lane, N_GRANTED]
+        out[n] = asks[0, lane, N_ASKED] - slot_granted[lane]
         out[n + 1] = max(slot_free_at[lane] - horizon, 0)
         n += 2
-        for k in range(asks[0, lane, N_GRANTED], asks[0, lane, N_ASKED]):
-            out[n] = requests[0, lane, k & request_mask, REQUEST_COMMAND]
+        for k in range(slot_granted[lane], asks[0, lane, N_ASKED]):
+            out[n] = slots[lane, k & request_mask, SLOT_COMMAND]
             out[n + 1] = requests[0, lane, k & request_mask, REQUEST_AT] - horizon
             out[n + 2] = requests[0, lane, k & request_mask, REQUEST_CAUSE]
             n += 3
@@ -127,19 +127,19 @@ def write_counts(state: Any, n_done: int, busy: Any, stall: Any, served: Any, ou
             out[n] = stall[0, u, cause]
             n += 1
     for b in range(buffers.shape[1]):
-        for column in range(buffers.shape[2]):
+        for column in range(N_BUFFER_COUNTS):
             out[n] = buffers[0, b, column]
             n += 1
     for lane in range(asks.shape[1]):
-        out[n], out[n + 1], out[n + 2] = asks[0, lane, N_ASKED], asks[0, lane, N_GRANTED], slot_granted[lane]
-        n += 3
+        out[n], out[n + 1] = asks[0, lane, N_ASKED], slot_granted[lane]
+        n += 2
     for r in range(served.size):
         out[n] = served[r]
         n += 1
 
 
 @kernel
-def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before: Any, n_times: int) -> int:
+def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before: Any, n_times: int) -> Any:
     """Add ``n_times`` what has grown since ``before`` to all that `write_counts` wrote; returns the commands added."""
     units, buffers, asks, slot_granted = state[0], state[1], state[5], state[8]
     n = 1
@@ -152,14 +152,13 @@ def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before:
             stall[0, u, cause] += n_times * (now[n] - before[n])
             n += 1
     for b in range(buffers.shape[1]):
-        for column in range(buffers.shape[2]):
+        for column in range(N_BUFFER_COUNTS):
             buffers[0, b, column] += n_times * (now[n] - before[n])
             n += 1
     for lane in range(asks.shape[1]):
         asks[0, lane, N_ASKED] += n_times * (now[n] - before[n])
-        asks[0, lane, N_GRANTED] += n_times * (now[n + 1] - before[n + 1])
-        slot_granted[lane] += n_times * (now[n + 2] - before[n + 2])
-        n += 3
+        slot_granted[lane] += n_times * (now[n + 1] - before[n + 1])
+        n += 2
     for r in range(served.size):
         served[r] += n_times * (now[n] - before[n])
         n += 1
@@ -167,7 +166,7 @@ def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before:
 
 
 @kernel
-def is_at_work(unit_parts: Any, u: int, loop: int) -> bool:
+def is_at_work(unit_parts: Any, u: int, loop: int) -> Any:
     """Whether a unit has commands in the repeated part of a loop: the body of the inner one, all of the outer one."""
     is_in_outer = unit_parts[u, 0] + unit_parts[u, 1] + unit_parts[u, 2] > 0
     return unit_parts[u, 1] > 0 if loop == 0 else is_in_outer
@@ -180,7 +179,8 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
     But waits are counted from when a unit became free, so that moves for every unit at work in the loop.
     """
     units, _, tokens, cores, queues, _, requests = state[:7]
-    slot_free_at, heaps, n_heap, free_at = state[9], state[10], state[11], state[13]
+    slot_free_at, line, n_joined, n_left, free_at = state[9:14]
+    line_mask = line.shape[1] - 1
     cores[0, CORE_FREE_AT] += cycles
     for u in range(units.shape[1]):
         if is_at_work(unit_parts, u, loop):
@@ -205,21 +205,16 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
     for r in range(free_at.size):
         if free_at[r] >= horizon:
             free_at[r] += cycles
-        for i in range(n_heap[r]):
-            heaps[r, i, 0] += cycles
+        for i in range(n_left[r], n_joined[r]):
+            line[r, i & line_mask, WAITS_SINCE] += cycles
 
 
 @kernel
-def count_repeats_left(program: Any, state: Any, loop: int, period: int) -> int:
-    """Count the whole periods until the core or a unit leaves the loop."""
-    unit_parts, loops = program[3], program[1]
-    units, cores = state[0], state[3]
-    if loop == 1:
-        return (loops[4] - 1 - cores[0, CORE_OUTER]) // period
-    left = loops[3] - 1 - cores[0, CORE_INNER]
-    for u in range(units.shape[1]):
-        if unit_parts[u, 1] > 0:
-            left = min(left, loops[3] - 1 - units[0, u, INNER])
+def count_repeats_left(program: Any, state: Any, loop: int, period: int) -> Any:
+    """Count the whole periods until the core leaves the loop; what units have yet to do is in their queues."""
+    _, _, _, n_inner, n_outer = program.loops
+    cores = state.cores
+    left = n_outer - 1 - cores[0, CORE_OUTER] if loop == 1 else n_inner - 1 - cores[0, CORE_INNER]
     return left // period
 
 
@@ -237,9 +232,9 @@ def skip_repeats(
         New end of the last command, commands run, and those of them that were skipped.
     """
     watch, phase, saved, size, counts, saved_counts, saved_free, ring = repeats
-    units, cores, unit_parts = state[0], state[3], program[3]
+    units, cores, unit_parts = state.units, state.cores, program.unit_parts
     outer, inner = cores[0, CORE_OUTER], cores[0, CORE_INNER]
-    if outer >= program[1][4]:
+    if outer >= program.loops[4]:
         return last_end, n_done, 0
     horizon = find_horizon(state)
     n = write_phase(program, state, horizon, last_end, phase)
@@ -274,9 +269,6 @@ def skip_repeats(
                 shift_times(state, unit_parts, loop, horizon, cycles)
                 if loop == 0:
                     cores[0, CORE_INNER] += n_times * period
-                    for u in range(units.shape[1]):
-                        if unit_parts[u, 1] > 0:
-                            units[0, u, INNER] += n_times * period
                     watch[0, IS_SAVED] = 0
                 else:
                     cores[0, CORE_OUTER] += n_times * period
@@ -297,8 +289,11 @@ def skip_repeats(
             watch[loop, SAVED_INNER] = inner
             watch[loop, SAVED_HORIZON] = horizon
             size[loop] = n
-            saved[loop, :n] = phase[:n]
-            saved_counts[loop] = counts
+            # Element by element: an assignment of arrays takes numba seconds to compile.
+            for i in range(n):
+                saved[loop, i] = phase[i]
+            for i in range(counts.size):
+                saved_counts[loop, i] = counts[i]
             for u in range(units.shape[1]):
                 saved_free[loop, u] = units[0, u, FREE_AT] - horizon
     return last_end, n_done, 0

@@ -28,7 +28,9 @@ _TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latenc
 @kernel
 def write_fetch(commands: Any, n: int, near: int, n_bytes: float, t: PeTiming) -> int:
     """Write the fetch of an operand's part of one tile from DRAM into the on-chip memory; returns the new number."""
-    occupancy = transfer_cycles(1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency)
+    occupancy = transfer_cycles(
+        1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency
+    )
     n = put(commands, n, LOAD, 0, occupancy, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
     take_and_give(commands, n - 1, NONE, 0, near, 1, 1)
     return n
@@ -45,8 +47,9 @@ def write_systolic(
     -----
     Weight-stationary: for each column of tiles of the result, over k: fetch, load S × S weights, stream M rows;
     output-stationary: for each tile of the result: fetch, stream K. A tile takes its stream plus
-    `systolic_fill_cycles`; where tiles overlap, the next may start after max(stream, S) cycles. It takes longer when the
-    on-chip memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the tiles.
+    `systolic_fill_cycles`; where tiles overlap, the next may start after max(stream, S) cycles. It takes longer when
+    the on-chip memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the
+    tiles.
 
     Returns
     -------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
@@ -59,8 +62,8 @@ class Phase:
         Returns
         -------
         (int, int, list, list)
-            Cycles, and cycles if nothing overlapped; per station (units, SRAM, DRAM, links, core) its cycles at work, and
-            those before its first command can start.
+            Cycles, and cycles if nothing overlapped; per station (units, SRAM, DRAM, links, core) its cycles at work,
+            and those before its first command can start.
         """
         work = np.zeros((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
         grid = (self.grid.n_batch, self.grid.n_m, self.grid.n_n, self.grid.n_k)
@@ -97,7 +100,8 @@ def lower_phases(
     if isinstance(operator.op, Linear) and operator.op.is_quantised and machine.timing.vector:
         source = _operand(trace, operator, "a")
         wide = dtype_bytes(source.dtype), dtype_bytes(operator.dtype)
-        program = _quantise_rows(operator.op, wide, timing, machine, machine.timing.vector)
+        is_far = _is_far(source, trace.live_bytes[idx], placement)
+        program = _quantise_rows(operator.op, wide, timing, machine, machine.timing.vector, is_far=is_far)
         phases.append(Phase("quantise", tabulate(program), program.grid, timing.queue_depth, is_round_robin))
     phases.append(_lower_product(shape, timing, machine, mapping, is_round_robin))
     return tuple(phases)
@@ -124,7 +128,9 @@ def lower_shape(trace: Trace, idx: int, machine: Machine, placement: Placement) 
         operations += op.operations
         if op.is_quantised:  # quantised rows are in SRAM by then
             dtype_a, is_far = operator.dtype, (False, *is_far[1:])
-    return lower_matmul(batch, op.m, op.n, op.k, (dtype_a, b.dtype, c.dtype), (is_far[0], is_far[1], is_far[2]), operations)
+    return lower_matmul(
+        batch, op.m, op.n, op.k, (dtype_a, b.dtype, c.dtype), (is_far[0], is_far[1], is_far[2]), operations
+    )
 
 
 def _operand(trace: Trace, operator: Operator, name: str) -> Tensor:
@@ -133,12 +139,33 @@ def _operand(trace: Trace, operator: Operator, name: str) -> Tensor:
 
 
 def _is_far(tensor: Tensor, live_bytes: float, placement: Placement) -> bool:
-    """Whether a tensor is in DRAM: as placement says; activations when those alive together exceed what is set aside."""
+    """Whether a tensor is in DRAM: as placement says; activations when more are alive than what is set aside."""
     if tensor.level is not None:
         return tensor.level == "dram"
     if tensor.role == "weight":
         return placement.weight_miss_frac > 0
     return tensor.role == "kv_cache" or live_bytes > placement.lls_bytes
+
+
+class Points(NamedTuple):
+    """Matmuls on machines under mappings, as `archmodel.kernels.matmul_batch.time_matmuls` takes them: P rows each."""
+
+    shapes: NDArray[np.float64]
+    timings: NDArray[np.float64]
+    mappings: NDArray[np.int64]
+
+
+def pack_points(points: Sequence[tuple[MatmulShape, PeTiming, MatmulMapping]]) -> Points:
+    """Lower points to arrays."""
+    shapes, timings, mappings = zip(*points, strict=True)
+    return Points(
+        np.array(shapes, dtype=np.float64), np.array(timings, dtype=np.float64), np.array(mappings, dtype=np.int64)
+    )
+
+
+def is_one_product(operator: Operator, machine: Machine) -> bool:
+    """Whether an operator is one matmul on a grid of PEs and nothing else: a point of a batch."""
+    return machine.array is None and not (isinstance(operator.op, Linear) and operator.op.is_quantised)
 
 
 @lru_cache(maxsize=4096)
@@ -168,7 +195,13 @@ def _lower_product(
 
 
 def _quantise_rows(
-    op: Linear, element_bytes: tuple[float, float], timing: PeTiming, machine: Machine, vector: VectorTiming
+    op: Linear,
+    element_bytes: tuple[float, float],
+    timing: PeTiming,
+    machine: Machine,
+    vector: VectorTiming,
+    *,
+    is_far: bool,
 ) -> Program:
     """Quantise a: every PE has its rows; it loads them, finds their largest magnitude, scales and rounds, stores."""
     n_pes = min(machine.pe.n_pes, op.m)
@@ -184,13 +217,17 @@ def _quantise_rows(
         return transfer_cycles(n_rows, row_bytes, *dma), service_cycles(n_rows * row_bytes, timing.sram_width)
 
     load, load_service = move(wide)
+    load_latency, source = timing.sram_latency, "sram"
+    if is_far:
+        load_latency, source = timing.sram_latency + timing.dram_latency, "dram"
+        load_service = max(load_service, service_cycles(n_rows * wide, timing.dram_width))
     store, store_service = move(narrow)
     # Per vector: load, clear the sign, maximum.
     scan = vector_cycles(n_elements, 16, 3, vector.vlen, vector.dlen, vector.lmul, int(vector.start_up_cycles))
     scale = simd_cycles(n_elements, 2.0, timing.lanes)  # multiply, round
     latency = timing.sram_latency
     body = (
-        Command("load", issue, load, latency, (), "rows", 1, 1, "sram", load_service),
+        Command("load", issue, load, load_latency, (), "rows", 1, 1, source, load_service),
         Command("vector", issue, scan, 0, (Input("rows"),), "scanned"),
         Command("simd", issue, scale, timing.simd_latency, (Input("scanned"),), "scaled"),
         Command("store", issue, store, latency, (Input("scaled"),), resource="sram", service_cycles=store_service),

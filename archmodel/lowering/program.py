@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,29 +13,33 @@ from numpy.typing import NDArray
 from archmodel.errors import Fault, InputError
 from archmodel.kernels.event_engine import run_program
 from archmodel.kernels.program import (
+    ASKS_SLOT,
     CAST,
     CORE_OUTER,
     HOLD,
+    LANE,
     LINK,
-    OWN,
-    RESOURCE,
-    SERVICE,
+    N_ASK_FIELDS,
+    N_BUFFER_COUNTS,
     N_BUFFER_FIELDS,
-    N_CASTS,
     N_CAUSES,
     N_COMMAND_FIELDS,
     N_CORE_FIELDS,
-    N_MISSING,
     N_ISSUED,
+    N_MEMBERS,
+    N_MISSING,
+    N_QUEUE_FIELDS,
     N_REQUEST_FIELDS,
-    N_STARTED,
     N_RESOURCES,
+    N_SLOT_FIELDS,
+    N_STARTED,
     N_TOKEN_FIELDS,
     N_UNIT_FIELDS,
-    IN_A,
-    IN_B,
+    N_WAIT_FIELDS,
     NONE,
-    OUT,
+    OWN,
+    RESOURCE,
+    SERVICE,
     UNIT,
 )
 from archmodel.kernels.steady_state import N_WATCH_FIELDS
@@ -106,7 +111,7 @@ class Grid:
         return self.n_batch * self.n_m * self.n_n * self.n_k
 
     def groups(self, cast: str) -> Ints:
-        """Number of the group of each PE for a cast: (P,)."""
+        """Give every PE the number of its group for a cast: (P,)."""
         batch, m, n, k = np.unravel_index(np.arange(self.n_pes), (self.n_batch, self.n_m, self.n_n, self.n_k))
         shared = {
             "own": np.arange(self.n_pes),
@@ -117,7 +122,7 @@ class Grid:
         return shared[cast].astype(np.int64)
 
     def n_groups(self, cast: str) -> int:
-        """Requests of a cast that the whole grid makes at a time."""
+        """Count the requests of a cast that the whole grid makes at a time."""
         return int(self.groups(cast).max()) + 1
 
 
@@ -171,16 +176,14 @@ class CommandTable(NamedTuple):
 
 
 class ProgramPack(NamedTuple):
-    """A program on its PEs: C commands, U units, B buffers, P PEs, L lanes (unit and cast), S groups that share requests.
+    """A program on its PEs: C commands, U units, B buffers, P PEs, L lanes, S groups of PEs that share requests.
 
     Parameters
     ----------
     commands, loops, capacity
-        As in `CommandTable`.
-    unit_commands : (U, C) int64
-        Commands of each unit in program order, then −1.
+        As in `CommandTable`, with the lane of a request for its cast: a unit, a cast and a resource.
     unit_parts : (U, 3) int64
-        How many of them are in prologue, body and epilogue.
+        How many commands of each unit are in prologue, body and epilogue.
     cast_slot : (P, L) int64
         Group of a PE for each lane.
     slot_size : (S, 3) int64
@@ -191,13 +194,10 @@ class ProgramPack(NamedTuple):
         Commands that wait in front of a unit.
     in_turn : bool
         Round-robin instead of oldest first.
-    takers, givers : (B,) int64
-        Units that take from a buffer and that give to it, a bit each.
     """
 
     commands: Ints
     loops: Ints
-    unit_commands: Ints
     unit_parts: Ints
     capacity: Ints
     cast_slot: Ints
@@ -205,8 +205,6 @@ class ProgramPack(NamedTuple):
     slot_member: Ints
     queue_depth: int
     in_turn: bool
-    takers: Ints
-    givers: Ints
 
 
 class EngineState(NamedTuple):
@@ -214,23 +212,22 @@ class EngineState(NamedTuple):
 
     Parameters
     ----------
-    units : (P, U, 6) int64
-    buffers : (P, B, 4) int64
+    units : (P, U, 4) int64
+    buffers : (P, B, 6) int64
     tokens : (P, B, T, 3) int64
         The last T tokens; T is a power of 2, as are the sizes of all rings.
-    cores : (P, 4) int64
-    queues : (P, U, Q, 2) int64
+    cores : (P, 5) int64
+    queues : (P, U, Q, 3) int64
     asks : (P, L, 2) int64
-    requests : (P, L, F, 3) int64
+    requests : (P, L, F, 2) int64
         Requests of a PE under way.
-    slots : (S, F, 2) int64
+    slots : (S, F, 3) int64
         Requests of a group being gathered.
     slot_granted, slot_free_at : (S,) int64
-    heaps : (R, S · F, 2) int64
-        Requests that wait for a resource.
-    n_heap : (R,) int64
-    touched : (P,) int64
-        PEs to look at.
+    line : (R, W, 2) int64
+        Requests that wait for a resource, the oldest first, ties in order of the slots.
+    n_joined, n_left : (R,) int64
+        Requests that have joined the line and left it.
     free_at, last_granted : (R,) int64
     """
 
@@ -244,9 +241,9 @@ class EngineState(NamedTuple):
     slots: Ints
     slot_granted: Ints
     slot_free_at: Ints
-    heaps: Ints
-    n_heap: Ints
-    touched: Ints
+    line: Ints
+    n_joined: Ints
+    n_left: Ints
     free_at: Ints
     last_granted: Ints
 
@@ -326,7 +323,7 @@ def run(program: Program, mode: Mode = "grid") -> Run:
 
 def tabulate(program: Program) -> CommandTable:
     """Turn a program into arrays; `InputError` lists the commands that can never run."""
-    buffers, faults, rows = list(program.buffers), [], []
+    buffers, faults, rows = list(program.buffers), _wrong_sizes(program), []
     body = program.body if program.n_inner else ()
     listed = (*program.prologue, *body, *program.epilogue)
     for idx, command in enumerate(listed):
@@ -342,17 +339,35 @@ def tabulate(program: Program) -> CommandTable:
             row += [buffers.index(taken.buffer), taken.n_needed, taken.n_popped] if taken else [NONE, 0, 0]
         row += [buffers.index(command.output), command.n_reserved, command.n_pushed] if command.output else [NONE, 0, 0]
         rows.append(row)
+    loops = [len(program.prologue), len(body), len(program.epilogue), program.n_inner, program.n_outer]
+    times = np.repeat([1, program.n_inner, 1], loops[:3])
+    for name in program.buffers:
+        gives = [(command.output == name) * np.array((command.n_reserved, command.n_pushed)) for command in listed]
+        reserved, pushed = (int(n) for n in times @ np.array(gives))
+        if reserved != pushed:
+            faults.append(Fault(f"buffer {name!r}", f"a turn takes space for {reserved} tokens and adds {pushed}"))
     if faults:
         raise InputError("program", faults)
     commands = np.array(rows, dtype=np.int64).reshape(-1, N_COMMAND_FIELDS)
-    loops = [len(program.prologue), len(body), len(program.epilogue), program.n_inner, program.n_outer]
     return CommandTable(commands, np.array(loops), np.array(list(program.buffers.values()), dtype=np.int64))
+
+
+def _wrong_sizes(program: Program) -> list[Fault]:
+    """Say which buffers and queues are empty or larger than the engine's rings."""
+    sizes = {f"buffer {name!r}": size for name, size in program.buffers.items()} | {"queue_depth": program.queue_depth}
+    return [
+        Fault(where, f"{size} is not allowed; allowed: whole numbers from 1 to {MAX_TOKENS}")
+        for where, size in sizes.items()
+        if not 1 <= size <= MAX_TOKENS
+    ]
 
 
 def _why_stuck(command: Command, program: Program) -> list[str]:
     """Say why a command could never run."""
     named = [taken.buffer for taken in command.inputs] + ([command.output] if command.output else [])
     reasons = [f"there is no buffer {name!r}" for name in named if name not in program.buffers]
+    if len(command.inputs) > 2:
+        reasons.append(f"has {len(command.inputs)} inputs; allowed are two")
     for what, name, known in (
         ("unit", command.unit, UNITS), ("resource", command.resource or "sram", SHARED), ("cast", command.cast, CASTS)
     ):  # fmt: skip
@@ -365,7 +380,8 @@ def _why_stuck(command: Command, program: Program) -> list[str]:
     for name, n_tokens in wanted:
         if n_tokens > program.buffers[name]:
             reasons.append(f"handles {n_tokens} tokens of {name!r}, which holds {program.buffers[name]}")
-    if command.resource and not any(n_tokens for _, n_tokens in wanted):
+    limits = [taken.n_popped for taken in command.inputs] + ([command.n_reserved] if command.output else [])
+    if command.resource and not any(limits):
         reasons.append("asks for a shared resource but no buffer limits how often at a time")
     return reasons
 
@@ -389,7 +405,9 @@ def run_table(table: CommandTable, grid: Grid, mode: Mode, queue_depth: int, is_
 def _check_finished(pack: ProgramPack, state: EngineState) -> None:
     """Refuse a program that came to a halt: its commands wait for one another."""
     n_outer = pack.loops[4]
-    if (state.cores[:, CORE_OUTER] == n_outer).all() and (state.units[..., N_STARTED] == state.units[..., N_ISSUED]).all():
+    if (state.cores[:, CORE_OUTER] == n_outer).all() and (
+        state.units[..., N_STARTED] == state.units[..., N_ISSUED]
+    ).all():
         return
     pe = int(np.argmax(state.cores[:, CORE_OUTER] < n_outer))
     waiting = [UNITS[u] for u in np.flatnonzero(state.units[pe, :, N_STARTED] < state.units[pe, :, N_ISSUED])]
@@ -418,38 +436,24 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
 def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool) -> ProgramPack:
     commands, loops = table.commands, table.loops
     parts = np.repeat([0, 1, 2], loops[:3])
-    unit_commands = np.full((len(UNITS), len(commands)), NONE, dtype=np.int64)
     unit_parts = np.zeros((len(UNITS), 3), dtype=np.int64)
-    for u in range(len(UNITS)):
-        own = np.flatnonzero(commands[:, UNIT] == u)
-        unit_commands[u, : own.size] = own
-        unit_parts[u] = np.bincount(parts[own], minlength=3)
-    return ProgramPack(
-        np.ascontiguousarray(commands), loops, unit_commands, unit_parts, table.capacity,
-        *_slots(grid), queue_depth, is_round_robin, *_neighbours(table),
-    )  # fmt: skip
+    np.add.at(unit_parts, (commands[:, UNIT], parts), 1)
+    # Requests of one unit to different resources may be granted out of order: they are lanes of their own.
+    shared = commands[:, RESOURCE] != NONE
+    lanes, lane = np.unique(commands[shared][:, [UNIT, CAST, RESOURCE]], axis=0, return_inverse=True)
+    packed = commands.copy()
+    packed[shared, LANE] = lane.reshape(-1)
+    casts = tuple(CASTS[cast] for cast in lanes[:, 1]) or ("own",)
+    return ProgramPack(packed, loops, unit_parts, table.capacity, *_slots(grid, casts), queue_depth, is_round_robin)
 
 
-def _neighbours(table: CommandTable) -> tuple[Ints, Ints]:
-    """Collect, per buffer, the units that take from it and those that give to it, as bits."""
-    takers, givers = np.zeros((2, table.capacity.size), dtype=np.int64)
-    for row in table.commands:
-        for column in (IN_A, IN_B):
-            if row[column] != NONE:
-                takers[row[column]] |= 1 << row[UNIT]
-        if row[OUT] != NONE:
-            givers[row[OUT]] |= 1 << row[UNIT]
-    return takers, givers
-
-
-def _slots(grid: Grid) -> tuple[Ints, Ints, Ints]:
-    """Number the groups of PEs that share a request: for each lane, the groups of its cast."""
-    groups = [grid.groups(cast) for cast in CASTS]
-    n_lanes = len(UNITS) * N_CASTS
-    cast_slot = np.empty((grid.n_pes, n_lanes), dtype=np.int64)
+@lru_cache(maxsize=64)
+def _slots(grid: Grid, casts: tuple[str, ...]) -> tuple[Ints, Ints, Ints]:
+    """Give numbers to the groups of PEs that share requests: for each lane, the groups of its cast."""
+    cast_slot = np.empty((grid.n_pes, len(casts)), dtype=np.int64)
     sizes, members, n_slots = [], [], 0
-    for lane in range(n_lanes):
-        group = groups[lane % N_CASTS]
+    for lane, cast in enumerate(casts):
+        group = grid.groups(cast)
         cast_slot[:, lane] = n_slots + group
         counts = np.bincount(group)
         first = lane * grid.n_pes + np.concatenate(([0], np.cumsum(counts)[:-1]))
@@ -470,20 +474,21 @@ def _new_state(pack: ProgramPack) -> EngineState:
         "buffers": (n_pes, n_buffers, N_BUFFER_FIELDS),
         "tokens": (n_pes, n_buffers, n_tokens, N_TOKEN_FIELDS),
         "cores": (n_pes, N_CORE_FIELDS),
-        "queues": (n_pes, n_units, _power_of_two(pack.queue_depth), 2),
-        "asks": (n_pes, n_lanes, 2),
+        "queues": (n_pes, n_units, _power_of_two(pack.queue_depth), N_QUEUE_FIELDS),
+        "asks": (n_pes, n_lanes, N_ASK_FIELDS),
         "requests": (n_pes, n_lanes, n_requests, N_REQUEST_FIELDS),
-        "slots": (n_slots, n_requests, 2),
+        "slots": (n_slots, n_requests, N_SLOT_FIELDS),
         "slot_granted": (n_slots,),
         "slot_free_at": (n_slots,),
-        "heaps": (N_RESOURCES, n_slots * n_requests, 2),
-        "n_heap": (N_RESOURCES,),
-        "touched": (n_pes,),
+        "line": (N_RESOURCES, _power_of_two(n_slots * n_requests), N_WAIT_FIELDS),
+        "n_joined": (N_RESOURCES,),
+        "n_left": (N_RESOURCES,),
         "free_at": (N_RESOURCES,),
         "last_granted": (N_RESOURCES,),
     }
     state = EngineState(**{name: np.zeros(shape, dtype=np.int64) for name, shape in zeros.items()})
-    state.slots[:, :, N_MISSING] = pack.slot_size[:, :1]
+    state.slots[:, :, N_MISSING] = pack.slot_size[:, N_MEMBERS, None]
+    state.asks[:, :, ASKS_SLOT] = pack.cast_slot
     return state
 
 
@@ -492,11 +497,13 @@ def _new_log(state: EngineState, *, is_watching: bool) -> RepeatLog:
     _, n_units, n_queue, _ = state.queues.shape
     _, n_buffers, n_tokens, _ = state.tokens.shape
     _, n_lanes, n_requests, _ = state.requests.shape
-    n_phase = 3 + n_units * (5 + 2 * n_queue) + n_buffers * (3 + 3 * n_tokens)
+    n_phase = 3 + n_units * (3 + 3 * n_queue) + n_buffers * (3 + 3 * n_tokens)
     n_phase = (n_phase + n_lanes * (2 + 3 * n_requests) + 2 * N_RESOURCES) if is_watching else 0
-    n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_FIELDS + 3 * n_lanes + N_RESOURCES
+    n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_COUNTS + 2 * n_lanes + N_RESOURCES
     shapes = [(2, N_WATCH_FIELDS), (n_phase,), (2, n_phase), (2,), (n_counts,), (2, n_counts), (2, n_units)]
-    return RepeatLog(*(np.zeros(shape, dtype=np.int64) for shape in shapes), ring=max(n_queue, n_tokens, n_requests))
+    watch, phase, saved, size, counts, saved_counts, saved_free = (np.zeros(shape, dtype=np.int64) for shape in shapes)
+    ring = max(n_queue, n_tokens, n_requests)
+    return RepeatLog(watch, phase, saved, size, counts, saved_counts, saved_free, ring)
 
 
 def _power_of_two(n: int) -> int:

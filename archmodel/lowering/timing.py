@@ -75,4 +75,5 @@ def lower_matmul(
     batch: int, m: int, n: int, k: int, dtypes: tuple[str, str, str], is_far: tuple[bool, bool, bool], operations: float
 ) -> MatmulShape:
     """Lower the shape of a matmul: dtypes of a, b, c, whether each is in DRAM, SIMD operations per result."""
-    return MatmulShape(batch, m, n, k, *(dtype_bytes(dtype) for dtype in dtypes), *is_far, float(operations))
+    a_bytes, b_bytes, c_bytes = (dtype_bytes(dtype) for dtype in dtypes)
+    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, float(operations))

@@ -265,6 +265,11 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
         faults.append(
             Fault(document.where(("simd",)), "simd, vector: give at least one; elementwise work has no engine")
         )
+    if machine.timing is not None:
+        dma = machine.timing.dma
+        if (dma.bucket_bytes is None) != (dma.bucket_rate_bytes_per_cycle is None):
+            where = document.where(("timing", "dma"))
+            faults.append(Fault(where, "timing.dma: give bucket and bucket_rate, or neither; a leaky bucket has both"))
     if machine.sram.capacity_bytes > machine.dram.capacity_bytes:
         faults.append(Fault(document.where(("sram", "capacity")), "sram.capacity: larger than dram.capacity; swapped?"))
     return faults

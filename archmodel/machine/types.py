@@ -421,7 +421,8 @@ class Machine:
 
         Model
         -----
-        Matrix: ``n_pes · n_tiles · macs_per_cycle · 2 · clock``, times ``size²`` of a systolic array. Lanes: ``n_pes · lanes · flop_per_lane · clock``.
+        Matrix: ``n_pes · n_tiles · macs_per_cycle · 2 · clock``, times ``size²`` of a systolic array. Lanes:
+        ``n_pes · lanes · flop_per_lane · clock``.
         """
         check_dtype(dtype)
         if engine == "matrix":

@@ -1,7 +1,7 @@
 """Memory of mapping choices across runs: one SQLite file.
 
-It lies in ``$ARCHMODEL_CACHE``, else ``$XDG_CACHE_HOME/archmodel``, else ``~/.cache/archmodel``. It only saves time: what
-cannot be read or written is searched for again.
+It lies in ``$ARCHMODEL_CACHE``, else ``$XDG_CACHE_HOME/archmodel``, else ``~/.cache/archmodel``. It only saves time:
+what cannot be read or written is searched for again.
 """
 
 from __future__ import annotations

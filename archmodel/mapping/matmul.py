@@ -1,8 +1,8 @@
 """Mapper of matmuls: how one is spread over the PEs and cut into blocks.
 
-The search is bounded: every way to factor the PEs into parts of batch, m, n and k, three choices of what stays in place,
-five block heights and widths each, block depths by halves, two or three tiles buffered. The closed form of the program
-judges (`archmodel.kernels.closed_form`).
+The search is bounded: every way to factor the PEs into parts of batch, m, n and k, three choices of what stays in
+place, five block heights and widths each, block depths by halves, two or three tiles buffered. The closed form of the
+program judges (`archmodel.kernels.closed_form`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def find_mapping(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidate:
 
 
 def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Candidate]:
-    """List the best mapping of every grid and choice of what stays in place, fastest first; errors as `find_mapping`."""
+    """List the best mapping of every grid and stationarity, fastest first; raises as `find_mapping`."""
     grids = np.array(list(_grids(shape, timing, n_pes)), dtype=np.int64)
     mappings, cycles = np.empty((3 * len(grids), 9), dtype=np.int64), np.empty((3 * len(grids), 2), dtype=np.int64)
     search_matmul(shape, timing, grids, mappings, cycles)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from archmodel.lowering.matmul import Phase
+import numpy as np
+
+from archmodel.kernels.matmul_batch import time_matmuls
+from archmodel.lowering.matmul import Phase, is_one_product, lower_shape, operator_timing, pack_points
+from archmodel.machine.types import Machine
+from archmodel.mapping import Placement
+from archmodel.mapping.matmul import find_mapping
 from archmodel.models import register
-from archmodel.models.counted import Count, CountedModel, add_stations
+from archmodel.models.counted import STATIONS, Count, CountedModel, add_stations
+from archmodel.workload.types import Trace
 
 
 @register
@@ -30,4 +38,31 @@ class Analytic(CountedModel):
         """Add up the closed forms of the phases."""
         counted = [phase.count() for phase in phases]
         cycles, serial_cycles = sum(count[0] for count in counted), sum(count[1] for count in counted)
-        return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases)
+        return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases[-1].mapping)
+
+    def count_machines(
+        self, trace: Trace, machines: Sequence[Machine], placements: Sequence[Placement]
+    ) -> list[list[Count]]:
+        """Count every operator on every machine: all products on grids of PEs in one kernel call."""
+        counts: list[list[Count]] = [[] for _ in machines]
+        points, places = [], []
+        for row, (machine, placement) in enumerate(zip(machines, placements, strict=True)):
+            for idx, operator in enumerate(trace.operators):
+                if not is_one_product(operator, machine):
+                    counts[row].append(self.count(trace, idx, machine, placement))
+                    continue
+                shape = lower_shape(trace, idx, machine, placement)
+                timing = operator_timing(operator, trace, machine, placement)
+                points.append((shape, timing, find_mapping(shape, timing, machine.pe.n_pes).mapping))
+                places.append((row, idx))
+                counts[row].append(_NOTHING)
+        if points:
+            cycles, work = np.empty((len(points), 2), np.int64), np.empty((len(points), len(STATIONS)), np.int64)
+            time_matmuls(*pack_points(points), cycles, work)
+            for p, (row, idx) in enumerate(places):
+                took, serial = cycles[p].tolist()
+                counts[row][idx] = Count(took, serial, add_stations([work[p].tolist()]), {}, points[p][2])
+        return counts
+
+
+_NOTHING = Count(0, 0, {}, {}, None)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from archmodel.errors import UnsupportedError
+from archmodel.kernels.matmul_program import MatmulMapping
 from archmodel.lowering.matmul import KINDS, Phase, lower_phases
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
@@ -41,15 +42,15 @@ class Count:
         Cycles at work by `STATIONS`, those of a PE or of the shared resource.
     stall_cycles
         Cycles for which the matrix engine of the slowest PE waited, by `CAUSES`; empty where they are not counted.
-    phases
-        What was counted.
+    mapping
+        Of a matmul on a grid of PEs, else ``None``.
     """
 
     cycles: int
     serial_cycles: int
     work_cycles: Mapping[str, int]
     stall_cycles: Mapping[str, int]
-    phases: tuple[Phase, ...]
+    mapping: MatmulMapping | None
 
 
 class CountedModel:
@@ -63,7 +64,8 @@ class CountedModel:
 
     def supports(self, trace: Trace, machine: Machine) -> tuple[str, ...]:
         """Say why there would be no answer: no timing, an operator that is not known, and what `Roofline` needs."""
-        return (*self.reasons_against_machine(machine), *_unknown(trace, machine, self.name), *reasons_against(trace, machine))
+        known = (*self.reasons_against_machine(machine), *_unknown(trace, machine, self.name))
+        return (*known, *reasons_against(trace, machine))
 
     def reasons_against_machine(self, machine: Machine) -> tuple[str, ...]:
         """Say why a machine cannot be counted."""
@@ -90,18 +92,11 @@ class CountedModel:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
         placement = place(trace, machine, launch)
         bound = Roofline().evaluate(trace, machine, launch)
-        counts = self.count_all(trace, machine, placement)
         rows = [
             _operator_row(trace, idx, machine, placement, count, bound.operators["lower_s"][idx])
-            for idx, count in enumerate(counts)
+            for idx, count in enumerate(self.count_all(trace, machine, placement))
         ]
-        bound_s = dict.fromkeys(BINDERS, 0.0)
-        for row in rows:
-            bound_s[row["busiest"]] += row["latency_s"] - row["launch_s"]
-        bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
-        latency_s = sum(bound_s.values())
-        peak = machine.peak_flop_per_s("matrix", trace.dtype)
-        busy_s = latency_s - bound_s["launch"]
+        total = _add_up(trace, machine, placement, rows, bound.lower_s)
         return Result(
             machine=machine.name,
             workload=trace.name,
@@ -109,22 +104,13 @@ class CountedModel:
             dtype=trace.dtype,
             model=self.name,
             run={**trace.run, "launch": launch},
-            latency_s=latency_s,
-            lower_s=min(bound.lower_s, latency_s),
-            upper_s=sum(row["upper_s"] for row in rows) + placement.job_s,
-            launch_s=bound_s["launch"],
-            bound=max(bound_s, key=bound_s.__getitem__),
-            bound_s={name: time_s for name, time_s in bound_s.items() if name in RESOURCES or time_s > 0},
-            energy_j=energy_j(machine, latency_s),
-            throughput=trace.items / latency_s,
-            throughput_unit=f"{trace.item}/s",
-            utilisation=trace.matrix_flop / busy_s / peak if peak and trace.matrix_flop else None,
             operators=ResultTable.from_rows(rows),
             warnings=say_warnings(trace, machine, placement),
             provenance={
                 "archmodel": version("archmodel"),
                 "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
             },
+            **total,
         )
 
     def count_all(self, trace: Trace, machine: Machine, placement: Placement) -> list[Count]:
@@ -139,27 +125,66 @@ class CountedModel:
             counts.append(known[key])
         return counts
 
+    def count_machines(
+        self, trace: Trace, machines: Sequence[Machine], placements: Sequence[Placement]
+    ) -> list[list[Count]]:
+        """Count every operator on every machine, each with its placement."""
+        return [self.count_all(trace, *each) for each in zip(machines, placements, strict=True)]
+
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
-        rows = []
-        for machine in machines:
+        reasons = [self.supports(trace, machine) for machine in machines]
+        able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
+        placements = [place(trace, machine, launch) for machine in able]
+        counts = iter(self.count_machines(trace, able, placements))
+        bounds = Roofline().evaluate_batch(trace, machines, launch)["lower_s"]
+        rows, placed = [], iter(placements)
+        for machine, against, lower_s in zip(machines, reasons, bounds, strict=True):
             row: dict[str, Any] = {
                 "machine": machine.name, "workload": trace.name, "phase": trace.phase, "dtype": trace.dtype,
-                "model": self.name, "launch": launch, "status": "ok", "message": "",
+                "model": self.name, "launch": launch, "status": "unsupported" if against else "ok",
+                "message": "; ".join(against), **dict.fromkeys(TOTALS), "warnings": [],
             }  # fmt: skip
-            try:
-                result = self.evaluate(trace, machine, launch)
-                row |= {**result.total(), "warnings": list(result.warnings)}
-            except UnsupportedError as error:
-                said = {"status": "unsupported", "message": "; ".join(error.reasons)}
-                row |= {**said, **dict.fromkeys(TOTALS), "warnings": []}
+            if not against:
+                placement = next(placed)
+                counted = [
+                    _operator_row(trace, idx, machine, placement, count, 0.0) for idx, count in enumerate(next(counts))
+                ]
+                total = _add_up(trace, machine, placement, counted, lower_s)
+                row |= {name: total[name] for name in TOTALS}
+                row["warnings"] = list(say_warnings(trace, machine, placement))
             rows.append(row)
         return ResultTable.from_rows(rows)
 
 
+def _add_up(
+    trace: Trace, machine: Machine, placement: Placement, rows: Sequence[Mapping[str, Any]], lower_s: float
+) -> dict[str, Any]:
+    """Add operators up to the step."""
+    bound_s = dict.fromkeys(BINDERS, 0.0)
+    for row in rows:
+        bound_s[row["busiest"]] += row["latency_s"] - row["launch_s"]
+    bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
+    latency_s = sum(bound_s.values())
+    peak = machine.peak_flop_per_s("matrix", trace.dtype)
+    running_s = latency_s - bound_s["launch"]
+    return {
+        "latency_s": latency_s,
+        "lower_s": lower_s,
+        "upper_s": max(latency_s, sum(row["upper_s"] for row in rows) + placement.job_s),
+        "launch_s": bound_s["launch"],
+        "bound": max(bound_s, key=bound_s.__getitem__),
+        "bound_s": {name: time_s for name, time_s in bound_s.items() if name != "issue" or time_s > 0},
+        "energy_j": energy_j(machine, latency_s),
+        "throughput": trace.items / latency_s,
+        "throughput_unit": f"{trace.item}/s",
+        "utilisation": trace.matrix_flop / running_s / peak if peak and trace.matrix_flop else None,
+    }
+
+
 def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:
     """Name the operators that are not counted: one never counts as free."""
-    reasons = {}
+    reasons: dict[str, str] = {}
     for operator in trace.operators:
         why = reason_unknown(operator, machine)
         if why:
@@ -189,11 +214,11 @@ def _operator_row(
     latency_s = count.cycles / machine.clock_hz * executions + launch_s
     work_s = {name: cycles / machine.clock_hz * executions for name, cycles in count.work_cycles.items()}
     busiest = max(work_s, key=work_s.__getitem__)
-    busy_s = {name: 0.0 for name in RESOURCES}
+    busy_s = dict.fromkeys(RESOURCES, 0.0)
     for name, time_s in work_s.items():
         if _BOUND[name] in busy_s and name not in ("prefetch", "write_back"):
             busy_s[_BOUND[name]] = max(busy_s[_BOUND[name]], time_s)
-    mapping = next((phase.mapping for phase in count.phases if phase.mapping is not None), None)
+    mapping = count.mapping
     return {
         "operator": operator.name,
         "kind": operator.op.kind,
@@ -203,7 +228,7 @@ def _operator_row(
         "flop": flop,
         "bytes": moved_bytes(trace, idx) * executions,
         "latency_s": latency_s,
-        "lower_s": min(lower_s, latency_s),
+        "lower_s": lower_s,
         "upper_s": count.serial_cycles / machine.clock_hz * executions + launch_s,
         "launch_s": launch_s,
         "bound": "launch" if launch_s > latency_s / 2 else _BOUND[busiest],

@@ -51,14 +51,18 @@ class Cycle(CountedModel):
             max(cycles, sum(count[1] for count in closed)),
             add_stations([_at_work(run, count[2]) for run, count in zip(runs, closed, strict=True)]),
             add_stalls([_stalls_of_slowest(run) for run in runs]),
-            phases,
+            phases[-1].mapping,
         )
 
 
 def _at_work(run: Run, closed: list[int]) -> list[int]:
     """Cycles at work of the busiest PE and of the shared resources; issuing as the closed form has it."""
     n_units = run.busy_cycles.shape[1]
-    return [*run.busy_cycles.max(axis=0).tolist(), *run.served_cycles.tolist(), *closed[n_units + run.served_cycles.size :]]
+    return [
+        *run.busy_cycles.max(axis=0).tolist(),
+        *run.served_cycles.tolist(),
+        *closed[n_units + run.served_cycles.size :],
+    ]
 
 
 def _stalls_of_slowest(run: Run) -> list[int]:

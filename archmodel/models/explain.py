@@ -22,13 +22,13 @@ from archmodel.workload.types import Trace
 LAWS = {
     "prefetch": "asks DRAM for what the cache lacks",
     "load": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
-    "matrix": "ceil(blocks / tiles) x max(streamed, load), + partial sums that accumulators do not hold",
+    "matrix": "load + ceil(blocks / tiles) x max(streamed, load) + gaps between steps + partial sums",
     "reduce": "(members - 1) x hop + bytes / width",
     "simd": "elements x operations / lanes",
     "vector": "turns x instructions x (vl x bits / dlen) + start-up",
     "store": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
     "write_back": "asks DRAM to take what leaves the cache",
-    "systolic": "stream + fill, at most what the on-chip memory delivers",
+    "systolic": "stream + fill, or as long as the on-chip memory needs",
 }
 """Law of each unit in words; the exact form is in ``docs/methods/timing.md``."""
 
@@ -44,9 +44,9 @@ class Explanation:
     utilisation
         Of the matrix engine.
     phases
-        Per phase: ``phase``, ``cycles``, ``mapping``, and its path: ``fill_cycles`` before the matrix engine (or, without
-        one, the busiest station) starts, ``work_cycles`` of the station that ``binds``, ``wait_cycles`` on top, and
-        ``drain_cycles`` after its last command.
+        Per phase: ``phase``, ``cycles``, ``mapping``, and its path: ``fill_cycles`` before the matrix engine (or,
+        without one, the busiest station) starts, ``work_cycles`` of the station that ``binds``, ``wait_cycles`` on top,
+        and ``drain_cycles`` after its last command.
     commands
         Per command of a program: unit, cycles, times, law.
     ledger
@@ -105,9 +105,7 @@ CHANGES: Mapping[str, Callable[[Machine], Machine]] = {
     "reduction network: twice the width": _timing(
         lambda t: replace(
             t,
-            engines=replace(
-                t.engines, reduction_width_bytes_per_cycle=2 * t.engines.reduction_width_bytes_per_cycle
-            ),
+            engines=replace(t.engines, reduction_width_bytes_per_cycle=2 * t.engines.reduction_width_bytes_per_cycle),
         )
     ),
 }
@@ -135,18 +133,18 @@ def explain(trace: Trace, machine: Machine) -> Explanation:
     for phase in phases:
         for rows, part in zip(found, _explain_phase(phase, is_array=machine.array is not None), strict=True):
             rows += part
-    gains = []
+    gains: list[dict[str, Any]] = []
     for what, change in CHANGES.items():
         changed = change(machine)
         if changed.array is not None and changed.matrix.n_tiles > 1:
             continue  # one array has one tile
         took = model.count_phases(lower_phases(trace, 0, changed, placement, mapping)).cycles
         gains.append({"change": what, "cycles": took, "gain_frac": cycles / took - 1})
-    gains.sort(key=lambda row: -float(row["gain_frac"]))
+    gains.sort(key=lambda row: -row["gain_frac"])
     lower_s = model.evaluate(trace, machine).operators["lower_s"][0]
-    return Explanation(
-        cycles, lower_s * machine.clock_hz, flop * machine.clock_hz / cycles / peak if flop else None, *found, gains
-    )
+    utilisation = flop * machine.clock_hz / cycles / peak if flop else None
+    paths, commands, ledger = found
+    return Explanation(cycles, lower_s * machine.clock_hz, utilisation, paths, commands, ledger, gains)
 
 
 def _explain_phase(phase: Phase, *, is_array: bool) -> tuple[list[dict[str, Any]], ...]:

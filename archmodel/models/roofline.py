@@ -133,7 +133,9 @@ def _summarise(trace: Trace, machine: Machine, total: Mapping[str, Any], idx: in
         "energy_j": energy_j(machine, latency_s),
         "throughput": trace.items / latency_s,
         "throughput_unit": f"{trace.item}/s",
-        "utilisation": trace.matrix_flop / (latency_s - bound_s["launch"]) / peak if peak and trace.matrix_flop else None,
+        "utilisation": trace.matrix_flop / (latency_s - bound_s["launch"]) / peak
+        if peak and trace.matrix_flop
+        else None,
     }
 
 

@@ -31,6 +31,10 @@ def write_all(docs: Path) -> None:
         "efficiency": checks.efficiency(),
         "language_models": checks.language_models(),
         "clock": checks.clock(),
+        "mtia_2i_gemm": checks.mtia_2i_gemm(),
+        "systolic_arrays": checks.systolic_arrays(),
+        "mtia_300_gemm": checks.mtia_300_gemm(),
+        "tenstorrent_gemm": checks.tenstorrent_gemm(),
     }
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
     machine = am.machine("mtia_2i")

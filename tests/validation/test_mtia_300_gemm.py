@@ -1,7 +1,7 @@
 """BF16 GEMMs on MTIA 300: 35 points whose shapes are not published, only their intensity.
 
-So plausible shapes are drawn: for each point, eight of its intensity, edges log-uniform from 128 to 8192 in steps of 8. What
-can be compared is the mean over many points.
+So plausible shapes are drawn: for each point, eight of its intensity, edges log-uniform from 128 to 8192 in steps of
+8. What can be compared is the mean over many points.
 """
 
 from __future__ import annotations
