@@ -341,7 +341,7 @@ def tabulate(program: Program) -> CommandTable:
         rows.append(row)
     loops = [len(program.prologue), len(body), len(program.epilogue), program.n_inner, program.n_outer]
     times = np.repeat([1, program.n_inner, 1], loops[:3])
-    for name in program.buffers:
+    for name in () if faults else program.buffers:
         gives = [(command.output == name) * np.array((command.n_reserved, command.n_pushed)) for command in listed]
         reserved, pushed = (int(n) for n in times @ np.array(gives))
         if reserved != pushed:
@@ -489,6 +489,7 @@ def _new_state(pack: ProgramPack) -> EngineState:
     state = EngineState(**{name: np.zeros(shape, dtype=np.int64) for name, shape in zeros.items()})
     state.slots[:, :, N_MISSING] = pack.slot_size[:, N_MEMBERS, None]
     state.asks[:, :, ASKS_SLOT] = pack.cast_slot
+    state.last_granted[:] = NONE  # in turn, the first is the first
     return state
 
 

@@ -77,13 +77,14 @@ def simulate(program):
     waiting = defaultdict(list)  # slot: requests, each a list of (asked at, PE, command)
     n_asked, n_granted = defaultdict(int), defaultdict(int)
     free, served = defaultdict(int), dict.fromkeys(SHARED, 0)
-    last = {resource: (0, 0, (0, 0, 0, 0)) for resource in SHARED}
+    last = dict.fromkeys(SHARED, (-1,))  # nobody yet
     times, last_end = [0], 0
 
     def ask(pe, command, now):
-        slot = (UNITS.index(command.unit), CASTS.index(command.cast), sharers(grid, command.cast, pe.name))
-        nth = n_asked[pe.name, slot[:2]]
-        n_asked[pe.name, slot[:2]] += 1
+        group = sharers(grid, command.cast, pe.name)
+        slot = (UNITS.index(command.unit), CASTS.index(command.cast), group, command.resource)
+        nth = n_asked[pe.name, slot]
+        n_asked[pe.name, slot] += 1
         while len(waiting[slot]) <= nth:
             waiting[slot].append([])
         waiting[slot][nth].append((now, pe, command))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from archmodel.errors import InputError
-from archmodel.kernels.event_engine import find_next_in_turn, push_heap, remove_from_heap
 from archmodel.lowering.program import CAUSES, SHARED, UNITS, Command, Grid, Input, Program, run
 
 
@@ -357,28 +355,3 @@ def test_million_times_a_million_turns_between_prologue_and_epilogue():
 
 
 # The heap behind the memories.
-
-
-def test_heap_gives_oldest_first_and_ties_to_the_lower_index():
-    rng = np.random.default_rng(0)
-    rows = [(int(key), idx) for idx, key in enumerate(rng.integers(0, 20, 60))]
-    heaps = np.zeros((1, 64, 2), dtype=np.int64)
-    for n, (key, idx) in enumerate(rng.permutation(rows).tolist()):
-        push_heap(heaps, 0, n, key, idx)
-    for n in range(60, 50, -1):  # anywhere in the heap
-        pos = int(rng.integers(n))
-        rows.remove(tuple(heaps[0, pos].tolist()))
-        remove_from_heap(heaps, 0, n, pos)
-    given = []
-    for n in range(50, 0, -1):
-        given.append(tuple(heaps[0, 0].tolist()))
-        remove_from_heap(heaps, 0, n, 0)
-    assert given == sorted(rows)
-
-
-@pytest.mark.parametrize(("latest", "last_idx", "expected"), [(9, 3, 5), (9, 5, 8), (9, 8, 1), (3, 1, 8), (2, 8, 1)])
-def test_next_in_turn_follows_the_last_and_has_asked(latest, last_idx, expected):
-    heaps = np.zeros((1, 8, 2), dtype=np.int64)
-    for n, (key, idx) in enumerate([(2, 1), (5, 5), (3, 8)]):
-        push_heap(heaps, 0, n, key, idx)
-    assert heaps[0, find_next_in_turn(heaps, 0, 3, latest, last_idx), 1] == expected
