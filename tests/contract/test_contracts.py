@@ -8,6 +8,7 @@ import archmodel as am
 from archmodel.models import find_model
 from archmodel.testing import MachineContract, ModelContract, OperatorContract
 from archmodel.testing.contracts import smoke_trace
+from archmodel.workload.operators import operator_kind
 
 
 @pytest.mark.parametrize("name", am.machines(), scope="class")
@@ -35,14 +36,18 @@ QUESTIONS = [
     ("mtia_v1", "recommendation/dlrm_v3_hstu", "inference"),
     ("mi300x", "diffusion/sdxl", "denoise"),
 ]
+COUNTED = [  # models that count cycles know matrix work only, on machines that describe their timing
+    (find_model(name, mode), machine)
+    for name, mode in (("analytic", None), ("cycle", "representative"), ("cycle", "grid"))
+    for machine in ("mtia_2i", "mtia_v1", "tt_wormhole_n150", "systolic_ws")
+]
 
 
-@pytest.mark.parametrize("name", am.models(), scope="class")
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question[0]}-{question[1]}", scope="class")
-class TestModels(ModelContract):
+class TestRoofline(ModelContract):
     @pytest.fixture
-    def model(self, name):
-        return find_model(name)
+    def model(self):
+        return find_model("roofline")
 
     @pytest.fixture
     def machine(self, question):
@@ -51,6 +56,30 @@ class TestModels(ModelContract):
     @pytest.fixture
     def trace(self, question):
         return am.workload(question[1], phase=question[2])
+
+
+@pytest.mark.parametrize("question", COUNTED, ids=lambda question: f"{question[0].name}-{question[1]}", scope="class")
+class TestCountedModels(ModelContract):
+    @pytest.fixture
+    def model(self, question):
+        return question[0]
+
+    @pytest.fixture
+    def machine(self, question):
+        return am.machine(question[1])
+
+    @pytest.fixture
+    def trace(self):
+        b = am.TraceBuilder(dtype="fp16")
+        x = b.input("x", (256, 512))
+        with b.repeat(2, "layers"):
+            x = b.add("fc", operator_kind("matmul")(m=256, n=512, k=512), x)
+        b.add("head", operator_kind("linear")(m=256, n=1000, k=512, activation="gelu"), x)
+        return b.finish(name="mlp", title="MLP", phase="inference", run={}, items=256, item="row")
+
+
+def test_every_model_is_held_to_the_contract():
+    assert set(am.models()) == {"roofline", *(model.name for model, _ in COUNTED)}
 
 
 def test_every_workload_runs_or_says_why_on_every_machine():

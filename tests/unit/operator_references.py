@@ -314,6 +314,22 @@ def dequantise(op: Any) -> Run:
     return Run({"x": codes, "scales": scales, "out": out})
 
 
+def linear(op: Any) -> Run:
+    is_quantised = op.quantise == "rows"
+    dtype = np.float16 if is_quantised else np.float32
+    a, b, bias = array(op.m, op.k, dtype=dtype), array(op.k, op.n), array(op.n, dtype=dtype)
+    if is_quantised:
+        scales = np.abs(a).max(axis=1) / np.float32(127)
+        c = (np.rint(a * (1 / scales)[:, None]).astype(np.float32) @ b) * scales[:, None]
+    else:
+        c = a @ b
+    if op.bias:
+        c = c + bias
+    if op.activation != "none":
+        c = look_up(sigmoid, c)
+    return Run({"a": a, "b": b, **({"bias": bias} if op.bias else {}), "c": c.astype(dtype)})
+
+
 def collective(op: Any) -> Run:
     """Chips in a ring that pass shards on; the arithmetic and the sends of the first one are counted."""
     n_chips = op.n_chips
@@ -347,7 +363,7 @@ def collective(op: Any) -> Run:
 REFERENCES: dict[str, Callable[[Any], Run]] = {
     reference.__name__: reference
     for reference in (
-        matmul, batched_matmul, grouped_matmul, attention, embedding_bag, gather, scatter, conv2d, conv3d, elementwise,
+        matmul, batched_matmul, grouped_matmul, linear, attention, embedding_bag, gather, scatter, conv2d, conv3d, elementwise,
         softmax, layer_norm, rms_norm, group_norm, reduction, transpose, permute, concat, top_k, moe_dispatch,
         moe_combine, quantise, dequantise, collective,
     )

@@ -75,6 +75,12 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "moe_combine": [{"tokens": 5, "dim": 4, "topk": 2}],
     "quantise": [{"rows": 3, "cols": 64, "to": name} for name in ("int8", "fp8", "bfp8", "mx4")],
     "dequantise": [{"rows": 3, "cols": 64, "source": name} for name in ("int8", "fp8", "bfp8", "mx4", "int32")],
+    "linear": [
+        {"m": 3, "n": 4, "k": 5},
+        *({"m": 3, "n": 4, "k": 5, "bias": True, "activation": name} for name in ("relu", "gelu", "silu")),
+        {"m": 3, "n": 4, "k": 5, "quantise": "rows"},
+        {"m": 3, "n": 4, "k": 5, "quantise": "rows", "bias": True, "activation": "gelu"},
+    ],
     "collective": [
         {"function": name, "n": 24, "n_chips": n_chips}
         for name in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
@@ -85,7 +91,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
 # Where arithmetic besides matrix products runs: elementwise on SIMD and reductions on the vector core, or all on one.
 SIMD_ONLY = {"attention", "elementwise", "conv2d", "conv3d", "dequantise", "collective"}
 VECTOR_ONLY = {"embedding_bag", "layer_norm", "rms_norm", "group_norm", "reduction", "top_k", "moe_combine"}
-BY_OPERATION = {"softmax", "quantise"}
+BY_OPERATION = {"softmax", "quantise", "linear"}
 NONE = {
     "matmul", "batched_matmul", "grouped_matmul", "gather", "scatter", "transpose", "permute", "concat", "moe_dispatch",
 }  # fmt: skip
@@ -208,6 +214,7 @@ def test_shared_values_are_read_with_their_keys() -> None:
     ("kind", "dims", "products"),
     [
         ("matmul", {"m": 3, "n": 4, "k": 5}, 60),
+        ("linear", {"m": 3, "n": 4, "k": 5}, 60),
         ("batched_matmul", {"batch": 2, "m": 3, "n": 4, "k": 5}, 120),
         ("grouped_matmul", {"m_total": 7, "n": 4, "k": 5, "experts": 6, "active": 3.5}, 140),
         ("conv2d", {**IMAGE, "groups": 2}, 2 * 7 * 5 * 6 * 2 * 9),
@@ -220,7 +227,8 @@ def test_products_are_reused_like_a_matrix_product(kind: str, dims: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(set(CASES) - {"attention", "matmul", "batched_matmul", "grouped_matmul", "conv2d", "conv3d"})
+    "kind",
+    sorted(set(CASES) - {"attention", "matmul", "linear", "batched_matmul", "grouped_matmul", "conv2d", "conv3d"}),
 )
 def test_other_kinds_pass_every_operand_once(kind: str) -> None:
     reuse = operator_kind(kind)(**CASES[kind][0]).reuse()

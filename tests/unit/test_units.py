@@ -42,6 +42,8 @@ PARSED = {
     ("area", "421 mm²"): 421,
     ("bytes per cycle", "2048 B/cycle"): 2048,
     ("bytes per cycle", " 2.048e3  B/cycle "): 2048,
+    ("cycles", "32 cycles"): 32,
+    ("cycles", "1 cycle"): 1,
 }
 
 
@@ -67,6 +69,9 @@ REFUSED = {
     ): "'64 GB/s' is not a capacity; units allowed: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB, kb, Mb, Gb",
     ("area", "1 cm2"): "'1 cm2' is not an area; units allowed: mm2, mm²",
     ("energy", "5 W"): "'5 W' is not an energy; units allowed: pJ, nJ, uJ, µJ, mJ, J, kJ",
+    ("cycles", "32"): "'32' needs a unit, e.g. '32 cycles'",
+    ("cycles", "-1 cycles"): "'-1 cycles' is not allowed; allowed: 0 to 1000000 cycles",
+    ("cycles", "5 ns"): "'5 ns' is not a number of cycles; units allowed: cycles, cycle",
     ("bytes per cycle", "64 B"): "'64 B' is not a width in bytes per cycle; units allowed: B/cycle",
     ("power", "-85 W"): "'-85 W' is not allowed; allowed: 1 mW to 1 GW",
     ("power", "0 W"): "'0 W' is not allowed; allowed: 1 mW to 1 GW",

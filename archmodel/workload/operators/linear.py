@@ -30,7 +30,7 @@ class Linear(OperatorKind):
     Model
     -----
     2·m·n·k FLOP on the matrix engine; per result one SIMD operation for the bias, one for the activation, one to scale
-    back; per element of a, as in `Quantise`, 3 SIMD operations and one on the vector core. Traffic as `Matmul`.
+    back; per element of a, as in `Quantise`, 3 SIMD operations and one on the vector core, and 2 per row. Traffic as `Matmul`.
 
     Sources
     -------
@@ -75,7 +75,7 @@ class Linear(OperatorKind):
         n_results, n_inputs = float(self.m * self.n), float(self.m * self.k) if self.is_quantised else 0.0
         return Work(
             matrix_flop=2.0 * self.m * self.n * self.k,
-            simd_flop=n_results * self.operations + 3 * n_inputs,
+            simd_flop=n_results * self.operations + (3 * n_inputs + 2 * self.m if self.is_quantised else 0.0),
             vector_flop=n_inputs,
         )
 
