@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERNEL_TESTS := tests/unit/test_kernels_roofline.py tests/unit/test_timing_laws.py tests/unit/test_event_engine.py
 
 .PHONY: demo test docs bench lint lock clean
 
@@ -14,8 +15,8 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest --quiet tests/unit/test_kernels_roofline.py
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --quiet tests/unit/test_kernels_roofline.py
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest --quiet $(KERNEL_TESTS) tests/unit/test_matmul_programs.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --quiet $(KERNEL_TESTS)
 	$(BIN)/pytest -n 2 --dist loadscope
 
 docs: $(VENV)/.installed

@@ -250,8 +250,10 @@ def explain_operator(
 
     Parameters
     ----------
-    machine, kind, dtype, place, dims
+    machine, kind, dtype, place
         As in `evaluate_operator`.
+    **dims
+        As the kind names them: ``m=4096, n=4096, k=4096``.
 
     Raises
     ------
@@ -270,8 +272,10 @@ def map_operator(
 
     Parameters
     ----------
-    machine, kind, dtype, place, dims
+    machine, kind, dtype, place
         As in `evaluate_operator`.
+    **dims
+        As the kind names them: ``m=4096, n=4096, k=4096``.
 
     Returns
     -------

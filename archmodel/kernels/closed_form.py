@@ -38,7 +38,21 @@ N_WORK_ROWS = 8
 
 @kernel
 def count_groups(cast: int, grid_b: int, grid_m: int, grid_n: int, grid_k: int) -> int:
-    """Count the requests of a cast that the whole grid makes at a time."""
+    """Count the requests of a cast that the whole grid makes at a time.
+
+    Parameters
+    ----------
+    cast : int
+        Who shares the request.
+    grid_b : int
+        Parts of the batch.
+    grid_m : int
+        Parts of m.
+    grid_n : int
+        Parts of n.
+    grid_k : int
+        Parts of k.
+    """
     if cast == SAME_A:
         return grid_b * grid_m * grid_k
     if cast == SAME_B:

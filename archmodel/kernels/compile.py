@@ -16,9 +16,11 @@ def _drop_stale_cache() -> None:
 
     numba notices that the file of a kernel has changed, not that one it calls has (numba issue 3318).
     """
-    folder = Path(__file__).parent
-    changed = max(path.stat().st_mtime for path in folder.glob("*.py"))
-    compiled = [*(folder / "__pycache__").glob("*.nbi"), *(folder / "__pycache__").glob("*.nbc")]
+    sources = list(Path(__file__).parent.glob("*.py"))
+    changed = max(path.stat().st_mtime for path in sources)
+    cache = Path(getattr(numba.config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__")
+    ours = {path.stem for path in sources}
+    compiled = [path for path in cache.rglob("*.nb[ic]") if path.name.split(".")[0] in ours]
     if any(path.stat().st_mtime < changed for path in compiled):
         for path in compiled:
             path.unlink(missing_ok=True)

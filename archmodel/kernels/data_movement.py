@@ -52,7 +52,16 @@ def transfer_cycles(
 
 @kernel
 def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
-    """Least cycles in which a leaky bucket lets ``n_bytes`` through: ``⌈(bytes − bucket) / rate⌉``, from full.
+    """Least cycles in which a leaky bucket lets ``n_bytes`` through: ``⌈max(0, bytes − bucket) / rate⌉``, from full.
+
+    Parameters
+    ----------
+    n_bytes : float
+        Bytes to move [B].
+    bucket_bytes : float
+        Size of the bucket [B].
+    rate : float
+        At which it lets through what it does not hold [B/cycle].
 
     Sources
     -------
@@ -73,7 +82,19 @@ def reduction_cycles(n_bytes: float, n_members: int, hop_cycles: int, width: flo
 
     Model
     -----
-    ``(members − 1) · hop + ⌈bytes / width⌉``: sums flow through the chain, each PE adds its own on the way.
+    ``(members − 1) · hop + ⌈bytes / width⌉``, 0 for one PE: sums flow through the chain, each PE adds its own on the
+    way.
+
+    Parameters
+    ----------
+    n_bytes : float
+        Sums of one PE [B].
+    n_members : int
+        PEs in the chain.
+    hop_cycles : int
+        From a PE to its neighbour [cycles].
+    width : float
+        Of the path [B/cycle].
 
     Sources
     -------

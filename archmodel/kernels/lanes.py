@@ -10,6 +10,15 @@ from archmodel.kernels.matrix_engine import divide_up, transfer_up
 def simd_cycles(n_elements: int, operations: float, lanes: float) -> int:
     """Cycles of the SIMD engine: ``⌈elements · operations / lanes⌉``; a table look-up is one operation.
 
+    Parameters
+    ----------
+    n_elements : int
+        Elements.
+    operations : float
+        Operations per element.
+    lanes : float
+        Operations per cycle.
+
     Sources
     -------
     ISCA 2025 (MTIA 2i), table 2: the peak is lanes × clock.
@@ -57,6 +66,17 @@ def issue_cycles(n_blocks: int, blocks_per_instruction: int, instruction_cycles:
     -----
     ``⌈⌈blocks / blocks_per_instruction⌉ · instruction_cycles / n_contexts⌉``: auto-increment lets one custom
     instruction walk over several blocks; several contexts issue in turn.
+
+    Parameters
+    ----------
+    n_blocks : int
+        Blocks of the matrix engine; 1 for a command of another unit.
+    blocks_per_instruction : int
+        Blocks that one instruction walks over.
+    instruction_cycles : int
+        To issue one instruction [cycles].
+    n_contexts : int
+        Contexts that issue in turn.
 
     Sources
     -------

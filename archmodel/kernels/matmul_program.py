@@ -140,7 +140,22 @@ class MatmulMapping(NamedTuple):
 
 @kernel
 def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
-    """Whether the buffers of a mapping fit local memory: tiles of a and b as often as buffered, results twice."""
+    """Whether the buffers of a mapping fit local memory.
+
+    Model
+    -----
+    ``2 · held + n_buffered · swept + 2 · result + sums ≤ local``, output-stationary ``n_buffered · (a + b)`` in place
+    of the first two: bytes of the tiles, and of the sums (4 B each) where the accumulators do not hold a block.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    t : PeTiming
+        Where.
+    """
     depth = mapping.block_k
     tile_a, tile_b = mapping.block_m * depth * shape.a_bytes, mapping.block_n * depth * shape.b_bytes
     result = mapping.block_m * mapping.block_n * shape.c_bytes
@@ -161,9 +176,27 @@ def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: 
 
     Model
     -----
-    An operand that is swept again and again is read once if it fits half of the cache (at least a byte), and
-    output-stationary also if the other one is cut into parts that do, whichever way reads less; else at each sweep.
-    ``n_m`` and ``n_n`` are the sweeps that the blocks of a PE ask for.
+    With one operand in place, the one that is swept again and again is read once if one product's fits half of the
+    cache (at least a byte), else at each sweep. Output-stationary, one of the two is swept, the one for which less is
+    read: once for each part of the other that fits half of the cache, but no more often than it is swept.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How; only what stays in place counts.
+    n_m : int
+        Blocks of a PE along m: sweeps of b.
+    n_n : int
+        Blocks of a PE along n: sweeps of a.
+    cache_bytes : float
+        Capacity of the cache, 0 without one [B].
+
+    Returns
+    -------
+    (float, float)
+        Of a and of b, for all products [B].
     """
     half = max(1.0, cache_bytes / 2)
     one_a, one_b = shape.m * shape.k * shape.a_bytes, shape.k * shape.n * shape.b_bytes
@@ -183,7 +216,29 @@ def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: 
 def put(
     commands: Any, n: int, unit: int, issue: int, occupancy: int, latency: int, resource: int, service: int, cast: int
 ) -> int:
-    """Write a command without buffers behind the first ``n``; returns n + 1."""
+    """Write a command without buffers behind the first ``n``; returns n + 1.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    unit : int
+        Unit that runs it.
+    issue : int
+        To issue it [cycles].
+    occupancy : int
+        For which the unit is busy [cycles].
+    latency : int
+        From its end until its result is visible [cycles].
+    resource : int
+        Shared resource, or −1.
+    service : int
+        For which that serves [cycles].
+    cast : int
+        Who shares the request.
+    """
     commands[n, UNIT], commands[n, ISSUE], commands[n, OCCUPANCY] = unit, issue, occupancy
     commands[n, LATENCY], commands[n, RESOURCE], commands[n, SERVICE] = latency, resource, service
     commands[n, HOLD], commands[n, CAST] = service, cast
@@ -195,7 +250,25 @@ def put(
 
 @kernel
 def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, reserved: int, pushed: int) -> None:
-    """Give a command its first input (one token needed) and its output."""
+    """Give a command its first input (one token needed) and its output.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    c : int
+        The command.
+    taken : int
+        Buffer of the input, or −1.
+    popped : int
+        Tokens that it frees.
+    out : int
+        Buffer of the output, or −1.
+    reserved : int
+        Tokens for which it takes space.
+    pushed : int
+        Tokens that it adds.
+    """
     commands[c, IN_A], commands[c, NEED_A], commands[c, POP_A] = taken, 1 if taken != NONE else 0, popped
     commands[c, OUT], commands[c, RESERVE], commands[c, PUSH] = out, reserved, pushed
 
@@ -208,6 +281,25 @@ def write_load(
 
     What the cache lacks is prefetched from DRAM by a command of its own, or, without prefetch, fetched by the load
     itself, which then waits for both latencies and holds the DRAM for as long as the slower of the two takes.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    is_b : bool
+        The tile is one of b, not of a.
+    n_rows : int
+        Rows of the tile.
+    row_bytes : float
+        Bytes of a row [B].
+    missed_bytes : float
+        Bytes that the cache lacks [B].
+    is_shared : bool
+        PEs that need the tile share the read.
+    t : PeTiming
+        Where.
     """
     far, near = (FAR_B, NEAR_B) if is_b else (FAR_A, NEAR_A)
     cast = OWN if not is_shared else SAME_B if is_b else SAME_A
@@ -237,7 +329,29 @@ def write_multiply(
     commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming,
     pop_a: int, pop_b: int, reserved: int, pushed: int,
 ) -> int:  # fmt: skip
-    """Write the multiply of one block; returns the new number of commands."""
+    """Write the multiply of one block; returns the new number of commands.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    t : PeTiming
+        Where.
+    pop_a : int
+        Tiles of a that it frees.
+    pop_b : int
+        Tiles of b that it frees.
+    reserved : int
+        1 if it is the first multiply of its sums, else 0.
+    pushed : int
+        1 if it is the last multiply of its sums, else 0.
+    """
     m, cols, k = mapping.block_m, mapping.block_n, mapping.block_k
     holds_b = mapping.stationary == WEIGHT
     if mapping.stationary == OUTPUT:
@@ -264,6 +378,19 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
     """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number.
 
     A cache takes the result and writes it back to DRAM on its own.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    t : PeTiming
+        Where.
     """
     issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
     n_elements, source = mapping.block_m * mapping.block_n, ACCUMULATED

@@ -29,7 +29,30 @@ _N_SIZES = 5
 def time_matmul(
     shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, commands: Any, loops: Any, capacity: Any, work: Any
 ) -> Any:
-    """Cycles of a matmul under one mapping, and cycles if nothing overlapped, in closed form."""
+    """Cycles of a matmul under one mapping, and cycles if nothing overlapped, in closed form.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    t : PeTiming
+        Where.
+    commands : ndarray (24, 17) int64
+        Written to.
+    loops : ndarray (5,) int64
+        Working memory.
+    capacity : ndarray (8,) int64
+        Working memory.
+    work : ndarray (8, 12) int64
+        Working memory; row 0 has the cycles at work of each station afterwards.
+
+    Returns
+    -------
+    (int, int)
+        Cycles, and cycles if nothing overlapped.
+    """
     n = write_matmul(shape, mapping, t, commands, loops, capacity)
     return count_cycles(
         commands, n, loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, work
@@ -46,8 +69,9 @@ def balance(size: int, block: int) -> int:
 def search_matmul(shape: MatmulShape, t: PeTiming, grids: Any, out_mappings: Any, out_cycles: Any) -> int:
     """Try grids × what stays in place × block sizes; keep the best mapping of each grid and stationarity.
 
-    Blocks are tile, 2, 4, 8 and 16 tiles high and wide, or all there is, and as deep as fits, or a half or a quarter of
-    that; blocks of a PE are balanced. Of mappings that take the same time the first is kept.
+    Blocks are 1, 2, 4, 8 and 16 tiles high and wide, or all there is, and as deep as all there is; output-stationary
+    also a half, a quarter, … a 128th of that, but no less than a tile. Blocks of a PE are balanced, and tiles buffered
+    twice or three times. Of mappings that take the same time the first is kept.
 
     Parameters
     ----------

@@ -13,7 +13,19 @@ def divide_up(n: int, size: int) -> int:
 
 @kernel
 def count_held_blocks(n_held: int, k: int, tile_rows: int, tile_depth: int) -> int:
-    """Count the blocks of ``tile_rows`` × ``tile_depth`` elements in a held operand of ``n_held`` × ``k``."""
+    """Count the blocks of ``tile_rows`` × ``tile_depth`` elements in a held operand of ``n_held`` × ``k``.
+
+    Parameters
+    ----------
+    n_held : int
+        Rows that are held.
+    k : int
+        Depth of the sums.
+    tile_rows : int
+        Rows of a block.
+    tile_depth : int
+        Elements per row of a block.
+    """
     return divide_up(n_held, tile_rows) * divide_up(k, tile_depth)
 
 
@@ -60,6 +72,25 @@ def gap_cycles(
     ``⌈steps / n_tiles⌉ · gap`` with ``steps = ⌈n_held / tile_rows⌉ · ⌈n_streamed / tile_cols⌉ · ⌈k / step_depth⌉``: a
     step is what one instruction of the engine works on.
 
+    Parameters
+    ----------
+    n_streamed : int
+        Columns that stream by.
+    n_held : int
+        Rows that are held.
+    k : int
+        Depth of the sums.
+    tile_rows : int
+        Rows of a block.
+    tile_cols : int
+        Columns of a step.
+    step_depth : int
+        Elements per row of a step.
+    n_tiles : int
+        Tiles, which share the steps.
+    gap : int
+        Lost between two steps [cycles].
+
     Sources
     -------
     Tenstorrent: tt-metal, tt_llk_blackhole/llk_lib/llk_math_matmul.h, between tiles of 32 × 32 × 32. MTIA: assumed.
@@ -72,7 +103,25 @@ def gap_cycles(
 def dot_product_bytes(
     n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, element_bytes: float
 ) -> float:
-    """Bytes that `dot_product_cycles` reads from local memory: held blocks once, columns once per pass and tile [B]."""
+    """Bytes that `dot_product_cycles` reads from local memory: held blocks once, columns once per pass and tile [B].
+
+    Parameters
+    ----------
+    n_streamed : int
+        Columns that stream by.
+    n_held : int
+        Rows that are held.
+    k : int
+        Depth of the sums.
+    tile_rows : int
+        Rows of a block.
+    tile_depth : int
+        Elements per row of a block.
+    n_tiles : int
+        Tiles, which hold different blocks.
+    element_bytes : float
+        Bytes per element, of both operands [B].
+    """
     blocks = count_held_blocks(n_held, k, tile_rows, tile_depth)
     passes = divide_up(blocks, n_tiles)
     return (blocks * tile_rows + passes * n_tiles * n_streamed) * tile_depth * element_bytes
@@ -128,6 +177,19 @@ def systolic_cycles(m: int, n: int, k: int, size: int, is_weight_stationary: boo
     -----
     Weight-stationary ``⌈K/S⌉·⌈N/S⌉·(M + 3S − 2) − 1``, output-stationary ``⌈M/S⌉·⌈N/S⌉·(K + 2S − 2) − 1``: the last
     cycle is counted from 0.
+
+    Parameters
+    ----------
+    m : int
+        Rows of the result.
+    n : int
+        Columns of the result.
+    k : int
+        Depth of the sums.
+    size : int
+        Cells along an edge.
+    is_weight_stationary : bool
+        Weights stay in the cells, not sums.
 
     Sources
     -------

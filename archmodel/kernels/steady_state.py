@@ -63,7 +63,21 @@ def find_horizon(state: Any) -> Any:
 
 @kernel
 def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any) -> Any:
-    """Write down all that can still matter, times as cycles after the horizon; returns how many numbers that is."""
+    """Write down all that can still matter, times as cycles after the horizon; returns how many numbers that is.
+
+    Parameters
+    ----------
+    program : ProgramPack
+        What the PE runs.
+    state : EngineState
+        Its progress.
+    horizon : int
+        Cycle before which nothing can change any more.
+    last_end : int
+        End of the last command so far [cycles].
+    out : ndarray (V,) int64
+        Written to.
+    """
     capacity, queue_depth = program.capacity, program.queue_depth
     units, buffers, tokens, cores, queues, asks, requests, slots, slot_granted = state[:9]
     slot_free_at, free_at, last_granted = state[9], state[13], state[14]
@@ -116,7 +130,23 @@ def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any)
 
 @kernel
 def write_counts(state: Any, n_done: int, busy: Any, stall: Any, served: Any, out: Any) -> None:
-    """Write down all that only grows: counters of commands, tokens and requests, and what results add up."""
+    """Write down all that only grows: counters of commands, tokens and requests, and what results add up.
+
+    Parameters
+    ----------
+    state : EngineState
+        Progress of one PE.
+    n_done : int
+        Commands so far.
+    busy : ndarray (1, U) int64
+        Cycles for which each unit was busy.
+    stall : ndarray (1, U, 5) int64
+        Cycles for which it waited, by cause.
+    served : ndarray (R,) int64
+        Cycles for which each resource served.
+    out : ndarray (N,) int64
+        Written to.
+    """
     units, buffers, asks, slot_granted = state[0], state[1], state[5], state[8]
     out[0] = n_done
     n = 1
@@ -140,7 +170,25 @@ def write_counts(state: Any, n_done: int, busy: Any, stall: Any, served: Any, ou
 
 @kernel
 def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before: Any, n_times: int) -> Any:
-    """Add ``n_times`` what has grown since ``before`` to all that `write_counts` wrote; returns the commands added."""
+    """Add ``n_times`` what has grown since ``before`` to all that `write_counts` wrote; returns the commands added.
+
+    Parameters
+    ----------
+    state : EngineState
+        Progress of one PE.
+    busy : ndarray (1, U) int64
+        Cycles for which each unit was busy.
+    stall : ndarray (1, U, 5) int64
+        Cycles for which it waited, by cause.
+    served : ndarray (R,) int64
+        Cycles for which each resource served.
+    now : ndarray (N,) int64
+        What has been counted.
+    before : ndarray (N,) int64
+        What had been.
+    n_times : int
+        Periods to add.
+    """
     units, buffers, asks, slot_granted = state[0], state[1], state[5], state[8]
     n = 1
     for u in range(units.shape[1]):
@@ -167,7 +215,17 @@ def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before:
 
 @kernel
 def is_at_work(unit_parts: Any, u: int, loop: int) -> Any:
-    """Whether a unit has commands in the repeated part of a loop: the body of the inner one, all of the outer one."""
+    """Whether a unit has commands in the repeated part of a loop: the body of the inner one, all of the outer one.
+
+    Parameters
+    ----------
+    unit_parts : ndarray (U, 3) int64
+        Commands of each unit in prologue, body and epilogue.
+    u : int
+        The unit.
+    loop : int
+        0 for the inner loop, 1 for the outer.
+    """
     is_in_outer = unit_parts[u, 0] + unit_parts[u, 1] + unit_parts[u, 2] > 0
     return unit_parts[u, 1] > 0 if loop == 0 else is_in_outer
 
@@ -177,6 +235,19 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
     """Move everything from the horizon on by ``cycles``; what lies before it matters no more and stays.
 
     But waits are counted from when a unit became free, so that moves for every unit at work in the loop.
+
+    Parameters
+    ----------
+    state : EngineState
+        Progress of one PE.
+    unit_parts : ndarray (U, 3) int64
+        Commands of each unit in prologue, body and epilogue.
+    loop : int
+        0 for the inner loop, 1 for the outer.
+    horizon : int
+        Cycle before which nothing can change any more.
+    cycles : int
+        To move by [cycles].
     """
     units, _, tokens, cores, queues, _, requests = state[:7]
     slot_free_at, line, n_joined, n_left, free_at = state[9:14]
@@ -211,7 +282,19 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
 
 @kernel
 def count_repeats_left(program: Any, state: Any, loop: int, period: int) -> Any:
-    """Count the whole periods until the core leaves the loop; what units have yet to do is in their queues."""
+    """Count the whole periods until the core leaves the loop; what units have yet to do is in their queues.
+
+    Parameters
+    ----------
+    program : ProgramPack
+        What the PE runs.
+    state : EngineState
+        Its progress.
+    loop : int
+        0 for the inner loop, 1 for the outer.
+    period : int
+        Turns of the loop in one period.
+    """
     _, _, _, n_inner, n_outer = program.loops
     cores = state.cores
     left = n_outer - 1 - cores[0, CORE_OUTER] if loop == 1 else n_inner - 1 - cores[0, CORE_INNER]
@@ -225,6 +308,25 @@ def skip_repeats(
     """Compare with what was remembered of either loop, and skip the periods that would only repeat it.
 
     A remembered repetition is replaced after 1, 2, 4, … others (R. Brent, BIT 20, 1980), so that any period is found.
+
+    Parameters
+    ----------
+    program : ProgramPack
+        What the PE runs.
+    state : EngineState
+        Its progress.
+    repeats : RepeatLog
+        What is remembered.
+    last_end : int
+        End of the last command so far [cycles].
+    n_done : int
+        Commands so far.
+    busy : ndarray (1, U) int64
+        Cycles for which each unit was busy.
+    stall : ndarray (1, U, 5) int64
+        Cycles for which it waited, by cause.
+    served : ndarray (R,) int64
+        Cycles for which each resource served.
 
     Returns
     -------

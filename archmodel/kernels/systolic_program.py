@@ -27,7 +27,21 @@ _TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latenc
 
 @kernel
 def write_fetch(commands: Any, n: int, near: int, n_bytes: float, t: PeTiming) -> int:
-    """Write the fetch of an operand's part of one tile from DRAM into the on-chip memory; returns the new number."""
+    """Write the fetch of an operand's part of one tile from DRAM into the on-chip memory; returns the new number.
+
+    Parameters
+    ----------
+    commands : ndarray (24, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    near : int
+        Buffer of the operand.
+    n_bytes : float
+        Bytes of the part [B].
+    t : PeTiming
+        Where.
+    """
     occupancy = transfer_cycles(
         1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency
     )
@@ -50,6 +64,15 @@ def write_systolic(
     `systolic_fill_cycles`; where tiles overlap, the next may start after max(stream, S) cycles. It takes longer when
     the on-chip memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the
     tiles.
+
+    Parameters
+    ----------
+    size : int
+        Cells along an edge of the array.
+    is_weight_stationary : bool
+        Weights stay in the cells, not sums.
+    is_overlapped : bool
+        A tile fills the array while the one before drains.
 
     Returns
     -------

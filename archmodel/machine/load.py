@@ -147,7 +147,8 @@ def _split_leaves(
         leaves = {(*path, str(key)): item for key, item in value.items()} if isinstance(value, dict) else {path: value}
         for leaf_path, item in leaves.items():
             document.marks.setdefault(leaf_path, document.where((*path, "value", *leaf_path[len(path) :])))
-            provenance[".".join(leaf_path)] = Provenance(str(item), kind or "assumed", source)
+            text = str(item).lower() if isinstance(item, bool) else str(item)
+            provenance[".".join(leaf_path)] = Provenance(text, kind or "assumed", source)
         document.marks[path] = document.where((*path, "value"))
         return value
     if isinstance(node, dict):

@@ -238,8 +238,8 @@ def _operator_row(
         "throughput_unit": "FLOP/s",
         **{f"{name}_busy_s": time_s for name, time_s in busy_s.items()},
         "cycles": count.cycles * executions,
-        "work_cycles": {name: cycles for name, cycles in count.work_cycles.items() if cycles},
-        "stall_cycles": dict(count.stall_cycles),
+        "work_cycles": {name: cycles * executions for name, cycles in count.work_cycles.items() if cycles},
+        "stall_cycles": {cause: cycles * executions for cause, cycles in count.stall_cycles.items()},
         "mapping": None if mapping is None else say_mapping(mapping),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, get_args
 
-from archmodel.kernels.program import MATRIX
+from archmodel.kernels.program import LINK, MATRIX
 from archmodel.lowering.matmul import Phase
 from archmodel.lowering.program import Mode, Run
 from archmodel.models import register
@@ -56,13 +56,9 @@ class Cycle(CountedModel):
 
 
 def _at_work(run: Run, closed: list[int]) -> list[int]:
-    """Cycles at work of the busiest PE and of the shared resources; issuing as the closed form has it."""
+    """Cycles at work of the busiest PE, of SRAM and DRAM; of one chain's links and of issuing as in closed form."""
     n_units = run.busy_cycles.shape[1]
-    return [
-        *run.busy_cycles.max(axis=0).tolist(),
-        *run.served_cycles.tolist(),
-        *closed[n_units + run.served_cycles.size :],
-    ]
+    return [*run.busy_cycles.max(axis=0).tolist(), *run.served_cycles[:LINK].tolist(), *closed[n_units + LINK :]]
 
 
 def _stalls_of_slowest(run: Run) -> list[int]:

@@ -44,8 +44,8 @@ class Explanation:
     utilisation
         Of the matrix engine.
     phases
-        Per phase: ``phase``, ``cycles``, ``mapping``, and its path: ``fill_cycles`` before the matrix engine (or,
-        without one, the busiest station) starts, ``work_cycles`` of the station that ``binds``, ``wait_cycles`` on top,
+        Per phase: ``phase``, ``cycles``, ``mapping``, and its path: ``fill_cycles`` before the station that ``binds``
+        can start, its ``work_cycles``, ``wait_cycles`` on top,
         and ``drain_cycles`` after its last command.
     commands
         Per command of a program: unit, cycles, times, law.
@@ -161,15 +161,17 @@ def _explain_phase(phase: Phase, *, is_array: bool) -> tuple[list[dict[str, Any]
             ledger[-1]["idle"] = run.cycles - busy - sum(stalls.values())
     followed = "matrix" if run.busy_cycles[0, MATRIX] else max(ledger, key=lambda row: int(row["busy"]))["unit"]
     drain = next(int(row["idle"]) for row in ledger if row["unit"] == followed)
-    fill, at_work = heads[UNITS.index(followed)], max(work)
+    at_work = max(work)
+    fill = min(heads[int(np.argmax(work))], run.cycles - at_work)
+    after = run.cycles - fill - at_work
     path = {
         "phase": phase.name,
         "cycles": run.cycles,
         "fill_cycles": fill,
         "binds": busiest,
         "work_cycles": at_work,
-        "wait_cycles": max(0, run.cycles - fill - at_work - drain),
-        "drain_cycles": drain,
+        "wait_cycles": max(0, after - drain),
+        "drain_cycles": min(drain, after),
         "mapping": None if phase.mapping is None else say_mapping(phase.mapping),
     }
     return [path], _say_commands(phase, is_array=is_array), ledger

@@ -140,7 +140,18 @@ def _summarise(trace: Trace, machine: Machine, total: Mapping[str, Any], idx: in
 
 
 def energy_j(machine: Machine, latency_s: float) -> float | None:
-    """Typical power belongs to the machine as built: an override of anything else leaves the energy unknown."""
+    """Energy at typical power [J]; ``None`` if that power is not known.
+
+    Typical power belongs to the machine as built: other overrides, without one of the typical power, leave the energy
+    unknown.
+
+    Parameters
+    ----------
+    machine
+        The chip.
+    latency_s
+        For how long [s].
+    """
     changed = {path for path, note in machine.provenance.items() if note.source == SET_BY_USER}
     is_other = bool(changed) and "power.typical" not in changed
     return None if machine.power.typical_w is None or is_other else machine.power.typical_w * latency_s
@@ -187,14 +198,32 @@ def _operator_table(
 
 
 def moved_bytes(trace: Trace, idx: int) -> float:
-    """Bytes that one execution of an operator moves."""
+    """Bytes that one execution of an operator moves [B].
+
+    Parameters
+    ----------
+    trace
+        The workload.
+    idx
+        Which of its operators.
+    """
     operator = trace.operators[idx]
     names = zip(operator.op.operands(), operator.tensors, strict=True)
     return sum(operand.n_touched * trace.tensors[name].bytes_per_element for operand, name in names)
 
 
 def say_warnings(trace: Trace, machine: Machine, placement: Placement) -> tuple[str, ...]:
-    """Say what a reader must know before quoting the numbers."""
+    """Say what a reader must know before quoting the numbers.
+
+    Parameters
+    ----------
+    trace
+        The workload.
+    machine
+        The chip.
+    placement
+        Where tensors live.
+    """
     warnings = list(trace.notes)
     if machine.status != "production":
         warnings.append(f"{machine.name} is {machine.status}: most of its values are assumed")

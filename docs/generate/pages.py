@@ -231,9 +231,9 @@ def builder_table() -> str:
 
 def command_help() -> str:
     """Collect the help of every command."""
-    commands = ["run", "op", "compare", "machines", "machines show", "workloads", "workloads show", "plot roofline"]
+    shows = ["compare", "machines", "machines show", "workloads", "workloads show", "plot roofline", "plot breakdown"]
     parts = ["```text", _help([]), "```"]
-    for command in [*commands, "plot breakdown", "demo", "doctor"]:
+    for command in ["run", "op", "ladder", "explain", "map", *shows, "demo", "doctor"]:
         parts += [f"\n## archmodel {command}\n", "```text", _help(command.split()), "```"]
     return "\n".join(parts) + "\n"
 

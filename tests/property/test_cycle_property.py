@@ -214,13 +214,11 @@ def matmuls(draw, n_inner, n_outer, grids, is_competing=True):
 def pipelines(draw, n_inner, n_outer, grids):
     """Draw any commands; each may give tokens to a later one of its part, and look at what the prologue set up."""
     buffers = {"held": draw(st.integers(1, 3))}
-    # Whoever shares requests of a unit asks the same memory.
-    memory = {lane: draw(st.sampled_from(SHARED)) for lane in product(UNITS, CASTS)}
     latency = {unit: draw(st.integers(0, 40)) for unit in UNITS}
 
     def command(unit, inputs, output, n_tokens, may_ask):
         cast = draw(st.sampled_from(CASTS))
-        resource = memory[unit, cast] if may_ask and draw(st.booleans()) else ""
+        resource = draw(st.sampled_from(["", *SHARED])) if may_ask else ""
         numbers = [draw(st.integers(0, 8)), draw(st.integers(0, 50)), latency[unit]]
         service = draw(st.integers(1, 30))
         return Command(unit, *numbers, inputs, output, n_tokens, n_tokens, resource, service, cast)

@@ -363,7 +363,8 @@ def collective(op: Any) -> Run:
 REFERENCES: dict[str, Callable[[Any], Run]] = {
     reference.__name__: reference
     for reference in (
-        matmul, batched_matmul, grouped_matmul, linear, attention, embedding_bag, gather, scatter, conv2d, conv3d, elementwise,
+        matmul, batched_matmul, grouped_matmul, linear,
+        attention, embedding_bag, gather, scatter, conv2d, conv3d, elementwise,
         softmax, layer_norm, rms_norm, group_norm, reduction, transpose, permute, concat, top_k, moe_dispatch,
         moe_combine, quantise, dequantise, collective,
     )

@@ -161,8 +161,8 @@ FASTER = {
 }  # fmt: skip
 
 
-# In the closed form a faster memory may move the end of its work from under that of another; following commands, requests
-# that come sooner may be served in a less lucky order. Where nobody competes, nothing is ever slower
+# In the closed form a faster memory may move the end of its work from under that of another; following commands,
+# requests that come sooner may be served in a less lucky order. Where nobody competes, nothing is ever slower
 # (tests/property/test_cycle_property.py).
 CLOSED_SLACK, FOLLOWED_SLACK = 1.001, 1.04
 
@@ -226,9 +226,12 @@ def python_form(function):
 
 
 CASES = [
-    (MatmulShape(1, 300, 200, 500, 2.0, 2.0, 2.0, True, True, True, 3.0), MatmulMapping(OUTPUT, 1, 4, 2, 2, 32, 50, 64, 2)),
-    (MatmulShape(8, 300, 200, 500, 1.0, 2.0, 4.0, False, True, False, 1.0), MatmulMapping(WEIGHT, 8, 2, 2, 1, 64, 32, 500, 3)),
-    (MatmulShape(1, 7, 4096, 512, 2.0, 2.0, 2.0, True, False, True, 1.0), MatmulMapping(INPUT, 1, 1, 64, 1, 7, 32, 512, 2)),
+    (MatmulShape(1, 300, 200, 500, 2.0, 2.0, 2.0, True, True, True, 3.0),
+     MatmulMapping(OUTPUT, 1, 4, 2, 2, 32, 50, 64, 2)),
+    (MatmulShape(8, 300, 200, 500, 1.0, 2.0, 4.0, False, True, False, 1.0),
+     MatmulMapping(WEIGHT, 8, 2, 2, 1, 64, 32, 500, 3)),
+    (MatmulShape(1, 7, 4096, 512, 2.0, 2.0, 2.0, True, False, True, 1.0),
+     MatmulMapping(INPUT, 1, 1, 64, 1, 7, 32, 512, 2)),
 ]  # fmt: skip
 
 

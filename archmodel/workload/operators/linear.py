@@ -30,7 +30,8 @@ class Linear(OperatorKind):
     Model
     -----
     2·m·n·k FLOP on the matrix engine; per result one SIMD operation for the bias, one for the activation, one to scale
-    back; per element of a, as in `Quantise`, 3 SIMD operations and one on the vector core, and 2 per row. Traffic as `Matmul`.
+    back; per element of a, as in `Quantise`, 3 SIMD operations and one on the vector core, and 2 per row. Traffic as
+    `Matmul`.
 
     Sources
     -------
