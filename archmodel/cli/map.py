@@ -55,7 +55,8 @@ def map(
         row["block"] = " x ".join(str(row[f"block_{name}"]) for name in "mnk")
     headings = {
         "stationary": "stays in place", "grid": "grid b x m x n x k", "block": "block m x n x k",
-        "n_buffered": "buffered", "analytic_cycles": "cycles", "slower_frac": "slower by", "binds": "binds",
+        "n_buffered": "buffered", "analytic_cycles": "cycles", "slower_frac": "slower by",
+        "serial_cycles": "nothing overlapped", "binds": "binds",
         "binding_cycles": "at work",
     }  # fmt: skip
     print_table(f"Mappings of {kind} on {chosen.name}", rows[:top], headings)

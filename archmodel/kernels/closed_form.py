@@ -32,8 +32,8 @@ from archmodel.kernels.program import (
 CORE = N_UNITS + N_RESOURCES
 N_STATIONS = CORE + 1  # units, shared resources, the core
 # Rows of the working memory of `count_cycles`.
-TOTAL, HEAD, TAIL, IS_SEEN, VISIBLE, PRODUCED, CONSUMED, TOKENS = range(8)
-N_WORK_ROWS = 8
+TOTAL, HEAD, TAIL, IS_SEEN, VISIBLE, PRODUCED, CONSUMED, TOKENS, FIRST_PRODUCED, LAST_CONSUMED = range(10)
+N_WORK_ROWS = 10
 
 
 @kernel
@@ -77,9 +77,10 @@ def count_cycles(
 
         cycles = max over s of (head_s + T_s + tail_s)
 
-    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``. Where the
-    prologue only loads, the matrix engine waits for it at every turn of the outer loop, unless it still has work: loads
-    run ahead by as many tokens as their buffer holds. With ``load`` the loads of the epilogue, those of one step::
+    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``, with what
+    comes before its first and after its last token. Where the prologue only loads, the matrix engine waits for it at
+    every turn of the outer loop, unless it still has work: loads run ahead by as many tokens as their buffer holds.
+    With ``load`` the loads of the epilogue, those of one step::
 
         wait = max(0, load of the prologue + 2 · load + latency − tokens · multiply)
 
@@ -95,7 +96,7 @@ def count_cycles(
         Tokens of each buffer.
     grid_b, grid_m, grid_n, grid_k : int
         Logical grid of the PEs.
-    work : ndarray (8, 12) int64
+    work : ndarray (10, 12) int64
         Working memory; afterwards row ``TOTAL`` has the cycles of each station.
 
     Returns
@@ -129,6 +130,11 @@ def count_cycles(
                 start = max(start, work[VISIBLE, commands[c, column]])
                 work[CONSUMED, commands[c, column]] += times * commands[c, OCCUPANCY]
         end = start + commands[c, OCCUPANCY]
+        for column in (IN_A, IN_B):
+            if commands[c, column] != NONE:
+                work[LAST_CONSUMED, commands[c, column]] = end
+        if out != NONE and work[PRODUCED, out] == 0:
+            work[FIRST_PRODUCED, out] = start
         if work[IS_SEEN, unit] == 0:
             work[IS_SEEN, unit] = 1
             work[HEAD, unit] = start
@@ -140,7 +146,7 @@ def count_cycles(
             share = 1 if resource == LINK else groups[cast]
             hold = share * commands[c, SERVICE]
             service = commands[c, SERVICE] if cast == OWN else hold
-            lag = max(lag, hold - service)
+            lag = max(lag, max(commands[c, OCCUPANCY], hold) - max(commands[c, OCCUPANCY], service))
             granted = max(start, work[TAIL, station])
             if work[IS_SEEN, station] == 0:
                 work[IS_SEEN, station] = 1
@@ -178,5 +184,7 @@ def count_cycles(
             cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + waited + walk_end - work[TAIL, station])
     for buffer in range(n_buffers):
         if work[TOKENS, buffer] > capacity[buffer]:
-            cycles = max(cycles, (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer])
+            filled = (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer]
+            before, after = work[FIRST_PRODUCED, buffer], walk_end - work[LAST_CONSUMED, buffer]
+            cycles = max(cycles, before + filled + after)
     return min(cycles + lag, serial), serial

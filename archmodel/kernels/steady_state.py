@@ -89,7 +89,7 @@ def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any)
     for u in range(units.shape[1]):
         started, issued = units[0, u, N_STARTED], units[0, u, N_ISSUED]
         out[n] = max(units[0, u, FREE_AT] - horizon, 0)
-        out[n + 1] = max(units[0, u, DONE_AT] - horizon, 0)
+        out[n + 1] = units[0, u, DONE_AT] - units[0, u, FREE_AT]
         out[n + 2] = issued - started
         n += 3
         for k in range(started, issued):
@@ -256,7 +256,6 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
     for u in range(units.shape[1]):
         if is_at_work(unit_parts, u, loop):
             units[0, u, FREE_AT] += cycles
-        if units[0, u, DONE_AT] > horizon:
             units[0, u, DONE_AT] += cycles
         for i in range(queues.shape[2]):
             for column in (STARTED_AT, ISSUED_AT):

@@ -37,6 +37,7 @@ from archmodel.kernels.program import (
     N_UNIT_FIELDS,
     N_WAIT_FIELDS,
     NONE,
+    OCCUPANCY,
     OWN,
     RESOURCE,
     SERVICE,
@@ -339,7 +340,9 @@ def tabulate(program: Program) -> CommandTable:
             row += [buffers.index(taken.buffer), taken.n_needed, taken.n_popped] if taken else [NONE, 0, 0]
         row += [buffers.index(command.output), command.n_reserved, command.n_pushed] if command.output else [NONE, 0, 0]
         rows.append(row)
-    loops = [len(program.prologue), len(body), len(program.epilogue), program.n_inner, program.n_outer]
+    loops = [len(program.prologue), len(body), len(program.epilogue), len(body) and program.n_inner, program.n_outer]
+    if not listed:
+        faults.append(Fault("", "has no commands"))
     times = np.repeat([1, program.n_inner, 1], loops[:3])
     for name in () if faults else program.buffers:
         gives = [(command.output == name) * np.array((command.n_reserved, command.n_pushed)) for command in listed]
@@ -359,6 +362,10 @@ def _wrong_sizes(program: Program) -> list[Fault]:
         Fault(where, f"{size} is not allowed; allowed: whole numbers from 1 to {MAX_TOKENS}")
         for where, size in sizes.items()
         if not 1 <= size <= MAX_TOKENS
+    ] + [
+        Fault(name, f"{times} is not allowed; allowed: whole numbers from {least}")
+        for name, times, least in (("n_inner", program.n_inner, 0), ("n_outer", program.n_outer, 1))
+        if times < least
     ]
 
 
@@ -366,6 +373,11 @@ def _why_stuck(command: Command, program: Program) -> list[str]:
     """Say why a command could never run."""
     named = [taken.buffer for taken in command.inputs] + ([command.output] if command.output else [])
     reasons = [f"there is no buffer {name!r}" for name in named if name not in program.buffers]
+    given = (command.issue_cycles, command.occupancy_cycles, command.service_cycles)
+    if min(given) < 0:
+        reasons.append("takes a negative number of cycles")
+    if any(taken.n_popped > taken.n_needed for taken in command.inputs):
+        reasons.append("frees more tokens than it needs")
     if len(command.inputs) > 2:
         reasons.append(f"has {len(command.inputs)} inputs; allowed are two")
     for what, name, known in (
@@ -375,7 +387,7 @@ def _why_stuck(command: Command, program: Program) -> list[str]:
             reasons.append(f"{what} {name!r} is unknown; allowed: {', '.join(known)}")
     if reasons:
         return reasons
-    wanted = [(taken.buffer, max(taken.n_needed, taken.n_popped)) for taken in command.inputs]
+    wanted = [(taken.buffer, taken.n_needed) for taken in command.inputs]
     wanted += [(command.output, max(command.n_reserved, command.n_pushed))] if command.output else []
     for name, n_tokens in wanted:
         if n_tokens > program.buffers[name]:
@@ -421,13 +433,16 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     """Let one PE see the shared resources as it would among all; returns its program and what PEs lag one another.
 
     Every request holds the resource for all those like it. PEs that share requests keep in step, so the last of them
-    waits for all. PEs on their own fall behind one another once, by one service each, and do not meet again.
+    waits for all. PEs on their own fall behind one another once, by what the services of the others outlast a
+    transfer of their own, and do not meet again.
     """
     commands = table.commands.copy()
     n_groups = np.array([grid.n_groups(cast) for cast in CASTS])[commands[:, CAST]]
     is_shared = (commands[:, RESOURCE] != NONE) & (commands[:, RESOURCE] != LINK)
     is_own = is_shared & (commands[:, CAST] == OWN)
-    lag = int(((n_groups - 1) * commands[:, SERVICE])[is_own].max(initial=0))
+    alone = np.maximum(commands[:, OCCUPANCY], commands[:, SERVICE])
+    among_all = np.maximum(commands[:, OCCUPANCY], n_groups * commands[:, SERVICE])
+    lag = int((among_all - alone)[is_own].max(initial=0))
     commands[is_shared, HOLD] *= n_groups[is_shared]
     commands[is_shared & ~is_own, SERVICE] *= n_groups[is_shared & ~is_own]
     return CommandTable(commands, table.loops, table.capacity), lag

@@ -42,7 +42,7 @@ def say_mapping(mapping: MatmulMapping) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def find_mapping(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidate:
-    """Find the mapping with the fewest cycles; choices are remembered on disk.
+    """Find the mapping with the fewest cycles, of these the least serial one; choices are remembered on disk.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Cand
         dims = f"{shape.batch} x {shape.m} x {shape.n} x {shape.k}"
         reason = f"no blocks of a matmul of {dims} fit the {timing.local_bytes:g} B of local memory; make it larger"
         raise UnsupportedError("mapping", (reason,))
-    return sorted(found, key=lambda candidate: candidate.cycles)
+    return sorted(found, key=lambda candidate: (candidate.cycles, candidate.serial_cycles))
 
 
 def _grids(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Iterator[tuple[int, int, int, int]]:

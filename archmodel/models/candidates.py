@@ -35,6 +35,7 @@ def candidates(trace: Trace, machine: Machine) -> ResultTable:
                 **say_mapping(candidate.mapping),
                 "analytic_cycles": candidate.cycles,
                 "slower_frac": candidate.cycles / found[0].cycles - 1,
+                "serial_cycles": candidate.serial_cycles,
                 "binds": STATIONS[busiest],
                 "binding_cycles": work[busiest],
             }

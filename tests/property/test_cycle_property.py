@@ -290,6 +290,19 @@ def test_fast_forward_is_exact(programs, data):
     np.testing.assert_array_equal(forwarded.served_cycles, followed.served_cycles)
 
 
+def test_fast_forward_moves_units_that_rest_while_the_body_runs():
+    program = Program(
+        prologue=(Command("vector", output="held"),),
+        body=(Command("store", 0, 1), Command("prefetch")),
+        epilogue=(Command("matrix", inputs=(Input("held"),)),),
+        n_inner=3, n_outer=400, queue_depth=1, buffers={"held": 1},
+    )  # fmt: skip
+    followed, forwarded = run(program, "grid"), run(program, "representative")
+    assert forwarded.n_skipped > 0
+    np.testing.assert_array_equal(forwarded.busy_cycles, followed.busy_cycles)
+    np.testing.assert_array_equal(forwarded.stall_cycles, followed.stall_cycles)
+
+
 @pytest.mark.parametrize("programs", [matmuls, pipelines])
 @settings(max_examples=100, **quick)
 @given(data=st.data())

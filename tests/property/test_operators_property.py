@@ -70,6 +70,7 @@ FRAMES = CHANNELS | {"stride_frames": st.integers(1, 3)}
 
 GROWTHS = [
     Growth("matmul", every("m n k")),
+    Growth("linear", every("m n k")),
     Growth("batched_matmul", every("batch m n k")),
     Growth("grouped_matmul", every("m_total n k experts active"), {"active": st.floats(0.1, 4)}),
     Growth("attention", ATTENTION, HEADS | {"score": choice("attention", "score")}),

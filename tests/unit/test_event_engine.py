@@ -275,7 +275,7 @@ REFUSED = {
     ),
     "pop": (
         Command("matrix", inputs=(Input("a", 1, 5),)),
-        "command 1 (matrix): handles 5 tokens of 'a', which holds 4",
+        "command 1 (matrix): frees more tokens than it needs",
     ),
     "output": (
         Command("matrix", output="a", n_reserved=5),
@@ -293,6 +293,42 @@ def test_refused_with_the_reason(case):
     command, reason = REFUSED[case]
     with pytest.raises(InputError) as caught:
         run(Program(body=(command,), buffers={"a": 4}))
+    assert str(caught.value) == f"1 error in program\n  {reason}"
+
+
+IMPOSSIBLE = {
+    "nothing to run": (
+        {"body": (Command("matrix", 0, 1),), "buffers": {}, "n_inner": 0},
+        "has no commands",
+    ),
+    "more freed than needed": (
+        {"body": (Command("matrix", inputs=(Input("a", 1, 2),), output="a"),), "buffers": {"a": 4}},
+        "command 1 (matrix): frees more tokens than it needs",
+    ),
+    "negative cycles": (
+        {"body": (Command("matrix", 0, -5),), "buffers": {}},
+        "command 1 (matrix): takes a negative number of cycles",
+    ),
+    "negative repeats": (
+        {"body": (Command("matrix", 0, 5),), "buffers": {}, "n_inner": -1},
+        "n_inner: -1 is not allowed; allowed: whole numbers from 0",
+    ),
+    "unbalanced": (
+        {"body": (Command("load", output="a", n_pushed=2),), "buffers": {"a": 4}},
+        "buffer 'a': a turn takes space for 1 tokens and adds 2",
+    ),
+    "queue": (
+        {"body": (Command("matrix", 0, 5),), "buffers": {}, "queue_depth": 65},
+        "queue_depth: 65 is not allowed; allowed: whole numbers from 1 to 64",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_an_impossible_program_is_refused(case):
+    fields, reason = IMPOSSIBLE[case]
+    with pytest.raises(InputError) as caught:
+        run(Program(**fields))
     assert str(caught.value) == f"1 error in program\n  {reason}"
 
 
