@@ -8,6 +8,7 @@ import archmodel as am
 from archmodel.cli.options import AsJson, Sets, parse_assignments
 from archmodel.cli.shapes import name_dims, read_flags
 from archmodel.cli.show import note, print_json, print_table
+from archmodel.errors import Fault, InputError
 
 
 def map(
@@ -43,6 +44,8 @@ def map(
     dims
         Dims of the operator, e.g. --m 4096 --n 4096 --k 4096.
     """
+    if top < 1:
+        raise InputError("command line", [Fault("--top", f"{top} is not allowed; allowed: whole numbers from 1")])
     place_: Any = parse_assignments("--place", place.split(",") if place else ())
     shape = read_flags(kind, name_dims(dims), dtype)[""]
     chosen = am.machine(machine, parse_assignments("--set", set_))

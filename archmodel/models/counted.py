@@ -27,6 +27,8 @@ _BOUND = {
     "load": "local", "store": "local", "prefetch": "dram", "write_back": "dram", "reduce": "local", "link": "local",
     "matrix": "matrix", "simd": "simd", "vector": "vector", "sram": "sram", "dram": "dram", "issue": "issue",
 }  # fmt: skip
+MOST_CYCLES = 1e15
+"""Longest work of the matrix engine that is counted; sums of 64-bit integers are far from overflowing."""
 BINDERS = (*RESOURCES, "issue", "launch")
 
 
@@ -197,6 +199,9 @@ def reason_unknown(operator: Operator, machine: Machine) -> str:
     op = operator.op
     if op.kind not in KINDS:
         return f"does not know operator kind {op.kind!r}; it knows {', '.join(KINDS)}"
+    peak = machine.peak_flop_per_s("matrix", operator.dtype) / machine.clock_hz
+    if peak and op.work().matrix_flop / peak > MOST_CYCLES:
+        return f"counts up to {MOST_CYCLES:.0e} cycles; a {op.kind} of this size takes more"
     if isinstance(op, Linear) and op.is_quantised:
         if machine.array is not None:
             return "does not know how a systolic array quantises the rows of a linear layer"
