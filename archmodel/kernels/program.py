@@ -36,7 +36,6 @@ SRAM, DRAM, LINK = range(3)
 N_RESOURCES = 3
 # Who shares a request: nobody, or the PEs that need the same part of the first operand, the second or the result.
 OWN, SAME_A, SAME_B, SAME_C = range(4)
-N_CASTS = 4
 
 NONE = -1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -524,8 +523,3 @@ def _new_log(state: EngineState, *, is_watching: bool) -> RepeatLog:
 
 def _power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
-
-
-def unit_totals(values: Ints, names: Sequence[str] = UNITS) -> dict[str, int]:
-    """Add values of units (P, U) up over the PEs, by name; units without any are left out."""
-    return {name: int(values[:, u].sum()) for u, name in enumerate(names) if values[:, u].any()}
