@@ -1,0 +1,1 @@
+"""Hold models against hardware blocks: contracts, simulations, tables."""

@@ -1,0 +1,206 @@
+"""Draw points, ask the model what happens at each, and have a simulator play them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from archmodel.errors import Fault, InputError
+from archmodel.verify.contract import Unit, common_folder
+from archmodel.verify.simulate import ICARUS_ARGS, VERILATOR_ARGS
+from archmodel.verify.toolchain import Simulator, simulation_environment
+
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point: parameters of the build, the stimulus drawn from its seed, and what the model expects.
+
+    ``expected`` has ``cycles`` (int) and ``events`` (name → list of cycles).
+    """
+
+    unit: str
+    build: str
+    index: int
+    seed: list[int]
+    parameters: Mapping[str, int]
+    stimulus: Mapping[str, Any] = field(repr=False)
+    expected: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What one simulation of a build gave.
+
+    ``points`` has a row per point: cycles, checksum, events, bins. ``faults`` are the differences the scoreboard found,
+    or why there are no rows.
+    """
+
+    unit: Unit
+    build: str
+    simulator: str
+    folder: Path
+    points: list[dict[str, Any]]
+    faults: list[str]
+    build_seconds: float
+    seconds: float
+    simulated_cycles: int
+
+    @property
+    def rtl_cycles(self) -> list[int]:
+        """Cycles that the hardware counted, point by point."""
+        return [row["cycles"] for row in self.points]
+
+
+@cache
+def load_law(folder: Path) -> ModuleType:
+    """Import ``law.py`` of a block: ``draw(rng, parameters)`` and ``expect(parameters, stimulus)``."""
+    path = folder / "law.py"
+    spec = importlib.util.spec_from_file_location(f"law_of_{folder.name}", path)
+    if spec is None or spec.loader is None:
+        raise InputError("law", [Fault(str(path), "cannot be imported")])
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def count_points(unit: Unit, simulator: str, n_points: int | None = None) -> dict[str, int]:
+    """Spread the points of a simulator evenly over its builds: build → points.
+
+    Parameters
+    ----------
+    unit, simulator
+        What is played, and on what.
+    n_points
+        Points in all; as the contract says by default.
+    """
+    builds = unit.builds_of(simulator)
+    total = unit.contract.points.get(simulator, 0) if n_points is None else n_points
+    shares = {name: total // len(builds) + (i < total % len(builds)) for i, name in enumerate(builds)}
+    return {name: n for name, n in shares.items() if n > 0}
+
+
+def draw_points(unit: Unit, build: str, n_points: int, seed: int = SEED) -> list[Point]:
+    """Draw the points of a build; the first ones are the same for every number of points."""
+    law, parameters = load_law(unit.folder), unit.contract.builds[build]
+    points = []
+    for index in range(n_points):
+        seeds = [seed, zlib.crc32(f"{unit.name}/{build}".encode()), index]
+        stimulus = law.draw(np.random.default_rng(seeds), parameters)
+        expected = law.expect(parameters, stimulus)
+        points.append(Point(unit.name, build, index, seeds, parameters, stimulus, expected))
+    return points
+
+
+def simulate(
+    unit: Unit, build: str, simulator: Simulator, points: Sequence[Point], folder: Path, *, is_waves: bool = False,
+    seed: int = SEED, is_drawn: bool = False,
+) -> Simulation:  # fmt: skip
+    """Build a bench, unless it is in the cache, and play points on it.
+
+    Parameters
+    ----------
+    unit, build, simulator, points
+        What is played, and on what.
+    folder
+        Where the job, its log, its results and its waves go.
+    is_waves
+        Whether all signals are traced.
+    seed
+        Handed to cocotb; the stimuli are drawn already.
+    is_drawn
+        Whether the signals that the contract lists under ``waveform`` are read in every cycle, for a picture.
+    """
+    folder = folder / f"{unit.name}-{build}-{simulator.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = folder / "measured.json"
+    for stale in (measured, folder / "results.xml"):
+        stale.unlink(missing_ok=True)
+    tolerance = unit.contract.tolerance
+    job = {
+        "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
+        "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
+        "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
+        "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",
+        "folder": str(folder), "measured": str(measured), "runtime_dir": str(_runtime_folder(simulator, is_waves)),
+        "build_dir": str(_build_folder(unit, points[0], simulator, is_waves)),
+        "points": [
+            {"index": p.index, "seed": p.seed, "stimulus": p.stimulus, "expected": p.expected, "tolerance_frac": tolerance}
+            for p in points
+        ],
+    }  # fmt: skip
+    path = folder / "job.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    with (folder / "log.txt").open("w") as log:
+        subprocess.run(
+            [sys.executable, "-m", "archmodel.verify.simulate", str(path)],
+            env=simulation_environment(simulator), stdout=log, stderr=subprocess.STDOUT, check=False, cwd=folder,
+        )  # fmt: skip
+    return _read(unit, build, simulator.name, folder)
+
+
+def _read(unit: Unit, build: str, simulator: str, folder: Path) -> Simulation:
+    """Collect what a simulation left; a simulator may exit with 0 although its test failed, so the files decide."""
+    report: dict[str, Any] = {"points": [], "faults": [], "simulated_cycles": 0, "seconds": 0.0}
+    if (folder / "measured.json").is_file():
+        report = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
+    faults = list(report["faults"])
+    if not faults and not _has_passed(folder / "results.xml"):
+        lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        errors = [line.strip() for line in lines if "rror" in line][:5] or lines[-5:]
+        faults = [f"{unit.name} {build} on {simulator} did not run to its end; see {folder / 'log.txt'}", *errors]
+    took = folder / "build.json"
+    build_seconds = json.loads(took.read_text(encoding="utf-8"))["seconds"] if took.is_file() else 0.0
+    return Simulation(
+        unit, build, simulator, folder, report["points"], faults, build_seconds, report["seconds"],
+        report["simulated_cycles"],
+    )  # fmt: skip
+
+
+def _has_passed(results: Path) -> bool:
+    if not results.is_file():
+        return False
+    root = ET.parse(results).getroot()
+    return any(True for _ in root.iter("testcase")) and not any(True for _ in root.iter("failure"))
+
+
+def _sources(unit: Unit) -> list[Path]:
+    *common, top = unit.bench_sources
+    return [*common, *unit.rtl_sources, top]
+
+
+def _build_folder(unit: Unit, point: Point, simulator: Simulator, is_waves: bool) -> Path:
+    """Folder of a build, named by a hash of all that goes into it."""
+    args = VERILATOR_ARGS if simulator.name == "verilator" else ICARUS_ARGS
+    text = json.dumps([simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top])
+    digest = hashlib.sha256(text.encode())
+    for path in _sources(unit):
+        digest.update(path.name.encode() + path.read_bytes())
+    return cache_folder() / f"{unit.name}-{simulator.name}-{digest.hexdigest()[:16]}"
+
+
+def _runtime_folder(simulator: Simulator, is_waves: bool) -> Path:
+    return cache_folder() / f"runtime-{simulator.name}-{simulator.detail}-{'waves' if is_waves else 'plain'}"
+
+
+def cache_folder() -> Path:
+    """Folder of builds: ``ARCHMODEL_RTL_CACHE``, else ``archmodel/rtl`` in the user's cache folder."""
+    given = os.environ.get("ARCHMODEL_RTL_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(given) if given else home / "archmodel" / "rtl"

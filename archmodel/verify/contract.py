@@ -1,0 +1,161 @@
+"""Contracts: the file that says what of a hardware block is checked, at which parameters and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from archmodel.errors import Fault, InputError, UnknownNameError
+from archmodel.inputs import SCHEMA, Document, build, read_yaml
+from archmodel.units import COUNT, FRACTION
+from archmodel.verify.toolchain import SIMULATORS
+
+SUBJECT = "contract"
+FILE = "contract.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What ``contract.yaml`` says.
+
+    Parameters
+    ----------
+    title
+        What the block is.
+    sources
+        Files of the block, relative to its folder (or ``../other/file.sv``); the bench is added.
+    builds
+        Parameters of the bench by name of the build; each is elaborated once.
+    icarus
+        Builds that Icarus runs, too: small ones, as it is a hundred times slower.
+    points
+        Points by simulator, spread evenly over its builds.
+    events
+        Names of the strobes of the event log, from bit 0 up.
+    coverage
+        Functional coverage bins; each has to be hit by the points of a simulator.
+    waveform
+        Signals of the bench that its figure shows, from top to bottom.
+    tolerance
+        Allowed relative difference of cycles; 0: every event is compared, too.
+    reason
+        Why the tolerance is not 0.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    title: str
+    sources: tuple[str, ...]
+    builds: Mapping[str, Mapping[str, int]]
+    icarus: tuple[str, ...]
+    points: Mapping[str, Annotated[int, COUNT]]
+    events: tuple[str, ...]
+    coverage: tuple[str, ...]
+    waveform: tuple[str, ...] = ()
+    tolerance: Annotated[float, FRACTION] = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A hardware block in a folder: ``contract.yaml``, SystemVerilog, ``law.py``, ``tb_NAME.py``."""
+
+    name: str
+    folder: Path
+    contract: Contract = field(repr=False)
+
+    @property
+    def top(self) -> str:
+        """Name of the bench's top module."""
+        return f"{self.name}_bench"
+
+    @property
+    def rtl_sources(self) -> list[Path]:
+        """Files of the block itself."""
+        return [(self.folder / name).resolve() for name in self.contract.sources]
+
+    @property
+    def bench_sources(self) -> list[Path]:
+        """Files of the bench, the shared ones first and the top last."""
+        common = common_folder()
+        return [common / "bench.vlt", *sorted(common.glob("*.sv")), self.folder / f"{self.top}.sv"]
+
+    def builds_of(self, simulator: str) -> list[str]:
+        """Names of the builds that a simulator runs."""
+        return list(self.contract.icarus if simulator == "icarus" else self.contract.builds)
+
+
+def stub_folder() -> Path:
+    """Folder of the shipped blocks: in a checkout beside the package, else inside it."""
+    package = Path(str(files("archmodel")))
+    beside = package.parent / "rtl_stubs"
+    return beside if (beside / "common").is_dir() else package / "_data" / "rtl_stubs"
+
+
+def common_folder() -> Path:
+    """Folder of what all benches share."""
+    return stub_folder() / "common"
+
+
+def unit_names() -> list[str]:
+    """Names of the shipped blocks."""
+    return sorted(path.parent.name for path in stub_folder().glob(f"*/{FILE}"))
+
+
+def find_unit(name: str) -> Unit:
+    """Load a block by the name of a shipped one or the path of a folder.
+
+    Raises
+    ------
+    UnknownNameError
+        When it is neither.
+    InputError
+        When the contract is wrong or a file is missing.
+    """
+    shipped = stub_folder() / name
+    folder = shipped if name in unit_names() else Path(name).expanduser().resolve()
+    if not folder.is_dir():
+        raise UnknownNameError("unit", name, unit_names(), hint="or give the folder of a block of your own")
+    if not (folder / FILE).is_file():
+        raise InputError(
+            SUBJECT, [Fault(str(folder), f"has no {FILE}; make a folder with: archmodel verify --new NAME")]
+        )
+    document = read_yaml(folder / FILE, SUBJECT)
+    unit = Unit(folder.name, folder, build(Contract, document))
+    faults = [*_contract_faults(unit.contract, document), *_file_faults(unit)]
+    if faults:
+        raise InputError(f"{SUBJECT} of {unit.name}", faults)
+    return unit
+
+
+def _contract_faults(contract: Contract, document: Document) -> list[Fault]:
+    faults = []
+    for i, name in enumerate(contract.icarus):
+        if name not in contract.builds:
+            allowed = ", ".join(contract.builds)
+            faults.append(Fault(document.where(("icarus", str(i))), f"icarus: no build {name!r}; builds: {allowed}"))
+    for name in contract.points:
+        if name not in SIMULATORS:
+            where = document.where(("points", name))
+            faults.append(Fault(where, f"points.{name}: is no simulator; allowed: {', '.join(SIMULATORS)}"))
+    faults += [
+        Fault(document.where((key,)), f"{key}: empty; name at least one")
+        for key in ("sources", "builds", "events")
+        if not getattr(contract, key)
+    ]
+    if contract.tolerance > 0 and not contract.reason:
+        faults.append(Fault(document.where(("tolerance",)), "tolerance: needs a reason; add the key 'reason'"))
+    return faults
+
+
+def _file_faults(unit: Unit) -> list[Fault]:
+    needed: list[Path] = [*unit.rtl_sources, unit.folder / f"{unit.top}.sv"]
+    needed += [unit.folder / "law.py", unit.folder / f"tb_{unit.name}.py"]
+    return [Fault(str(path), "no such file; a block needs it") for path in needed if not path.is_file()]
+
+
+def describe_point(parameters: Mapping[str, Any]) -> str:
+    """Write parameters on one line: ``SIZE=4 WIDTH=8``."""
+    return " ".join(f"{name}={value}" for name, value in parameters.items())

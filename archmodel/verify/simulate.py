@@ -1,0 +1,100 @@
+"""Build one bench and play points on it, in a process of its own: ``python -m archmodel.verify.simulate JOB.json``.
+
+The parent (`archmodel.verify.bench`) has computed what to expect; nothing here, and nothing in the simulator, imports
+numba.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+# Loops stay loops, no signal is public but those in bench.vlt: an array of 32 x 32 cells builds in seconds, not minutes.
+VERILATOR_ARGS = ("--no-public-flat-rw", "--unroll-count", "4", "--coverage-line", "-Wno-fatal")
+ICARUS_ARGS = ("-g2012",)
+
+
+def main() -> int:
+    """Build and play the job whose path is the only argument."""
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    sys.path[:0] = job["python_path"]
+    build_dir = Path(job["build_dir"])
+    build_dir.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    with (build_dir.parent / f"{build_dir.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_cached = (build_dir / "built").exists()
+        if not is_cached:
+            _build(job, build_dir)
+    build_seconds = 0.0 if is_cached else time.perf_counter() - started
+    (Path(job["folder"]) / "build.json").write_text(json.dumps({"seconds": build_seconds}), encoding="utf-8")
+    _runner(job["simulator"]).test(
+        test_module=job["test_module"],
+        hdl_toplevel=job["top"],
+        hdl_toplevel_lang="verilog",
+        build_dir=build_dir,
+        test_dir=job["folder"],
+        results_xml=str(Path(job["folder"]) / "results.xml"),
+        seed=job["seed"],
+        waves=job["is_waves"],
+        extra_env={"ARCHMODEL_RTL_JOB": sys.argv[1]},
+    )
+    return 0
+
+
+def _runner(simulator: str) -> Any:
+    from cocotb_tools.runner import get_runner
+
+    return get_runner(simulator)
+
+
+def _build(job: dict[str, Any], build_dir: Path) -> None:
+    is_verilator = job["simulator"] == "verilator"
+    shutil.rmtree(build_dir)
+    build_dir.mkdir()
+    runtime = Path(job["runtime_dir"])
+    for path in runtime.glob("*.o"):  # compiled by an earlier build; newer than the makefile that is to be written
+        copy = shutil.copy(path, build_dir)
+        os.utime(copy, (time.time() + 3600,) * 2)
+    sources = [path for path in job["sources"] if is_verilator or not path.endswith(".vlt")]
+    _runner(job["simulator"]).build(
+        sources=sources,
+        hdl_toplevel=job["top"],
+        parameters=job["parameters"],
+        build_args=VERILATOR_ARGS if is_verilator else ICARUS_ARGS,
+        build_dir=build_dir,
+        timescale=("1ns", "1ps"),
+        waves=job["is_waves"],
+        always=True,
+    )
+    if is_verilator:
+        _keep_runtime(build_dir, runtime)
+        # What is left of compiling takes a hundred times the room of the program
+        for path in build_dir.iterdir():
+            if path.name != job["top"]:
+                path.unlink()
+    (build_dir / "built").touch()
+
+
+def _keep_runtime(build_dir: Path, runtime: Path) -> None:
+    """Keep the objects of Verilator's runtime, which are the same for every bench and take longest to compile."""
+    if runtime.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=runtime.parent) as folder:
+        for path in build_dir.glob("verilated*.o"):
+            shutil.copy(path, folder)
+        with suppress(OSError):  # another build was first
+            Path(folder).rename(runtime)
+        Path(folder).mkdir(exist_ok=True)  # for the clean-up
+
+
+if __name__ == "__main__":
+    sys.exit(main())

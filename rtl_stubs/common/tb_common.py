@@ -1,0 +1,190 @@
+"""Driver, monitor and scoreboard that all benches share (cocotb).
+
+A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
+sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. The hardware counts the cycles and
+writes down the events; Python wakes up when a point is done.
+
+What to play and what to expect comes from the file in ``ARCHMODEL_RTL_JOB``, what was measured goes to the file that it
+names. Each point is played from reset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, SimTimeoutError, with_timeout
+
+PERIOD_NS = 10
+IDLE_CYCLES = 16  # after a point is done, in which nothing more may happen
+Stimulus = Mapping[str, Any]
+Golden = Callable[[Mapping[str, int], Stimulus], dict[str, list[int]]]
+Bins = Callable[[Mapping[str, int], Stimulus, Mapping[str, Any]], set[str]]
+
+
+class Driver:
+    """Writes a stimulus into the sources and sinks of a bench."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+
+    def load(self, stimulus: Stimulus) -> None:
+        """Write words, gaps, counts and settings; nothing moves before ``run`` rises."""
+        for name, value in stimulus.get("config", {}).items():
+            getattr(self.dut, f"cfg_{name}").value = value
+        for name, source in stimulus["sources"].items():
+            handle = getattr(self.dut, f"source_{name}")
+            _write(handle.data_mem, source["data"])
+            _write(handle.gap_mem, source["gap"])
+            handle.n_words.value = len(source["data"])
+            handle.n_gaps.value = len(source["gap"])
+        for name, sink in stimulus["sinks"].items():
+            handle = getattr(self.dut, f"sink_{name}")
+            _write(handle.gap_mem, sink["gap"])
+            handle.n_words.value = sink["n"]
+            handle.n_gaps.value = len(sink["gap"])
+        for name, words in stimulus.get("memories", {}).items():
+            _write(getattr(self.dut, name), words)
+
+
+class Monitor:
+    """Reads what a bench has counted, written down and taken out."""
+
+    def __init__(self, dut: Any, events: list[str]) -> None:
+        self.dut = dut
+        self.events = events
+
+    def read(self, stimulus: Stimulus) -> dict[str, Any]:
+        """Read cycles, checksum, the cycles of each event, and the words of each sink."""
+        log = self.dut.log
+        events: dict[str, list[int]] = {name: [] for name in self.events}
+        for line in range(int(log.n_lines.value)):
+            text = str(log.line_mem[line].value)
+            now = int(text[:32], 2)
+            for name, bit in zip(self.events, reversed(text[32:]), strict=True):
+                if bit != "0":
+                    events[name].append(now)
+        outputs = {}
+        for name in stimulus["sinks"]:
+            sink = getattr(self.dut, f"sink_{name}")
+            outputs[name] = [_to_int(sink.data_mem[i].value) for i in range(int(sink.word.value))]
+        return {
+            "cycles": int(self.dut.cycles.value),
+            "checksum": _to_int(self.dut.checksum.value),
+            "events": events,
+            "outputs": outputs,
+        }
+
+
+class Scoreboard:
+    """Compares each point with what was expected and collects the differences."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.faults: list[str] = []
+
+    def check(self, point: Mapping[str, Any], measured: Mapping[str, Any], outputs: Mapping[str, list[int]]) -> None:
+        """Compare cycles and events with the model and words with the golden model, all of them exactly."""
+        expected = point["expected"]
+        where = f"{self.unit} point {point['index']} (seed {point['seed']})"
+        found = [measured["hang"]] if measured.get("hang") else []
+        found += _first_difference("output", outputs, measured["outputs"])
+        if measured["cycles"] > expected["cycles"] * (1 + point["tolerance_frac"]) or measured["cycles"] < expected[
+            "cycles"
+        ] * (1 - point["tolerance_frac"]):
+            found.append(f"cycles: model {expected['cycles']}, RTL {measured['cycles']}")
+        if point["tolerance_frac"] == 0:
+            found += _first_difference("event", expected["events"], measured["events"])
+        self.faults += [f"{where}: {text}" for text in found]
+
+    def close(self) -> None:
+        """Fail with the first differences, if there are any."""
+        shown = "\n".join(self.faults[:10])
+        assert not self.faults, f"{len(self.faults)} differences, the first of them:\n{shown}"
+
+
+async def play(dut: Any, golden: Golden, bins: Bins) -> None:
+    """Play all points of the job on a bench, check them, and write down what was measured.
+
+    Parameters
+    ----------
+    dut
+        Top module of the bench.
+    golden
+        Words that each sink must take, from parameters and stimulus; computed with NumPy.
+    bins
+        Names of the functional coverage bins that a point hits, from parameters, stimulus and what was measured.
+    """
+    job = json.loads(Path(os.environ["ARCHMODEL_RTL_JOB"]).read_text(encoding="utf-8"))
+    driver, monitor, scoreboard = Driver(dut), Monitor(dut, job["events"]), Scoreboard(job["unit"])
+    dut.run.value = 0
+    Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
+    await ClockCycles(dut.clk, 2)
+    rows, started = [], time.perf_counter()
+    for point in job["points"]:
+        stimulus = point["stimulus"]
+        driver.load(stimulus)
+        await ClockCycles(dut.clk, 2)
+        dut.run.value = 1
+        limit = 2 * point["expected"]["cycles"] + 200
+        waves = await _sample(dut, job["waveform"], point["expected"]["cycles"]) if job["waveform"] else []
+        hang = ""
+        try:
+            if not waves:
+                await with_timeout(RisingEdge(dut.done), limit * PERIOD_NS, "ns")
+            await ClockCycles(dut.clk, IDLE_CYCLES)
+        except SimTimeoutError:
+            hang = f"not done after {limit} cycles; the model expects {point['expected']['cycles']}"
+        await ReadOnly()
+        measured = monitor.read(stimulus)
+        measured |= {"hang": hang} if hang else {}
+        measured["bins"] = sorted(bins(job["parameters"], stimulus, measured))
+        scoreboard.check(point, measured, golden(job["parameters"], stimulus))
+        del measured["outputs"]
+        rows.append({"index": point["index"], **measured, **({"waveform": waves} if waves else {})})
+        await RisingEdge(dut.clk)
+        dut.run.value = 0
+    simulated = sum(row["cycles"] + IDLE_CYCLES + 5 for row in rows)
+    report = {"points": rows, "faults": scoreboard.faults, "simulated_cycles": simulated}
+    report["seconds"] = time.perf_counter() - started
+    Path(job["measured"]).write_text(json.dumps(report), encoding="utf-8")
+    cocotb.log.info("%s: %d points, seed %s", job["unit"], len(rows), job["seed"])
+    scoreboard.close()
+
+
+async def _sample(dut: Any, signals: list[str], n_cycles: int) -> list[dict[str, str]]:
+    """Read signals in every cycle, for a picture."""
+    rows = []
+    for _ in range(n_cycles + 2):
+        await RisingEdge(dut.clk)  # values are those of the cycle that this edge ends
+        rows.append({name: str(getattr(dut, name).value) for name in signals})
+    return rows
+
+
+def _write(memory: Any, words: list[int]) -> None:
+    for i, word in enumerate(words):
+        memory[i].value = word
+
+
+def _to_int(value: Any) -> int:
+    """Read a vector; bits that are unknown make it -1, which no golden model expects."""
+    return int(value) if value.is_resolvable else -1
+
+
+def _first_difference(noun: str, expected: Mapping[str, list[int]], measured: Mapping[str, list[int]]) -> list[str]:
+    found = []
+    for name, wanted in expected.items():
+        got = measured[name]
+        if wanted != got:
+            i = next(
+                (k for k, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got))
+            )
+            model, rtl = (str(row[i]) if i < len(row) else "none" for row in (wanted, got))
+            found.append(f"{noun} {name!r} number {i}: model {model}, RTL {rtl} ({len(wanted)} and {len(got)} in all)")
+    return found
