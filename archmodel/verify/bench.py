@@ -11,6 +11,7 @@ import sys
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from archmodel.verify.simulate import ICARUS_ARGS, VERILATOR_ARGS
 from archmodel.verify.toolchain import Simulator, simulation_environment
 
 SEED = 1
+LONGEST_S = 300  # for which a simulation may run; hardware that loops within a cycle never ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +143,19 @@ def simulate(
         "folder": str(folder), "measured": str(measured), "runtime_dir": str(_runtime_folder(simulator, is_waves)),
         "build_dir": str(_build_folder(unit, points[0], simulator, is_waves)),
         "points": [
-            {"index": p.index, "seed": p.seed, "stimulus": p.stimulus, "expected": p.expected, "tolerance_frac": tolerance}
-            for p in points
+            {
+                "index": point.index, "seed": point.seed, "stimulus": point.stimulus, "expected": point.expected,
+                "tolerance_frac": tolerance,
+            }
+            for point in points
         ],
     }  # fmt: skip
     path = folder / "job.json"
     path.write_text(json.dumps(job), encoding="utf-8")
-    with (folder / "log.txt").open("w") as log:
+    with (folder / "log.txt").open("w") as log, suppress(subprocess.TimeoutExpired):
         subprocess.run(
-            [sys.executable, "-m", "archmodel.verify.simulate", str(path)],
-            env=simulation_environment(simulator), stdout=log, stderr=subprocess.STDOUT, check=False, cwd=folder,
+            [sys.executable, "-m", "archmodel.verify.simulate", str(path)], env=simulation_environment(simulator),
+            stdout=log, stderr=subprocess.STDOUT, check=False, cwd=folder, timeout=LONGEST_S,
         )  # fmt: skip
     return _read(unit, build, simulator.name, folder)
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# Loops stay loops, no signal is public but those in bench.vlt: an array of 32 x 32 cells builds in seconds, not minutes.
+# Loops stay loops, no signal is public but those in bench.vlt: 32 x 32 cells build in seconds, not minutes.
 VERILATOR_ARGS = ("--no-public-flat-rw", "--unroll-count", "4", "--coverage-line", "-Wno-fatal")
 ICARUS_ARGS = ("-g2012",)
 

@@ -1,0 +1,214 @@
+"""Seed faults into hardware blocks and laws and see whether the checks find them.
+
+``python -m archmodel.verify.mutation [UNIT ...] [--output FILE]``; the faults are in the ``faults.yaml`` of each block.
+A fault in the hardware is found when a point played on Icarus differs from the model; a fault in a law when what it
+expects differs from what the sound hardware did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar
+
+from archmodel.errors import Fault, InputError
+from archmodel.inputs import SCHEMA, build, read_yaml
+from archmodel.verify.bench import Point, count_points, draw_points, simulate
+from archmodel.verify.contract import Unit, find_unit, unit_names
+from archmodel.verify.toolchain import Simulator, find_simulator
+
+FILE = "faults.yaml"
+LONGEST_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SeededFault:
+    """A fault: in ``file``, the text ``find``, which occurs once, becomes ``replace``."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    name: str
+    file: str
+    find: str
+    replace: str
+
+    def apply(self, path: Path) -> str:
+        """Text of a file with the fault in it.
+
+        Raises
+        ------
+        InputError
+            When the text to be replaced does not occur exactly once.
+        """
+        text = path.read_text(encoding="utf-8")
+        n = text.count(self.find)
+        if n != 1:
+            raise InputError("seeded fault", [Fault(str(path), f"{self.name!r}: found {n} times; it has to occur once")])
+        return text.replace(self.find, self.replace)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFile:
+    """What ``faults.yaml`` says: faults in the hardware, and faults in the kernels of the laws."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    rtl: tuple[SeededFault, ...]
+    law: tuple[SeededFault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a fault: where it was, and the first difference that gave it away (empty: it was not found)."""
+
+    unit: str
+    kind: str
+    name: str
+    file: str
+    evidence: str
+
+
+def read_faults(unit: Unit) -> FaultFile:
+    """Read the faults of a block."""
+    return build(FaultFile, read_yaml(unit.folder / FILE, f"seeded faults of {unit.name}"))
+
+
+def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path) -> Iterator[Outcome]:
+    """Try all faults of a block; the sound block is played first.
+
+    Parameters
+    ----------
+    unit
+        The block.
+    pool
+        In which faults are tried side by side.
+    folder
+        For the simulations.
+    """
+    icarus = find_simulator("icarus")
+    faults = read_faults(unit)
+    points = {name: draw_points(unit, name, n) for name, n in count_points(unit, "icarus").items()}
+    sound = {name: simulate(unit, name, icarus, drawn, folder / "sound") for name, drawn in points.items()}
+    for simulation in sound.values():
+        if simulation.faults:
+            raise InputError("mutation run", [Fault(unit.name, "the sound block fails; mend that first")])
+    measured = {name: simulation.points for name, simulation in sound.items()}
+    (folder / unit.name).mkdir(parents=True, exist_ok=True)
+    (folder / unit.name / "sound.json").write_text(json.dumps(measured), encoding="utf-8")
+    yield from pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl)
+    yield from pool.map(partial(_try_law, unit, folder / unit.name / "sound.json"), faults.law)
+
+
+def _try_rtl(unit: Unit, icarus: Simulator, points: dict[str, list[Point]], folder: Path, fault: SeededFault) -> Outcome:
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        path = (unit.folder / fault.file).resolve()
+        faulty = Path(own) / path.name
+        faulty.write_text(fault.apply(path), encoding="utf-8")
+        sources = tuple(str(faulty if source == path else source) for source in unit.rtl_sources)
+        changed = replace(unit, contract=replace(unit.contract, sources=sources))
+        evidence = ""
+        for name, drawn in points.items():
+            simulation = simulate(changed, name, icarus, drawn, Path(own))
+            if simulation.faults and not (simulation.folder / "results.xml").is_file():
+                text = f"{fault.name!r}: does not build or run: {' | '.join(simulation.faults)}"
+                raise InputError("seeded fault", [Fault(str(path), text)])
+            if simulation.faults:
+                evidence = simulation.faults[0]
+                break
+    return Outcome(unit.name, "rtl", fault.name, fault.file, evidence)
+
+
+def _try_law(unit: Unit, sound: Path, fault: SeededFault) -> Outcome:
+    """Compare in a process of its own, which imports a copy of the package with the fault in it."""
+    package = Path(str(files("archmodel")))
+    with tempfile.TemporaryDirectory() as own:
+        copy = Path(own) / "archmodel"
+        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__", "_data", "presets"))
+        target = copy / "kernels" / fault.file
+        target.write_text(fault.apply(target), encoding="utf-8")
+        env = {**os.environ, "PYTHONPATH": own, "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": own}
+        command = [sys.executable, "-m", "archmodel.verify.mutation", "--compare", str(sound), str(unit.folder)]
+        try:
+            done = subprocess.run(
+                command, env=env, cwd=own, capture_output=True, text=True, check=False, timeout=LONGEST_S
+            )
+        except subprocess.TimeoutExpired:
+            return Outcome(unit.name, "law", fault.name, fault.file, f"no answer within {LONGEST_S} s")
+    if done.returncode not in (0, 1):
+        raise InputError("seeded fault", [Fault(fault.file, f"{fault.name!r}: {done.stderr.strip()[-300:]}")])
+    return Outcome(unit.name, "law", fault.name, fault.file, done.stdout.strip())
+
+
+def compare(folder: str, sound: Path) -> str:
+    """Find the first difference between what the laws expect and what hardware did; empty if there is none."""
+    unit = find_unit(folder)
+    for name, rows in json.loads(sound.read_text(encoding="utf-8")).items():
+        try:
+            points = draw_points(unit, name, len(rows))
+        except Exception as error:  # a law that cannot answer gives itself away
+            return f"{unit.name} {name}: the law raises {type(error).__name__}: {error}"
+        for point, row in zip(points, rows, strict=True):
+            where = f"{unit.name} point {point.index} (seed {point.seed})"
+            if point.expected["cycles"] != row["cycles"]:
+                return f"{where}: cycles: model {point.expected['cycles']}, RTL {row['cycles']}"
+            for event, cycles in point.expected["events"].items():
+                if cycles != row["events"][event]:
+                    return f"{where}: event {event!r} differs"
+    return ""
+
+
+def write_page(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Write the list of faults and what gave them away as a page of the documentation."""
+    found = sum(1 for outcome in outcomes if outcome.evidence)
+    lines = [
+        "# Seeded faults",
+        "",
+        f"{found} of {len(outcomes)} faults are found. `make mutation` seeds them one at a time and renews this page.",
+        "A fault in the hardware (`rtl`) is found when a point differs from the model, a fault in a law when the law",
+        "differs from the sound hardware. The last column is the first difference.",
+        "",
+        "| unit | kind | fault | file | first difference |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for outcome in outcomes:
+        evidence = outcome.evidence.replace("|", "\\|") or "**not found**"
+        evidence = evidence.removeprefix(f"{outcome.unit} ")
+        lines.append(f"| {outcome.unit} | {outcome.kind} | {outcome.name} | `{outcome.file}` | {evidence} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; returns 1 when a fault was not found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("units", nargs="*", help="blocks; all by default")
+    parser.add_argument("--output", type=Path, help="page to write")
+    parser.add_argument("--compare", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.compare:
+        difference = compare(given.units[0], given.compare)
+        print(difference)
+        return 1 if difference else 0
+    outcomes = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
+        for name in given.units or unit_names():
+            for outcome in try_faults(find_unit(name), pool, Path(folder)):
+                print(f"{outcome.unit:18} {outcome.kind:4} {outcome.name}: {outcome.evidence or 'NOT FOUND'}", flush=True)
+                outcomes.append(outcome)
+    missed = [outcome for outcome in outcomes if not outcome.evidence]
+    print(f"{len(outcomes) - len(missed)} of {len(outcomes)} faults found")
+    if given.output:
+        write_page(outcomes, given.output)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
