@@ -18,6 +18,7 @@ Names, in the order in which a newcomer needs them:
 `ladder`                                   one trace by every model, beside the physical bound
 `explain_operator`, `map_operator`         why an operator takes its cycles; which mappings were weighed
 `plot_roofline`, `plot_breakdown`          figures of results
+`verify_blocks`                            timing laws against hardware blocks, in a simulator
 `Machine`, `Trace`, `TraceBuilder`         what goes in
 `Result`, `ResultTable`                    what comes out
 `ArchmodelError` and its three children    what can go wrong: `InputError`, `UnknownNameError`, `UnsupportedError`
@@ -39,6 +40,7 @@ from archmodel.api import (
     map_operator,
     models,
     operator_kinds,
+    verify_blocks,
     workload,
     workloads,
 )
@@ -72,6 +74,7 @@ __all__ = [
     "operator_kinds",
     "plot_breakdown",
     "plot_roofline",
+    "verify_blocks",
     "workload",
     "workloads",
 ]

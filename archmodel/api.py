@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from archmodel.workload.types import Level, Operator, Trace
 
 if TYPE_CHECKING:
     from archmodel.models.explain import Explanation
+    from archmodel.verify.run import Verification
 
 
 def machine(name: str | Path, overrides: Mapping[str, str] | None = None) -> Machine:
@@ -291,6 +292,58 @@ def map_operator(
     from archmodel.models.candidates import candidates
 
     return candidates(operators_trace(kind, [dims], dtype, place or {}), machine)
+
+
+def verify_blocks(
+    units: Sequence[str] = (),
+    *,
+    simulators: Sequence[str] = (),
+    n_points: int | None = None,
+    seed: int = 1,
+    is_waves: bool = False,
+    output: str | Path = "results/verify",
+    tell: Callable[[int, int, str], None] | None = None,
+) -> Verification:
+    """Hold the timing laws against hardware blocks, cycle by cycle, in a simulator.
+
+    Parameters
+    ----------
+    units
+        Shipped blocks by name, others by folder; all shipped ones if empty.
+    simulators
+        ``"verilator"``, ``"icarus"``; all that can be used if empty.
+    n_points
+        Points per block and simulator; ``None``: as the contracts say.
+    seed
+        From which stimuli and stalls are drawn.
+    is_waves
+        Whether all signals are traced.
+    output
+        Folder for ``points.csv``, ``report.md``, ``junit.xml``, ``cycles.svg``, and a folder per simulation.
+    tell
+        Told how many simulations are over, how many there are, and the name of the last one.
+
+    Returns
+    -------
+    Verification
+        A row per point, a row per simulation, and every difference.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        When a block is unknown, or its contract wrong.
+    UnsupportedError
+        When a simulator that was named, or every one, is missing; says how to get it.
+    """
+    from archmodel.verify.contract import find_unit, unit_names
+    from archmodel.verify.files import write_files
+    from archmodel.verify.run import choose_simulators, plan_simulations, verify
+
+    chosen = choose_simulators(simulators)
+    plans = list(plan_simulations([find_unit(name) for name in units or unit_names()], chosen, n_points))
+    verification = verify(plans, Path(output).resolve(), seed=seed, is_waves=is_waves, tell=tell)
+    write_files(verification, Path(output))
+    return verification
 
 
 def _operator_rows(

@@ -15,3 +15,8 @@ import pytest  # noqa: E402  (numba reads its cache folder on import)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden tables instead of comparing with them")
+    rtl = parser.getgroup("hardware blocks (tests/rtl)")
+    rtl.addoption("--sim", choices=["verilator", "icarus", "all"], default="all", help="simulator to use")
+    rtl.addoption("--seed", type=int, default=1, help="from which stimuli and stalls are drawn")
+    rtl.addoption("--waves", action="store_true", help="trace all signals; waves of failures are kept anyway")
+    rtl.addoption("--require-sim", default="", help="fail, not skip, without these simulators: verilator,icarus")

@@ -24,6 +24,7 @@ def build_app() -> App:
         ("compare", "Put several machines side by side on one workload."),
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),
+        ("verify", "Hold the timing laws against hardware blocks, cycle by cycle, in a simulator."),
         ("plot", "Draw a figure: roofline or breakdown."),
         ("demo", "Run the main job: four workloads on five machines, a table and figures."),
         ("doctor", "Say what is installed and whether it works."),

@@ -13,6 +13,7 @@ from pathlib import Path
 import archmodel as am
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import print_json, print_table
+from archmodel.verify.toolchain import SIMULATORS, find_simulator
 
 
 def doctor(*, json: AsJson = False) -> int:
@@ -33,6 +34,7 @@ def doctor(*, json: AsJson = False) -> int:
         _check("kernels", _run_kernel),
         _cache(),
         _compiler(),
+        *(_simulator(name) for name in SIMULATORS),
     ]
     if json:
         print_json(rows)
@@ -78,3 +80,8 @@ def _cache() -> dict[str, str]:
 def _compiler() -> dict[str, str]:
     found = shutil.which("cc")
     return _row("C compiler", found is not None, found or "only benchmarks need it; run: apt install gcc", "optional")
+
+
+def _simulator(name: str) -> dict[str, str]:
+    found = find_simulator(name)
+    return _row(name, found.is_usable, f"{found.detail}{' in ' * bool(found.folder)}{found.folder}", "optional")

@@ -25,7 +25,7 @@ from typing import ClassVar
 from archmodel.errors import Fault, InputError
 from archmodel.inputs import SCHEMA, build, read_yaml
 from archmodel.verify.bench import Point, count_points, draw_points, simulate
-from archmodel.verify.contract import Unit, find_unit, unit_names
+from archmodel.verify.contract import Unit, describe_point, find_unit, unit_names
 from archmodel.verify.toolchain import Simulator, find_simulator
 
 FILE = "faults.yaml"
@@ -53,7 +53,9 @@ class SeededFault:
         text = path.read_text(encoding="utf-8")
         n = text.count(self.find)
         if n != 1:
-            raise InputError("seeded fault", [Fault(str(path), f"{self.name!r}: found {n} times; it has to occur once")])
+            raise InputError(
+                "seeded fault", [Fault(str(path), f"{self.name!r}: found {n} times; it has to occur once")]
+            )
         return text.replace(self.find, self.replace)
 
 
@@ -108,7 +110,9 @@ def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path) -> Iterator[O
     yield from pool.map(partial(_try_law, unit, folder / unit.name / "sound.json"), faults.law)
 
 
-def _try_rtl(unit: Unit, icarus: Simulator, points: dict[str, list[Point]], folder: Path, fault: SeededFault) -> Outcome:
+def _try_rtl(
+    unit: Unit, icarus: Simulator, points: dict[str, list[Point]], folder: Path, fault: SeededFault
+) -> Outcome:
     with tempfile.TemporaryDirectory(dir=folder) as own:
         path = (unit.folder / fault.file).resolve()
         faulty = Path(own) / path.name
@@ -157,7 +161,7 @@ def compare(folder: str, sound: Path) -> str:
         except Exception as error:  # a law that cannot answer gives itself away
             return f"{unit.name} {name}: the law raises {type(error).__name__}: {error}"
         for point, row in zip(points, rows, strict=True):
-            where = f"{unit.name} point {point.index} (seed {point.seed})"
+            where = f"{unit.name} {describe_point(point.parameters)}, point {point.index} (seed {point.seed})"
             if point.expected["cycles"] != row["cycles"]:
                 return f"{where}: cycles: model {point.expected['cycles']}, RTL {row['cycles']}"
             for event, cycles in point.expected["events"].items():
@@ -201,7 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
         for name in given.units or unit_names():
             for outcome in try_faults(find_unit(name), pool, Path(folder)):
-                print(f"{outcome.unit:18} {outcome.kind:4} {outcome.name}: {outcome.evidence or 'NOT FOUND'}", flush=True)
+                print(
+                    f"{outcome.unit:18} {outcome.kind:4} {outcome.name}: {outcome.evidence or 'NOT FOUND'}", flush=True
+                )
                 outcomes.append(outcome)
     missed = [outcome for outcome in outcomes if not outcome.evidence]
     print(f"{len(outcomes) - len(missed)} of {len(outcomes)} faults found")

@@ -45,6 +45,7 @@ def main() -> int:
         results_xml=str(Path(job["folder"]) / "results.xml"),
         seed=job["seed"],
         waves=job["is_waves"],
+        plusargs=[f"+dumpfile_path={job['folder']}/dump.fst"] if job["simulator"] == "icarus" else [],
         extra_env={"ARCHMODEL_RTL_JOB": sys.argv[1]},
     )
     return 0

@@ -11,7 +11,8 @@ def draw_gaps(rng: np.random.Generator, n: int, *, longest: int = 4) -> list[int
     How often is drawn, too, so that some streams hardly stall and others hardly move.
     """
     is_waiting = rng.random(n) < rng.random()
-    return np.where(is_waiting, rng.integers(1, longest + 1, n), 0).tolist()
+    waits = rng.integers(1, longest + 1, n)
+    return [int(gap) for gap in np.where(is_waiting, waits, 0)]
 
 
 def draw_words(rng: np.random.Generator, n: int, width: int) -> list[int]:

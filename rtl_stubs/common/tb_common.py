@@ -1,8 +1,9 @@
 """Driver, monitor and scoreboard that all benches share (cocotb).
 
 A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
-sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. The hardware counts the cycles and
-writes down the events; Python wakes up when a point is done.
+sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. In a generate loop ``gen_NAME`` they
+are named ``source`` and ``sink``, and the stimulus calls them ``NAME[i]``. The hardware counts the cycles and writes down
+the events; Python wakes up when a point is done.
 
 What to play and what to expect comes from the file in ``ARCHMODEL_RTL_JOB``, what was measured goes to the file that it
 names. Each point is played from reset.
@@ -39,13 +40,13 @@ class Driver:
         for name, value in stimulus.get("config", {}).items():
             getattr(self.dut, f"cfg_{name}").value = value
         for name, source in stimulus["sources"].items():
-            handle = getattr(self.dut, f"source_{name}")
+            handle = _find(self.dut, "source", name)
             _write(handle.data_mem, source["data"])
             _write(handle.gap_mem, source["gap"])
             handle.n_words.value = len(source["data"])
             handle.n_gaps.value = len(source["gap"])
         for name, sink in stimulus["sinks"].items():
-            handle = getattr(self.dut, f"sink_{name}")
+            handle = _find(self.dut, "sink", name)
             _write(handle.gap_mem, sink["gap"])
             handle.n_words.value = sink["n"]
             handle.n_gaps.value = len(sink["gap"])
@@ -72,7 +73,7 @@ class Monitor:
                     events[name].append(now)
         outputs = {}
         for name in stimulus["sinks"]:
-            sink = getattr(self.dut, f"sink_{name}")
+            sink = _find(self.dut, "sink", name)
             outputs[name] = [_to_int(sink.data_mem[i].value) for i in range(int(sink.word.value))]
         return {
             "cycles": int(self.dut.cycles.value),
@@ -85,14 +86,14 @@ class Monitor:
 class Scoreboard:
     """Compares each point with what was expected and collects the differences."""
 
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
+    def __init__(self, unit: str, parameters: Mapping[str, int]) -> None:
+        self.where = " ".join([unit, *(f"{name}={value}" for name, value in parameters.items())])
         self.faults: list[str] = []
 
     def check(self, point: Mapping[str, Any], measured: Mapping[str, Any], outputs: Mapping[str, list[int]]) -> None:
         """Compare cycles and events with the model and words with the golden model, all of them exactly."""
         expected = point["expected"]
-        where = f"{self.unit} point {point['index']} (seed {point['seed']})"
+        where = f"{self.where}, point {point['index']} (seed {point['seed']})"
         found = [measured["hang"]] if measured.get("hang") else []
         found += _first_difference("output", outputs, measured["outputs"])
         if measured["cycles"] > expected["cycles"] * (1 + point["tolerance_frac"]) or measured["cycles"] < expected[
@@ -122,7 +123,7 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         Names of the functional coverage bins that a point hits, from parameters, stimulus and what was measured.
     """
     job = json.loads(Path(os.environ["ARCHMODEL_RTL_JOB"]).read_text(encoding="utf-8"))
-    driver, monitor, scoreboard = Driver(dut), Monitor(dut, job["events"]), Scoreboard(job["unit"])
+    driver, monitor, scoreboard = Driver(dut), Monitor(dut, job["events"]), Scoreboard(job["unit"], job["parameters"])
     dut.run.value = 0
     Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
     await ClockCycles(dut.clk, 2)
@@ -165,6 +166,12 @@ async def _sample(dut: Any, signals: list[str], n_cycles: int) -> list[dict[str,
         await RisingEdge(dut.clk)  # values are those of the cycle that this edge ends
         rows.append({name: str(getattr(dut, name).value) for name in signals})
     return rows
+
+
+def _find(dut: Any, kind: str, name: str) -> Any:
+    """Find a source or sink by its name in the stimulus."""
+    array, _, index = name.rstrip("]").partition("[")
+    return getattr(getattr(dut, f"gen_{array}")[int(index)], kind) if index else getattr(dut, f"{kind}_{name}")
 
 
 def _write(memory: Any, words: list[int]) -> None:

@@ -1,0 +1,192 @@
+"""Verify blocks: draw, play and compare all builds of some blocks on some simulators, several at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from archmodel.errors import UnsupportedError
+from archmodel.results import ResultTable
+from archmodel.verify.bench import SEED, Point, Simulation, count_points, draw_points, simulate
+from archmodel.verify.contract import Unit
+from archmodel.verify.toolchain import SIMULATORS, Simulator, find_simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One simulation that is to be run: a build of a block, a simulator, and how many points."""
+
+    unit: Unit
+    build: str
+    simulator: Simulator
+    n_points: int
+
+    @property
+    def name(self) -> str:
+        """Short name: ``verilator-dpe-small``."""
+        return f"{self.simulator.name}-{self.unit.name}-{self.build}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found.
+
+    Parameters
+    ----------
+    points
+        A row per point: unit, simulator, build, point, seed, parameters, model_cycles, rtl_cycles, error_frac.
+    simulations
+        A row per simulation: unit, simulator, build, points, faults, build_s, simulation_s, simulated_cycles.
+    faults
+        Every difference between model and hardware, and every simulation that did not end, by simulation.
+    """
+
+    points: ResultTable
+    simulations: ResultTable
+    faults: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> ResultTable:
+        """A row per unit and simulator: builds, points, exact, worst_error_frac, rtl_cycles, faults."""
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for simulation in self.simulations.rows():
+            key = (simulation["unit"], simulation["simulator"])
+            new = {"unit": key[0], "simulator": key[1], "builds": 0, "points": 0, "exact": 0, "worst_error_frac": 0.0}
+            row = rows.setdefault(key, {**new, "rtl_cycles": 0, "faults": 0})
+            row["builds"] += 1
+            row["faults"] += simulation["faults"]
+        for point in self.points.rows():
+            row = rows[point["unit"], point["simulator"]]
+            row["points"] += 1
+            row["exact"] += point["model_cycles"] == point["rtl_cycles"]
+            row["worst_error_frac"] = max(row["worst_error_frac"], abs(point["error_frac"]))
+            row["rtl_cycles"] += point["rtl_cycles"]
+        return ResultTable.from_rows(list(rows.values()))
+
+
+def choose_simulators(names: Sequence[str]) -> list[Simulator]:
+    """Find the simulators of these names, or all that can be used when there are none.
+
+    Raises
+    ------
+    UnsupportedError
+        When one that was named, or every one, cannot be used; says how to get it.
+    """
+    found = [find_simulator(name) for name in names or SIMULATORS]
+    usable = [simulator for simulator in found if simulator.is_usable]
+    missing = [f"{simulator.name}: {simulator.detail}" for simulator in found if not simulator.is_usable]
+    if missing and (names or not usable):
+        raise UnsupportedError("simulation of hardware blocks", missing)
+    return usable
+
+
+def plan_simulations(
+    units: Sequence[Unit], simulators: Sequence[Simulator], n_points: int | None = None
+) -> Iterator[Plan]:
+    """List what is to be run, simulator by simulator; ``n_points`` per block and simulator, else the contract's."""
+    for simulator in simulators:
+        for unit in units:
+            for build, n in count_points(unit, simulator.name, n_points).items():
+                yield Plan(unit, build, simulator, n)
+
+
+def run_plan(plan: Plan, folder: Path, *, seed: int = SEED, is_waves: bool = False) -> tuple[list[Point], Simulation]:
+    """Draw the points of a plan, play them, and keep waves when something differs.
+
+    Waves of a failure come from a second run, as tracing makes a simulation several times slower: ``dump.fst``
+    (Icarus) or ``dump.vcd`` (Verilator) in the folder of the simulation.
+    """
+    points = draw_points(plan.unit, plan.build, plan.n_points, seed)
+    simulation = simulate(plan.unit, plan.build, plan.simulator, points, folder, is_waves=is_waves, seed=seed)
+    if simulation.faults and simulation.points and not is_waves:
+        return points, simulate(plan.unit, plan.build, plan.simulator, points, folder, is_waves=True, seed=seed)
+    return points, simulation
+
+
+class SimulationPool:
+    """Runs plans side by side, as many as there are cores; results are asked for by plan.
+
+    Parameters
+    ----------
+    folder
+        Where each simulation gets a folder of its own.
+    seed
+        From which all stimuli are drawn.
+    is_waves
+        Whether all signals are traced.
+    """
+
+    def __init__(self, folder: Path, *, seed: int = SEED, is_waves: bool = False) -> None:
+        self._folder, self._seed, self._is_waves = folder, seed, is_waves
+        self._pool = ThreadPoolExecutor(os.cpu_count())
+        self._futures: dict[str, Future[tuple[list[Point], Simulation]]] = {}
+
+    def start(self, plan: Plan) -> Future[tuple[list[Point], Simulation]]:
+        """Start a plan, unless it has been started."""
+        if plan.name not in self._futures:
+            self._futures[plan.name] = self._pool.submit(
+                run_plan, plan, self._folder, seed=self._seed, is_waves=self._is_waves
+            )
+        return self._futures[plan.name]
+
+    def close(self) -> None:
+        """Drop what has not begun and wait for the rest."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def verify(
+    plans: Sequence[Plan], folder: Path, *, seed: int = SEED, is_waves: bool = False,
+    tell: Callable[[int, int, str], None] | None = None,
+) -> Verification:  # fmt: skip
+    """Run plans and compare model and hardware at every point.
+
+    Parameters
+    ----------
+    plans
+        What to run.
+    folder
+        For logs, results and waves.
+    seed, is_waves
+        As in `SimulationPool`.
+    tell
+        Told how many simulations are over, how many there are, and the name of the last one.
+    """
+    pool = SimulationPool(folder, seed=seed, is_waves=is_waves)
+    done: dict[str, tuple[list[Point], Simulation]] = {}
+    try:
+        futures = {pool.start(plan): plan for plan in plans}
+        for future in as_completed(futures):
+            done[futures[future].name] = future.result()
+            if tell:
+                tell(len(done), len(plans), futures[future].name)
+    finally:
+        pool.close()
+    results = [(plan, *done[plan.name]) for plan in plans]
+    return Verification(
+        ResultTable.from_rows([row for result in results for row in point_rows(*result)]),
+        ResultTable.from_rows([_simulation_row(plan, simulation) for plan, _, simulation in results]),
+        {plan.name: simulation.faults for plan, _, simulation in results if simulation.faults},
+    )
+
+
+def point_rows(plan: Plan, points: Sequence[Point], simulation: Simulation) -> Iterator[dict[str, object]]:
+    """Compare the cycles of each point that was measured; a row each."""
+    for point, measured in zip(points, simulation.points, strict=False):
+        model, rtl = point.expected["cycles"], measured["cycles"]
+        yield {
+            "unit": plan.unit.name, "simulator": plan.simulator.name, "build": plan.build, "point": point.index,
+            "seed": "-".join(str(part) for part in point.seed), "parameters": dict(point.parameters),
+            "model_cycles": model, "rtl_cycles": rtl, "error_frac": model / rtl - 1 if rtl else float(model > 0),
+        }  # fmt: skip
+
+
+def _simulation_row(plan: Plan, simulation: Simulation) -> dict[str, object]:
+    return {
+        "unit": plan.unit.name, "simulator": plan.simulator.name, "build": plan.build,
+        "points": len(simulation.points), "faults": len(simulation.faults), "build_s": simulation.build_seconds,
+        "simulation_s": simulation.seconds, "simulated_cycles": simulation.simulated_cycles,
+    }  # fmt: skip

@@ -1,0 +1,36 @@
+"""Draw the waveform in the README of blocks: ``python -m archmodel.verify.waveform [UNIT ...]``.
+
+The first point of the first build that Icarus runs is played, and the signals that the contract lists are read in every
+cycle.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from archmodel.report.waveform import plot_waveform
+from archmodel.verify.bench import draw_points, simulate
+from archmodel.verify.contract import describe_point, find_unit, unit_names
+from archmodel.verify.run import choose_simulators
+
+
+def main(names: Sequence[str]) -> int:
+    """Draw the waveforms of some blocks, or of all."""
+    (icarus,) = choose_simulators(["icarus"])
+    for name in names or unit_names():
+        unit = find_unit(name)
+        build = unit.contract.icarus[0]
+        points = draw_points(unit, build, 1)
+        with tempfile.TemporaryDirectory() as folder:
+            simulation = simulate(unit, build, icarus, points, Path(folder), is_drawn=True)
+        title = f"{unit.name}, {describe_point(points[0].parameters)}"
+        plot_waveform(title, simulation.points[0]["waveform"], unit.folder / "waveform.svg")
+        print(unit.folder / "waveform.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""Every hardware block against its timing law: cycles, events, words, on each simulator; and is that enough?"""
+
+from __future__ import annotations
+
+import pytest
+
+from archmodel.verify.contract import find_unit, unit_names
+from archmodel.verify.coverage import covered_frac, name_missed, read_hits
+from archmodel.verify.lint import lint
+from archmodel.verify.mutation import read_faults
+from archmodel.verify.run import point_rows
+from archmodel.verify.toolchain import find_simulator
+
+
+@pytest.mark.judges("simulation")
+def test_rtl_equals_model(results):
+    ((plan, points, simulation),) = results
+    assert simulation.faults == [], f"log and waves: {simulation.folder}"
+    assert len(simulation.points) == plan.n_points == len(points)
+    limit = plan.unit.contract.tolerance
+    assert all(abs(row["error_frac"]) <= limit for row in point_rows(plan, points, simulation))
+
+
+@pytest.mark.judges("unit")
+def test_simulators_agree(results):
+    found: dict[tuple[str, int], dict[str, tuple[int, int, dict]]] = {}
+    for plan, _, simulation in results:
+        for row in simulation.points:
+            said = (row["cycles"], row["checksum"], row["events"])
+            found.setdefault((plan.build, row["index"]), {})[plan.simulator.name] = said
+    both = {point: said for point, said in found.items() if len(said) == 2}
+    if len({plan.simulator.name for plan, *_ in results}) < 2:
+        pytest.skip("needs both simulators")
+    assert len(both) >= 50
+    assert {point: said for point, said in both.items() if said["verilator"] != said["icarus"]} == {}
+
+
+@pytest.mark.judges("simulator")
+def test_functional_coverage(results):
+    hit = {name for _, _, simulation in results for row in simulation.points for name in row["bins"]}
+    assert set(results[0][0].unit.contract.coverage) == hit
+
+
+@pytest.mark.judges("verilator")
+def test_code_coverage(results):
+    unit = results[0][0].unit
+    hits = read_hits([simulation.folder / "coverage.dat" for _, _, simulation in results], unit.rtl_sources)
+    assert len(hits) > 5
+    assert covered_frac(hits) >= 0.95, name_missed(hits)
+
+
+@pytest.mark.parametrize("name", unit_names())
+def test_lint(name, request):
+    verilator = find_simulator("verilator")
+    if not verilator.is_usable:
+        is_required = "verilator" in request.config.getoption("--require-sim")
+        (pytest.fail if is_required else pytest.skip)(verilator.detail)
+    assert lint(find_unit(name), verilator) == ""
+
+
+@pytest.mark.parametrize("name", unit_names())
+def test_contract_asks_for_enough(name):
+    unit = find_unit(name)
+    assert unit.contract.points["verilator"] >= 200
+    assert unit.contract.points["icarus"] >= 50
+    assert len(unit.contract.coverage) >= 5
+    assert unit.contract.tolerance <= 0.03
+    faults = read_faults(unit)
+    assert len(faults.rtl) >= 3
+    assert len(faults.law) >= 3
