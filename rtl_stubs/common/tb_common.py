@@ -1,9 +1,9 @@
 """Driver, monitor and scoreboard that all benches share (cocotb).
 
 A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
-sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. In a generate loop ``gen_NAME`` they
-are named ``source`` and ``sink``, and the stimulus calls them ``NAME[i]``. The hardware counts the cycles and writes down
-the events; Python wakes up when a point is done.
+sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. In a generate loop ``gen_NAME``,
+``source`` and ``sink`` are those that the stimulus calls ``NAME[i]``. The hardware counts the cycles and writes down the
+events; Python wakes up when a point is done.
 
 What to play and what to expect comes from the file in ``ARCHMODEL_RTL_JOB``, what was measured goes to the file that it
 names. Each point is played from reset.
