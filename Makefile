@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-KERNEL_TESTS := tests/unit/test_kernels_roofline.py tests/unit/test_timing_laws.py tests/unit/test_event_engine.py
+KERNEL_TESTS := tests/unit/test_kernels_roofline.py tests/unit/test_timing_laws.py tests/unit/test_event_engine.py \
+	$(wildcard tests/unit/test_*_law.py)
 
-.PHONY: demo test docs bench lint lock clean
+.PHONY: demo test mutation docs bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archmodel demo --output results/demo
@@ -17,7 +18,13 @@ test: $(VENV)/.installed
 	$(BIN)/codespell
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest --quiet $(KERNEL_TESTS) tests/unit/test_matmul_programs.py
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --quiet $(KERNEL_TESTS)
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/rtl
+	$(BIN)/pytest tests/rtl --sim all --junit-xml results/rtl/junit.xml
+	$(BIN)/python -m archmodel.verify.mutation
+
+# Seeds faults into hardware blocks and timing laws, one at a time, and writes down what found them.
+mutation: $(VENV)/.installed
+	$(BIN)/python -m archmodel.verify.mutation --output docs/methods/seeded-faults.md
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -19,4 +19,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     rtl.addoption("--sim", choices=["verilator", "icarus", "all"], default="all", help="simulator to use")
     rtl.addoption("--seed", type=int, default=1, help="from which stimuli and stalls are drawn")
     rtl.addoption("--waves", action="store_true", help="trace all signals; waves of failures are kept anyway")
-    rtl.addoption("--require-sim", default="", help="fail, not skip, without these simulators: verilator,icarus")
+    required = os.environ.get("ARCHMODEL_REQUIRE_SIM", "")
+    rtl.addoption("--require-sim", default=required, help="fail, not skip, without these simulators: verilator,icarus")

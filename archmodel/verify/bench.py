@@ -94,7 +94,7 @@ def count_points(unit: Unit, simulator: str, n_points: int | None = None) -> dic
     """
     builds = unit.builds_of(simulator)
     total = unit.contract.points.get(simulator, 0) if n_points is None else n_points
-    shares = {name: total // len(builds) + (i < total % len(builds)) for i, name in enumerate(builds)}
+    shares = {name: (total + len(builds) - 1 - i) // len(builds) for i, name in enumerate(builds)}
     return {name: n for name, n in shares.items() if n > 0}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from archmodel.errors import Fault, InputError, UnknownNameError
-from archmodel.inputs import SCHEMA, Document, build, read_yaml
+from archmodel.inputs import SCHEMA, Document, build, in_reading_order, read_yaml
 from archmodel.units import COUNT, FRACTION
 from archmodel.verify.toolchain import SIMULATORS
 
@@ -126,7 +126,7 @@ def find_unit(name: str) -> Unit:
     unit = Unit(folder.name, folder, build(Contract, document))
     faults = [*_contract_faults(unit.contract, document), *_file_faults(unit)]
     if faults:
-        raise InputError(f"{SUBJECT} of {unit.name}", faults)
+        raise InputError(f"{SUBJECT} of {unit.name}", in_reading_order(faults))
     return unit
 
 

@@ -201,6 +201,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         difference = compare(given.units[0], given.compare)
         print(difference)
         return 1 if difference else 0
+    icarus = find_simulator("icarus")
+    if not icarus.is_usable:
+        print(f"skipped: icarus: {icarus.detail}")
+        return 1 if "icarus" in os.environ.get("ARCHMODEL_REQUIRE_SIM", "") else 0
     outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
         for name in given.units or unit_names():
