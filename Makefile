@@ -38,7 +38,7 @@ lock: $(VENV)/.installed
 		--no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) results docs/_build docs/machines/generated docs/workloads/generated
+	rm -rf $(VENV) results docs/_build docs/*/generated
 
 # The lock pins every package with its hash; the project itself is installed in place.
 $(VENV)/.installed: pyproject.toml requirements.lock

@@ -1,6 +1,6 @@
 """Write what of the documentation follows from the library; rebuilt with every build of the documentation.
 
-Pages go to ``machines/generated`` and ``workloads/generated``. Tables and the figure that hand-written pages include go
+Pages go to ``machines/generated``, ``workloads/generated`` and ``blocks/generated``. Tables and the figure that hand-written pages include go
 to ``_build/generated``.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import archmodel as am
-from generate import checks, pages
+from archmodel.verify.contract import unit_names
+from generate import blocks, checks, pages
 
 
 def write_all(docs: Path) -> None:
@@ -19,11 +20,13 @@ def write_all(docs: Path) -> None:
     points = docs.parent / "tests" / "validation" / "data"
     _fill(docs / "machines" / "generated", {f"{m.name}.md": pages.machine_page(m) for m in machines})
     _fill(docs / "workloads" / "generated", {f"{name}.md": pages.workload_page(name) for name in am.workloads()})
+    _fill(docs / "blocks" / "generated", {f"{name}.md": blocks.block_page(name) for name in unit_names()})
     included = docs / "_build" / "generated"
     tables = {
         "machines": pages.machine_table(machines),
         "workloads": pages.workload_tables(),
         "builders": pages.builder_table(),
+        "blocks": blocks.block_table(),
         "commands": pages.command_help(),
         "peaks": checks.peaks(machines),
         "published_workloads": checks.published_workloads(),
