@@ -246,8 +246,8 @@ def follow_flits(
     - A source offers a flit ``1 + gap`` cycles after the one before entered, and it enters when the FIFO has a credit
       for it; it is at the front of its FIFO from the next cycle on, when those before it have left.
     - A packet asks for the outputs of `route` when its head is at the front; a multicast for the local one when it
-      holds north. A free output is granted to the next asking input after the one granted last, in the order north, east,
-      south, west, local, and is held until the tail has moved. It is free in the next cycle.
+      holds north. A free output is granted to the next asking input after the one granted last, in the order north,
+      east, south, west, local, and is held until the tail has moved. It is free in the next cycle.
     - A flit moves when its packet holds all its outputs and each has a credit, at the earliest in the cycle of the
       grant, and is in all FIFOs behind them ``1 + link`` cycles later.
     - The place that it leaves can be written to again ``1 + link`` cycles later: the credit takes that long.

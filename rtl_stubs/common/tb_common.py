@@ -2,8 +2,8 @@
 
 A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
 sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. In a generate loop ``gen_NAME``,
-``source`` and ``sink`` are those that the stimulus calls ``NAME[i]``. The hardware counts the cycles and writes down the
-events; Python wakes up when a point is done.
+``source`` and ``sink`` are those that the stimulus calls ``NAME[i]``. The hardware counts the cycles and writes down
+the events; Python wakes up when a point is done.
 
 What to play and what to expect comes from the file in ``ARCHMODEL_RTL_JOB``, what was measured goes to the file that it
 names. Each point is played from reset.
@@ -170,8 +170,7 @@ async def _sample(dut: Any, signals: list[str], n_cycles: int) -> list[dict[str,
 
 def _find(dut: Any, kind: str, name: str) -> Any:
     """Find a source or sink by its name in the stimulus."""
-    array, _, index = name.rstrip("]").partition("[")
-    return getattr(getattr(dut, f"gen_{array}")[int(index)], kind) if index else getattr(dut, f"{kind}_{name}")
+    return getattr(dut[f"gen_{name}"], kind) if name.endswith("]") else getattr(dut, f"{kind}_{name}")
 
 
 def _write(memory: Any, words: list[int]) -> None:

@@ -12,7 +12,7 @@ PORTS = ("north", "east", "south", "west", "local")
 
 
 def outputs_of(parameters: dict[str, int], stimulus: dict[str, Any], head: int) -> list[int]:
-    """Find the outputs that a packet takes: along x, then along y; with the multicast bit local on the way to the north."""
+    """Find the outputs that a packet takes: along x, then along y; a multicast also local on its way north."""
     coord = parameters["COORD"]
     place = (1 << coord) - 1
     x, y = stimulus["config"]["x"], stimulus["config"]["y"]
