@@ -186,5 +186,7 @@ def move(soonest: int, i: int, gap: Any, out_moved: Any) -> int:
     out_moved : ndarray int64
         Written to at i; holds the cycles of those before.
     """
-    out_moved[i] = max(soonest, gap[i % gap.size] + (out_moved[i - 1] + 1 if i > 0 else 0))
-    return out_moved[i]
+    wanted: int = gap[i % gap.size] + (out_moved[i - 1] + 1 if i > 0 else 0)
+    now = max(soonest, wanted)
+    out_moved[i] = now
+    return now

@@ -14,7 +14,10 @@ SIDES = {"in": "sources", "fill": "sources", "out": "sinks", "victim": "sinks", 
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
-    """Draw a stimulus: up to 40 requests, then all lines they touched are read; a third of the points without stalls."""
+    """Draw a stimulus: up to 40 requests, then what they touched is read back; a third of the points without stalls.
+
+    Read back is each word, or in a large memory the first one of each line.
+    """
     width, n_words, line = parameters["WIDTH"], 1 << parameters["ADDRESS"], parameters["LINE"]
     is_busy = rng.random() < 1 / 3
     addresses = _draw_addresses(rng, parameters)

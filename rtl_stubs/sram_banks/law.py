@@ -9,7 +9,8 @@ import numpy as np
 from archmodel.kernels.sram_banks import bank_events, burst_cycles, count_banks_used, walk_cycles
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
-MOST_PORTS = 4  # of the bench
+MOST_PORTS = 4  # whose events the bench writes down
+EVENTS = ("grant", "answer", "lost")
 PATTERNS = ("random", "hot", "together", "shifted", "alone")
 
 
@@ -36,8 +37,8 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
         words[port][i] = is_write * write_bit | address << width | draw_words(rng, 1, width)[0]
         written.add(address)
     return {
-        "sources": {f"in_{p}": {"data": words[p], "gap": in_gap[p]} for p in range(MOST_PORTS)},
-        "sinks": {f"out_{p}": {"n": len(words[p]), "gap": out_gap[p]} for p in range(MOST_PORTS)},
+        "sources": {f"port[{p}]": {"data": words[p], "gap": in_gap[p]} for p in range(parameters["PORTS"])},
+        "sinks": {f"port[{p}]": {"n": len(words[p]), "gap": out_gap[p]} for p in range(parameters["PORTS"])},
         "order": [[port, i] for _, port, i in order],
         "pattern": pattern,
         "stride": stride,
@@ -47,17 +48,16 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles in all and the cycles of all events; a closed form where one holds."""
     width, n_words = parameters["WIDTH"], 1 << _count_address_bits(parameters)
-    sources = [stimulus["sources"][f"in_{p}"] for p in range(MOST_PORTS)]
-    sinks = [stimulus["sinks"][f"out_{p}"] for p in range(MOST_PORTS)]
+    sources, sinks = stimulus["sources"].values(), stimulus["sinks"].values()
     addresses = [[word >> width & n_words - 1 for word in source["data"]] for source in sources]
     in_gap, out_gap = [source["gap"] for source in sources], [sink["gap"] for sink in sinks]
     times = _count_events(parameters, addresses, in_gap, out_gap)
     cycles = max(row[-1] for row in times["given"] if row) + 1
     if all(gap == [0] for gap in in_gap + out_gap):
         cycles = _sum_up(parameters, stimulus, len(addresses[0])) or cycles
-    events = {f"grant_{p}": times["granted"][p] for p in range(MOST_PORTS)}
-    events |= {f"answer_{p}": times["given"][p] for p in range(MOST_PORTS)}
-    for p in range(MOST_PORTS):
+    events: dict[str, list[int]] = {f"{name}_{p}": [] for name in EVENTS for p in range(MOST_PORTS)}
+    for p in range(parameters["PORTS"]):
+        events[f"grant_{p}"], events[f"answer_{p}"] = times["granted"][p], times["given"][p]
         pairs = zip(times["asked"][p], times["granted"][p], strict=True)
         events[f"lost_{p}"] = [cycle for asked, granted in pairs for cycle in range(asked, granted)]
     return {"cycles": cycles, "events": events}
@@ -80,7 +80,7 @@ def _draw_addresses(rng: np.random.Generator, parameters: dict[str, int], patter
     n_ports, n_banks, n_words = parameters["PORTS"], parameters["BANKS"], parameters["BANKS"] * parameters["ROWS"]
     n, stride, start = int(rng.integers(1, 25)), int(rng.integers(0, 2 * n_banks + 1)), int(rng.integers(0, n_words))
     walk = (start + stride * np.arange(n)) % n_words
-    rows: list[list[int]] = [[] for _ in range(MOST_PORTS)]
+    rows: list[list[int]] = [[] for _ in range(n_ports)]
     for p in range(1 if pattern == "alone" else n_ports):
         if pattern == "together":
             rows[p] = walk.tolist()

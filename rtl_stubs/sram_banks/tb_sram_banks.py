@@ -21,10 +21,10 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
     memory = np.full(parameters["BANKS"] * parameters["ROWS"], -1, object)
     answers: dict[str, list[int]] = {name: [] for name in stimulus["sinks"]}
     for port, i in stimulus["order"]:
-        is_write, address, data = split(parameters, stimulus["sources"][f"in_{port}"]["data"][i])
+        is_write, address, data = split(parameters, stimulus["sources"][f"port[{port}]"]["data"][i])
         if is_write:
             memory[address] = data
-        answers[f"out_{port}"].append(int(memory[address]))
+        answers[f"port[{port}]"].append(int(memory[address]))
     return answers
 
 
@@ -35,7 +35,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     hit = {patterns[stimulus["pattern"]]} if stimulus["pattern"] in patterns else set()
     writer: dict[int, int] = {}
     for port, i in stimulus["order"]:
-        is_write, address, _ = split(parameters, stimulus["sources"][f"in_{port}"]["data"][i])
+        is_write, address, _ = split(parameters, stimulus["sources"][f"port[{port}]"]["data"][i])
         hit.add("write" if is_write else "read")
         if is_write:
             writer[address] = port
@@ -63,7 +63,7 @@ def _bins_of_port(
 ) -> set[str]:
     hit = set()
     granted, given = events[f"grant_{port}"], events[f"answer_{port}"]
-    lost, gap = events[f"lost_{port}"], stimulus["sources"][f"in_{port}"]["gap"]
+    lost, gap = events[f"lost_{port}"], stimulus["sources"][f"port[{port}]"]["gap"]
     for taken, answer in zip(granted, given, strict=False):
         hit.add("answer_at_once" if answer - taken == parameters["LATENCY"] else "answer_waits")
     for i in range(1, len(granted)):
