@@ -1,0 +1,25 @@
+// Hands a word on after a fixed number of cycles, 0 or more; words are zero after reset.
+module vector_delay #(
+    parameter int WIDTH  = 8,
+    parameter int CYCLES = 1
+) (
+    /* verilator lint_off UNUSEDSIGNAL */  // where CYCLES is 0
+    input  logic             clk,
+    input  logic             rst_n,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  logic [WIDTH-1:0] in_word,
+    output logic [WIDTH-1:0] out_word
+);
+    logic [(CYCLES+1)*WIDTH-1:0] stages;
+
+    assign stages[0 +: WIDTH] = in_word;
+    assign out_word = stages[CYCLES*WIDTH +: WIDTH];
+
+    generate
+        for (genvar i = 0; i < CYCLES; i++) begin : stage
+            logic [WIDTH-1:0] word;
+            always_ff @(posedge clk) word <= rst_n ? stages[i*WIDTH +: WIDTH] : 0;
+            assign stages[(i+1)*WIDTH +: WIDTH] = word;
+        end
+    endgenerate
+endmodule
