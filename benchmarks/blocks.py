@@ -1,7 +1,7 @@
 """How long hardware blocks take to build and to simulate, against the laws that predict them.
 
-``python benchmarks/blocks.py [UNIT ...]`` writes ``docs/methods/rtl-speed.md``. Builds start from an empty cache, except
-that Verilator's runtime is compiled first.
+``python benchmarks/blocks.py [UNIT ...]`` writes ``docs/methods/rtl-speed.md``. Builds start from an empty cache,
+except for Verilator's runtime, which is compiled first.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 import xml.etree.ElementTree as ET
 import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -75,11 +76,27 @@ def load_law(folder: Path) -> ModuleType:
     """Import ``law.py`` of a block: ``draw(rng, parameters)`` and ``expect(parameters, stimulus)``."""
     path = folder / "law.py"
     spec = importlib.util.spec_from_file_location(f"law_of_{folder.name}", path)
-    if spec is None or spec.loader is None:
-        raise InputError("law", [Fault(str(path), "cannot be imported")])
+    assert spec is not None  # the contract's loader has seen the file
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _blaming(path):
+        spec.loader.exec_module(module)
+    missing = [name for name in ("draw", "expect") if not callable(getattr(module, name, None))]
+    if missing:
+        raise InputError("law", [Fault(str(path), f"has no function {name!r}") for name in missing])
     return module
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn whatever a file of the block raises into an error that names the file and the line."""
+    try:
+        yield
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f"{path}:{lines[-1]}" if lines else str(path)
+        text = f"raises {type(error).__name__}: {error}; --debug shows where"
+        raise InputError("law", [Fault(where, text)]) from error
 
 
 def count_points(unit: Unit, simulator: str, n_points: int | None = None) -> dict[str, int]:
@@ -99,15 +116,32 @@ def count_points(unit: Unit, simulator: str, n_points: int | None = None) -> dic
 
 
 def draw_points(unit: Unit, build: str, n_points: int, seed: int = SEED) -> list[Point]:
-    """Draw the points of a build; the first ones are the same for every number of points."""
+    """Draw the points of a build; the first ones are the same for every number of points.
+
+    Raises
+    ------
+    InputError
+        When ``law.py`` raises, or does not expect what the contract names.
+    """
     law, parameters = load_law(unit.folder), unit.contract.builds[build]
     points = []
     for index in range(n_points):
         seeds = [seed, zlib.crc32(f"{unit.name}/{build}".encode()), index]
-        stimulus = law.draw(np.random.default_rng(seeds), parameters)
-        expected = law.expect(parameters, stimulus)
+        with _blaming(unit.folder / "law.py"):
+            stimulus = law.draw(np.random.default_rng(seeds), parameters)
+            expected = law.expect(parameters, stimulus)
+        _check_events(unit, expected)
         points.append(Point(unit.name, build, index, seeds, parameters, stimulus, expected))
     return points
+
+
+def _check_events(unit: Unit, expected: Mapping[str, Any]) -> None:
+    """Refuse a law that leaves an event out: what nothing is expected of would not be compared."""
+    wanted, given = set(unit.contract.events), set(expected.get("events", ()))
+    if wanted != given or "cycles" not in expected:
+        differing = ", ".join(sorted(wanted ^ given)) or "cycles"
+        text = f"expect() has to give 'cycles' and 'events' with the names in contract.yaml; look at: {differing}"
+        raise InputError("law", [Fault(str(unit.folder / "law.py"), text)])
 
 
 def simulate(

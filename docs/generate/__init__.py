@@ -1,7 +1,7 @@
 """Write what of the documentation follows from the library; rebuilt with every build of the documentation.
 
-Pages go to ``machines/generated``, ``workloads/generated`` and ``blocks/generated``. Tables and the figure that hand-written pages include go
-to ``_build/generated``.
+Pages go to ``machines/generated``, ``workloads/generated`` and ``blocks/generated``. Tables and the figure that
+hand-written pages include go to ``_build/generated``.
 """
 
 from __future__ import annotations

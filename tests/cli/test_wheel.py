@@ -1,4 +1,4 @@
-"""The built wheel works from an empty folder: presets, workloads and style are in it."""
+"""The built wheel works from an empty folder: presets, workloads, blocks and style are in it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ assert am.__file__.startswith({target!r}), am.__file__
 result = am.evaluate(am.machine("mtia_2i"), am.workload("llm/llama3.1-8b", phase="decode"))
 am.plot_roofline(am.machine("mtia_2i"), result, "roofline.svg")
 print(result.bound, len(am.machines()), len(am.workloads()))
+from archmodel.verify.contract import find_unit, stub_folder, unit_names
+from archmodel.verify.new_unit import make_unit
+assert str(stub_folder()).startswith({target!r}), stub_folder()
+assert len([find_unit(name) for name in unit_names()]) > 1
+assert len(make_unit("own")) > 5
 """
 
 

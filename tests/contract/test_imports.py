@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import archmodel
+from archmodel.verify.contract import stub_folder
 
 KERNELS = sorted((Path(archmodel.__file__).parent / "kernels").glob("*.py"))
 SLOW = ("numba", "matplotlib", "pydantic")
@@ -44,3 +45,27 @@ def test_slow_packages_are_not_imported(code):
     script = f"import sys\n{code}\nprint('imported:', *(name for name in {SLOW!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "imported:"
+
+
+STUBS = sorted(stub_folder().glob("*/*.py"))
+
+
+@pytest.mark.parametrize("path", STUBS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_simulators_and_laws_stay_apart(path):
+    packages = {module.partition(".")[0] for module in imported(path)}
+    if path.name == "law.py":
+        assert not packages & {"cocotb", "tb_common"}
+    else:
+        assert path.name.startswith("tb_")
+        assert not packages & {"numba", "archmodel"}
+
+
+def test_nothing_else_imports_cocotb():
+    package = Path(archmodel.__file__).parent
+    assert [path for path in package.rglob("*.py") if "cocotb" in imported(path)] == []
+
+
+def test_the_process_of_a_simulator_does_not_import_numba():
+    script = "import sys, archmodel.verify.simulate; print('numba' in sys.modules, 'matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

@@ -61,7 +61,9 @@ def test_a_misspelt_key_is_found(folder):
 
 def test_parameters_are_whole_numbers(folder):
     change(folder, "{LATENCY: 1, WIDTH: 8}", "{LATENCY: 1.5, WIDTH: 8}")
-    assert said(folder).startswith("1 error in contract\n  contract.yaml:4:20: builds.short.LATENCY: 1.5 is not allowed")
+    assert said(folder).startswith(
+        "1 error in contract\n  contract.yaml:4:20: builds.short.LATENCY: 1.5 is not allowed"
+    )
 
 
 def test_a_tolerance_needs_a_reason(folder):
@@ -102,3 +104,27 @@ def test_points_follow_from_the_seed_alone(folder):
     assert more[:3] == first
     assert [point.stimulus for point in other] != [point.stimulus for point in first]
     assert [point.index for point in more] == [0, 1, 2, 3, 4]
+
+
+def spoil_law(folder, old, new):
+    path = folder / "law.py"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        draw_points(find_unit(str(folder)), "long", 1)
+    return str(raised.value).replace(str(folder), "").splitlines()[1]
+
+
+def test_a_law_that_raises_is_blamed_with_its_line(folder):
+    said = spoil_law(folder, 'latency = parameters["LATENCY"]', 'latency = parameters["LATENZY"]')
+    assert said == "  /law.py:28: raises KeyError: 'LATENZY'; --debug shows where"
+
+
+def test_a_law_has_two_functions(folder):
+    assert spoil_law(folder, "def expect(", "def expected(") == "  /law.py: has no function 'expect'"
+
+
+def test_a_law_may_not_leave_an_event_out(folder):
+    said = spoil_law(folder, '"events": {"in": taken, "out": given}', '"events": {"in": taken}')
+    assert said.endswith("expect() has to give 'cycles' and 'events' with the names in contract.yaml; look at: out")

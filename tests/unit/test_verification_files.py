@@ -62,7 +62,8 @@ def test_files(verification, tmp_path):
 
 
 def test_a_verification_without_points_has_no_figure(tmp_path):
-    empty = Verification(ResultTable({}), ResultTable.from_rows([simulation("dpe", 0, 1)]), {"icarus-dpe-small": ["no"]})
+    simulations = ResultTable.from_rows([simulation("dpe", 0, 1)])
+    empty = Verification(ResultTable({}), simulations, {"icarus-dpe-small": ["no"]})
     write_files(empty, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "points.csv", "report.md"]
 
@@ -86,8 +87,10 @@ def test_coverage_adds_up_over_simulations_and_instances(tmp_path):
     first, second = tmp_path / "first.dat", tmp_path / "second.dat"
     lines = [record(3, "if", 0, "a"), record(3, "else", 4, "a"), record(3, "if", 2, "b"), record(9, "if", 0, "a")]
     first.write_text("# SystemC::Coverage-3\n" + "\n".join(lines), encoding="utf-8")
-    second.write_text(record(3, "else", 1, "a") + "\n" + record(1, "if", 0, "a", tmp_path / "bench.sv"), encoding="utf-8")
+    elsewhere = record(1, "if", 0, "a", tmp_path / "bench.sv")
+    second.write_text(f"{record(3, 'else', 1, 'a')}\n{elsewhere}", encoding="utf-8")
     hits = read_hits([first, second], [source])
-    assert hits == {("block.sv:5", 3, "branch if"): 2, ("block.sv:5", 3, "branch else"): 5, ("block.sv:5", 9, "branch if"): 0}
+    at = "block.sv:5"
+    assert hits == {(at, 3, "branch if"): 2, (at, 3, "branch else"): 5, (at, 9, "branch if"): 0}
     assert covered_frac(hits) == pytest.approx(2 / 3)
     assert name_missed(hits) == ["block.sv:9: branch if"]
