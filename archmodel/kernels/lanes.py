@@ -7,23 +7,25 @@ from archmodel.kernels.matrix_engine import divide_up, transfer_up
 
 
 @kernel
-def simd_cycles(n_elements: int, operations: float, lanes: float) -> int:
-    """Cycles of the SIMD engine: ``⌈elements · operations / lanes⌉``; a table look-up is one operation.
+def simd_cycles(n_elements: int, n_operations: int, lanes: float) -> int:
+    """Cycles of the SIMD engine: ``⌈elements / lanes⌉ · operations``; a table look-up is one operation.
+
+    Each operation is a pass over a vector of as many elements as there are lanes; the last vector may be ragged.
 
     Parameters
     ----------
     n_elements : int
         Elements.
-    operations : float
+    n_operations : int
         Operations per element.
     lanes : float
         Operations per cycle.
 
     Sources
     -------
-    ISCA 2025 (MTIA 2i), table 2: the peak is lanes × clock.
+    ISCA 2025 (MTIA 2i), table 2: the peak is lanes × clock. That a vector is whole is assumed.
     """
-    return transfer_up(n_elements * operations, lanes)
+    return transfer_up(float(n_elements), lanes) * n_operations
 
 
 @kernel

@@ -121,7 +121,7 @@ class MatmulShape(NamedTuple):
     is_a_far: bool
     is_b_far: bool
     is_c_far: bool
-    operations: float
+    operations: int
 
 
 class MatmulMapping(NamedTuple):

@@ -224,7 +224,7 @@ def _quantise_rows(
     store, store_service = move(narrow)
     # Per vector: load, clear the sign, maximum.
     scan = vector_cycles(n_elements, 16, 3, vector.vlen, vector.dlen, vector.lmul, int(vector.start_up_cycles))
-    scale = simd_cycles(n_elements, 2.0, timing.lanes)  # multiply, round
+    scale = simd_cycles(n_elements, 2, timing.lanes)  # multiply, round
     latency = timing.sram_latency
     body = (
         Command("load", issue, load, load_latency, (), "rows", 1, 1, source, load_service),

@@ -72,8 +72,8 @@ def _lanes(engine: LaneEngine | None, dtype: str) -> float:
 
 
 def lower_matmul(
-    batch: int, m: int, n: int, k: int, dtypes: tuple[str, str, str], is_far: tuple[bool, bool, bool], operations: float
+    batch: int, m: int, n: int, k: int, dtypes: tuple[str, str, str], is_far: tuple[bool, bool, bool], operations: int
 ) -> MatmulShape:
     """Lower the shape of a matmul: dtypes of a, b, c, whether each is in DRAM, SIMD operations per result."""
     a_bytes, b_bytes, c_bytes = (dtype_bytes(dtype) for dtype in dtypes)
-    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, float(operations))
+    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, operations)

@@ -24,7 +24,7 @@ LAWS = {
     "load": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
     "matrix": "load + ceil(blocks / tiles) x max(streamed, load) + gaps between steps + partial sums",
     "reduce": "(members - 1) x hop + bytes / width",
-    "simd": "elements x operations / lanes",
+    "simd": "ceil(elements / lanes) x operations",
     "vector": "turns x instructions x (vl x bits / dlen) + start-up",
     "store": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
     "write_back": "asks DRAM to take what leaves the cache",

@@ -54,7 +54,8 @@ BY_HAND = [
     ("service_cycles", (100.0, 30.0), 4),
     ("reduction_cycles", (1024.0, 1, 16, 64.0), 0),
     ("reduction_cycles", (1024.0, 4, 16, 64.0), 3 * 16 + 16),
-    ("simd_cycles", (100, 3.0, 64.0), 5),
+    ("simd_cycles", (100, 3, 64.0), 6),  # 2 vectors
+    ("simd_cycles", (128, 3, 64.0), 6),
     # 128 elements of 16 bit per group of 4 registers: 4 cycles each; 8 turns of 3 instructions.
     ("vector_cycles", (1000, 16, 3, 512, 512, 4, 6), 8 * 3 * 4 + 3 * 6),
     ("vector_cycles", (10, 16, 3, 512, 512, 4, 6), 3 + 3 * 6),
@@ -113,7 +114,7 @@ ARGUMENTS = {
     "shaped_cycles": [(sizes, 1), (sizes, -1), (widths, -1)],
     "service_cycles": [(sizes, 1), (widths, -1)],
     "reduction_cycles": [(sizes, 1), (small, 1), (cycles, 1), (widths, -1)],
-    "simd_cycles": [(dims, 1), (widths, 1), (widths, -1)],
+    "simd_cycles": [(dims, 1), (small, 1), (widths, -1)],
     # The last turn of longer vectors is padded: 0.
     "vector_cycles": [
         (dims, 1), (st.sampled_from([8, 16, 32]), 1), (small, 1), (st.sampled_from([128, 256, 512]), 0),
