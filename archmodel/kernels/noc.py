@@ -12,6 +12,8 @@ NORTH, EAST, SOUTH, WEST, LOCAL = range(5)
 INJECT, GRANT, MOVE, BLOCKED, STARVED, DELIVER = range(6)
 N_PORTS = 5
 NEVER = 1 << 62
+FULL_FROM, EMPTY_FROM = 0, 1  # cycle from which a place can be read; from which the sender knows that it can be written
+HOLDER, LAST = 0, 1
 
 
 @kernel
@@ -71,22 +73,24 @@ def route(x: int, y: int, to_x: int, to_y: int, is_multicast: int) -> int:
 
 
 @kernel
-def link_mesh(n_cols: int, n_rows: int, out_x: Any, out_y: Any, out_leads_to: Any, out_entry: Any) -> None:
+def link_mesh(n_cols: int, n_rows: int, out_nodes: Any, out_leads_to: Any, out_entry: Any) -> None:
     """Describe a mesh for `follow_flits`: node ``y · n_cols + x`` has source and sink of the same number.
 
     Parameters
     ----------
     n_cols, n_rows : int
         Size of the mesh.
-    out_x, out_y, out_entry : ndarray (N,) int64
-        Written to: where each node is, and the FIFO that its source feeds.
+    out_nodes : ndarray (N, 2) int64
+        Written to: x and y of each node.
     out_leads_to : ndarray (N · 5,) int64
         Written to: FIFO at the end of each output's link, −1 at a border.
+    out_entry : ndarray (N,) int64
+        Written to: FIFO that the source of each node feeds.
     """
     n_nodes = n_cols * n_rows
     for node in range(n_nodes):
         x, y = node % n_cols, node // n_cols
-        out_x[node], out_y[node] = x, y
+        out_nodes[node, 0], out_nodes[node, 1] = x, y
         first = node * N_PORTS
         out_leads_to[first + NORTH] = first + n_cols * N_PORTS + SOUTH if y < n_rows - 1 else -1
         out_leads_to[first + EAST] = first + N_PORTS + WEST if x < n_cols - 1 else -1
@@ -97,59 +101,54 @@ def link_mesh(n_cols: int, n_rows: int, out_x: Any, out_y: Any, out_leads_to: An
 
 
 class Network(NamedTuple):
-    """What `follow_flits` works on: routers, packets, FIFOs, outputs, and what has happened."""
+    """What `follow_flits` works on."""
 
     link: int
-    node_x: Any  # (N,)
-    node_y: Any
+    nodes: Any  # (N, 2) x and y of each router
     leads_to: Any  # (N · 5,) FIFO behind each output
-    packets: Any  # (P, 4) to_x, to_y, is_multicast, n_flits
-    place: Any  # (F, 2) places of each FIFO that are read and written next
-    full_from: Any  # (F, depth) cycle from which a place can be read
-    empty_from: Any  # (F, depth) cycle from which the sender knows that it can be written
-    content: Any  # (F, depth, 2) packet and number of the flit
-    holder: Any  # (N · 5,) input that holds each output, or −1
-    last: Any  # (N · 5,) input that each output was granted to last
+    packets: Any  # (P, 4) destination x and y, is_multicast, flits
+    outputs: Any  # (N · 5, 2) input that holds each output, or −1; input that it was granted to last
+    fifos: Any  # (F, 2) places that are read and written next
+    places: Any  # (F, depth, 4) FULL_FROM, EMPTY_FROM, packet, number of the flit
     sources: Any  # (S, 4) packet and flit that come next, flits that have entered, cycle from which the next is offered
     sinks: Any  # (T, 2) flits that were taken, cycle from which the next is
-    last_step: Any  # (1,) cycle in which a flit entered, moved or was taken last
-    n_events: Any  # (1,)
+    counts: Any  # (2,) events so far; cycle in which a flit entered, moved or was taken last
     trace: Any  # (E, 4)
 
 
 @kernel
 def _write_down(net: Network, now: int, kind: int, where: int, packet: int) -> None:
-    row = net.n_events[0]
+    row = net.counts[0]
     if row < net.trace.shape[0]:
         net.trace[row, 0], net.trace[row, 1], net.trace[row, 2], net.trace[row, 3] = now, kind, where, packet
-    net.n_events[0] = row + 1
+    net.counts[0] = row + 1
 
 
 @kernel
 def _has_flit(net: Network, fifo: int, now: int) -> bool:
-    return bool(net.full_from[fifo, net.place[fifo, 0]] <= now)
+    return bool(net.places[fifo, net.fifos[fifo, 0], FULL_FROM] <= now)
 
 
 @kernel
 def _has_credit(net: Network, fifo: int, now: int) -> bool:
-    return bool(net.empty_from[fifo, net.place[fifo, 1]] <= now)
+    return bool(net.places[fifo, net.fifos[fifo, 1], EMPTY_FROM] <= now)
 
 
 @kernel
 def _put(net: Network, fifo: int, packet: int, flit: int, visible: int) -> None:
-    place = net.place[fifo, 1]
-    net.content[fifo, place, 0], net.content[fifo, place, 1] = packet, flit
-    net.full_from[fifo, place], net.empty_from[fifo, place] = visible, NEVER
-    net.place[fifo, 1] = (place + 1) % net.full_from.shape[1]
+    place = net.fifos[fifo, 1]
+    net.places[fifo, place, FULL_FROM], net.places[fifo, place, EMPTY_FROM] = visible, NEVER
+    net.places[fifo, place, 2], net.places[fifo, place, 3] = packet, flit
+    net.fifos[fifo, 1] = (place + 1) % net.places.shape[1]
 
 
 @kernel
 def _take(net: Network, fifo: int, now: int) -> tuple[int, int]:
-    place = net.place[fifo, 0]
-    net.full_from[fifo, place], net.empty_from[fifo, place] = NEVER, now + 1 + net.link
-    net.place[fifo, 0] = (place + 1) % net.full_from.shape[1]
-    net.last_step[0] = now
-    return net.content[fifo, place, 0], net.content[fifo, place, 1]
+    place = net.fifos[fifo, 0]
+    net.places[fifo, place, FULL_FROM], net.places[fifo, place, EMPTY_FROM] = NEVER, now + 1 + net.link
+    net.fifos[fifo, 0] = (place + 1) % net.places.shape[1]
+    net.counts[1] = now
+    return net.places[fifo, place, 2], net.places[fifo, place, 3]
 
 
 @kernel
@@ -158,11 +157,11 @@ def _wants(net: Network, node: int, port: int, now: int) -> tuple[int, int, int]
     fifo = node * N_PORTS + port
     if not _has_flit(net, fifo, now):
         return 0, -1, -1
-    packet, flit = net.content[fifo, net.place[fifo, 0]]
+    _, _, packet, flit = net.places[fifo, net.fifos[fifo, 0]]
     if flit > 0:
         return 0, packet, flit
     to_x, to_y, is_multicast, _ = net.packets[packet]
-    return route(net.node_x[node], net.node_y[node], to_x, to_y, is_multicast), packet, flit
+    return route(net.nodes[node, 0], net.nodes[node, 1], to_x, to_y, is_multicast), packet, flit
 
 
 @kernel
@@ -170,14 +169,14 @@ def _grant(net: Network, node: int, now: int) -> None:
     """Grant the free outputs of a router, local last."""
     first = node * N_PORTS
     for output in range(N_PORTS):
-        if net.holder[first + output] >= 0:
+        if net.outputs[first + output, HOLDER] >= 0:
             continue
         for step in range(1, N_PORTS + 1):
-            port = (net.last[first + output] + step) % N_PORTS
+            port = (net.outputs[first + output, LAST] + step) % N_PORTS
             wanted, packet, _ = _wants(net, node, port, now)
-            lacks_north = wanted >> NORTH & 1 == 1 and net.holder[first + NORTH] != port
+            lacks_north = wanted >> NORTH & 1 == 1 and net.outputs[first + NORTH, HOLDER] != port
             if wanted >> output & 1 == 1 and not (output == LOCAL and lacks_north):
-                net.holder[first + output] = net.last[first + output] = port
+                net.outputs[first + output, HOLDER] = net.outputs[first + output, LAST] = port
                 _write_down(net, now, GRANT, first + output, packet)
                 break
 
@@ -192,7 +191,7 @@ def _move(net: Network, node: int, now: int) -> None:
             continue
         is_blocked = is_starved = False
         for output in range(N_PORTS):
-            is_held = net.holder[first + output] == port
+            is_held = net.outputs[first + output, HOLDER] == port
             is_blocked |= wanted >> output & 1 == 1 and not is_held
             is_starved |= is_held and not _has_credit(net, net.leads_to[first + output], now)
         if is_blocked or is_starved:
@@ -202,10 +201,10 @@ def _move(net: Network, node: int, now: int) -> None:
         _write_down(net, now, MOVE, first + port, packet)
         is_tail = flit == net.packets[packet, 3] - 1
         for output in range(N_PORTS):
-            if net.holder[first + output] == port:
+            if net.outputs[first + output, HOLDER] == port:
                 _put(net, net.leads_to[first + output], packet, flit, now + 1 + net.link)
                 if is_tail:
-                    net.holder[first + output] = -1
+                    net.outputs[first + output, HOLDER] = -1
 
 
 @kernel
@@ -220,7 +219,7 @@ def _inject(net: Network, source: int, fifo: int, gap: Any, now: int) -> None:
     net.sources[source, 1] = 0 if is_tail else flit + 1
     net.sources[source, 2] = n_entered + 1
     net.sources[source, 3] = now + 1 + gap[(n_entered + 1) % gap.size]
-    net.last_step[0] = now
+    net.counts[1] = now
 
 
 @kernel
@@ -236,7 +235,7 @@ def _deliver(net: Network, sink: int, fifo: int, gap: Any, now: int) -> None:
 
 @kernel
 def follow_flits(
-    node_x: Any, node_y: Any, leads_to: Any, entry: Any, depth: int, link: int, first_packet: Any, packets: Any,
+    nodes: Any, leads_to: Any, entry: Any, depth: int, link: int, first_packet: Any, packets: Any,
     source_gap: Any, sink_gap: Any, out_trace: Any,
 ) -> int:  # fmt: skip
     """Follow every flit through a network of routers, cycle by cycle.
@@ -255,8 +254,8 @@ def follow_flits(
 
     Parameters
     ----------
-    node_x, node_y : ndarray (N,) int64
-        Where each router is.
+    nodes : ndarray (N, 2) int64
+        x and y of each router.
     leads_to : ndarray (N · 5,) int64
         FIFO behind each output; FIFO ``5 · node + port`` is that of an input, ``5 · N + sink`` that of a sink.
     entry : ndarray (S,) int64
@@ -283,18 +282,18 @@ def follow_flits(
     Wormhole switching and credits as in W. J. Dally and B. Towles, Principles and Practices of Interconnection
     Networks, 2004, chapters 13 and 16; the rules of arbitration and the multicast are those of this block.
     """
-    n_routers, n_sinks = node_x.size, sink_gap.shape[0]
+    n_routers, n_sinks = len(nodes), len(sink_gap)
     n_fifos = n_routers * N_PORTS + n_sinks
     net = Network(
-        link, node_x, node_y, leads_to, packets, np.zeros((n_fifos, 2), np.int64), np.full((n_fifos, depth), NEVER),
-        np.zeros((n_fifos, depth), np.int64), np.zeros((n_fifos, depth, 2), np.int64), np.full(leads_to.size, -1),
-        np.full(leads_to.size, LOCAL), np.zeros((entry.size, 4), np.int64), np.zeros((n_sinks, 2), np.int64),
-        np.zeros(1, np.int64), np.zeros(1, np.int64), out_trace,
+        link, nodes, leads_to, packets, np.empty((leads_to.size, 2), np.int64), np.zeros((n_fifos, 2), np.int64),
+        np.zeros((n_fifos, depth, 4), np.int64), np.zeros((entry.size, 4), np.int64), np.zeros((n_sinks, 2), np.int64),
+        np.zeros(2, np.int64), out_trace,
     )  # fmt: skip
+    net.outputs[:, HOLDER], net.outputs[:, LAST], net.places[:, :, FULL_FROM] = -1, LOCAL, NEVER
     net.sources[:, 0], net.sources[:, 3], net.sinks[:, 1] = first_packet[:-1], source_gap[:, 0], sink_gap[:, 0]
     patience = source_gap.max() + sink_gap.max() + 2 * (1 + link)
     now = 0
-    while now - net.last_step[0] <= patience:
+    while now - net.counts[1] <= patience:
         for source in range(entry.size):
             if net.sources[source, 0] < first_packet[source + 1]:
                 _inject(net, source, entry[source], source_gap[source], now)
@@ -304,4 +303,4 @@ def follow_flits(
         for sink in range(n_sinks):
             _deliver(net, sink, n_routers * N_PORTS + sink, sink_gap[sink], now)
         now += 1
-    return int(net.n_events[0])
+    return int(net.counts[0])

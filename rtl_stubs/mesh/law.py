@@ -39,9 +39,9 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
 def follow(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Follow the flits through the mesh; ``trace`` has a row per event, ``source_of`` the source of each packet."""
     n = parameters["COLS"] * parameters["ROWS"]
-    x, y, leads_to, entry = (np.zeros(size, np.int64) for size in (n, n, n * N_PORTS, n))
-    link_mesh(parameters["COLS"], parameters["ROWS"], x, y, leads_to, entry)
-    return router.follow_network((x, y, leads_to, entry), parameters, stimulus)
+    nodes, leads_to, entry = (np.zeros(shape, np.int64) for shape in ((n, 2), n * N_PORTS, n))
+    link_mesh(parameters["COLS"], parameters["ROWS"], nodes, leads_to, entry)
+    return router.follow_network((nodes, leads_to, entry), parameters, stimulus)
 
 
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:

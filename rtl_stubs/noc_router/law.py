@@ -77,10 +77,8 @@ def read_packets(parameters: dict[str, int], words: list[int]) -> list[list[int]
 
 def follow(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Follow the flits through one router; ``trace`` has a row per event, ``source_of`` the source of each packet."""
-    network = (
-        np.array([stimulus["config"]["x"]]), np.array([stimulus["config"]["y"]]),
-        np.arange(N_PORTS, 2 * N_PORTS), np.arange(N_PORTS),
-    )  # fmt: skip
+    here = np.array([[stimulus["config"]["x"], stimulus["config"]["y"]]])
+    network = here, np.arange(N_PORTS, 2 * N_PORTS), np.arange(N_PORTS)
     return follow_network(network, parameters, stimulus)
 
 

@@ -78,12 +78,14 @@ def _levels(entered: list[int], left: list[int]) -> list[tuple[int, int]]:
 
 def _is_split(packets: list[list[int]], outputs: list[list[int]], moves: list[int], events: dict[str, Any]) -> bool:
     """Whether a multicast held north before it was granted local."""
-    first = 0
-    for packet, row in zip(packets, outputs, strict=True):
-        north, local = (np.array(events[f"grant_{port}"]) for port in ("north", "local"))
-        if len(row) == 2 and north[north <= moves[first]][-1] < local[local <= moves[first]][-1]:
-            return True
-        first += len(packet)
+    heads = np.cumsum([0, *map(len, packets)])
+    for row, head in zip(outputs, heads, strict=False):
+        if len(row) == 2 and head < len(moves):
+            north, local = (
+                np.searchsorted(events[f"grant_{port}"], moves[head], "right") for port in ("north", "local")
+            )
+            if north and local and events["grant_north"][north - 1] < events["grant_local"][local - 1]:
+                return True
     return False
 
 
