@@ -10,7 +10,7 @@ from archmodel.kernels.data_movement import reduction_cycles
 from archmodel.kernels.reduction_engine import chain_cycles, reduction_events
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
-PORTS = 4  # members for which the bench has sources
+LONGEST = 4  # members for which the bench has events
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
@@ -27,11 +27,10 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     blocks = (n_steps + (n_sums << 8) + (rows << 24)).tolist()
     n_in, n_out = int(n_beats @ n_steps), int(n_beats.sum())
     sources: dict[str, Any] = {}
-    for member in range(PORTS):
-        is_here = member < parameters["MEMBERS"]
-        gaps = [[0], [0]] if is_smooth or not is_here else [_draw_waits(rng, n_blocks), _draw_waits(rng, n_in)]
-        sources[f"block{member}"] = {"data": blocks if is_here else [], "gap": gaps[0]}
-        sources[f"in{member}"] = {"data": _draw_sums(rng, n_in * is_here, lanes), "gap": gaps[1]}
+    for member in range(parameters["MEMBERS"]):
+        gaps = [[0], [0]] if is_smooth else [_draw_waits(rng, n_blocks), _draw_waits(rng, n_in)]
+        sources[f"block[{member}]"] = {"data": blocks, "gap": gaps[0]}
+        sources[f"in[{member}]"] = {"data": _draw_sums(rng, n_in, lanes), "gap": gaps[1]}
     n_rows = int(sum(-(-n // row) for n, row in zip(n_beats, rows, strict=True) if row))
     out_gap = [0] if is_smooth else _draw_waits(rng, n_out)
     return {"sources": sources, "sinks": {"out": {"n": n_out, "gap": out_gap}, "range": {"n": n_rows, "gap": [0]}}}
@@ -58,11 +57,11 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     """Cycles in all and the cycles of all events; the closed form where nothing stalls."""
     n_members, width, hop = parameters["MEMBERS"], parameters["WIDTH"], parameters["HOP"]
     sources, sinks = stimulus["sources"], stimulus["sinks"]
-    blocks = np.array(sources["block0"]["data"])
+    blocks = np.array(sources["block[0]"]["data"])
     n_steps, n_bytes, rows = blocks & 255, (blocks >> 8 & 0xFFFF) * 4, blocks >> 24
     n_beats = -(-n_bytes // width)
     block_gap, in_gap = (
-        np.array([sources[f"{name}{member}"]["gap"] for member in range(n_members)]) for name in ("block", "in")
+        np.array([sources[f"{name}[{member}]"]["gap"] for member in range(n_members)]) for name in ("block", "in")
     )
     taken = np.zeros((n_members, n_beats @ n_steps), np.int64)
     full = np.zeros((n_members, blocks.size), np.int64)
@@ -76,7 +75,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     events = {
         f"{name}{member}": cycles_of[member].tolist() if member < n_members else []
         for name, cycles_of in (("in", taken), ("full", full), ("pass", passed))
-        for member in range(PORTS)
+        for member in range(LONGEST)
     }
     return {"cycles": cycles, "events": {**events, "range": passed[-1, _row_ends(n_beats, rows)].tolist()}}
 

@@ -13,9 +13,9 @@ module reduction_engine_bench #(
 );
     localparam int BITS = 8 * WIDTH;
 
-    logic [3:0] block_valid, block_ready, in_valid, in_ready, passes;
-    logic [4*32-1:0] block_data;
-    logic [4*BITS-1:0] in_data;
+    logic [MEMBERS-1:0] block_valid, block_ready, in_valid, in_ready, passes;
+    logic [MEMBERS*32-1:0] block_data;
+    logic [MEMBERS*BITS-1:0] in_data;
     // Link m leads to member m, the last one to the sink.
     logic [MEMBERS:0] link_valid, link_ready;
     logic [(MEMBERS+1)*BITS-1:0] link_data;
@@ -30,55 +30,35 @@ module reduction_engine_bench #(
     assign link_ready[MEMBERS] = out_ready;
     assign out_valid = link_valid[MEMBERS];
     assign out_data = link_data[MEMBERS*BITS +: BITS];
+    assign passes = link_valid[MEMBERS:1] & link_ready[MEMBERS:1];
     assign ends_row = range_valid[MEMBERS-1];
     assign done = out_done && range_done;
     assign checksum = out_checksum ^ range_checksum;
 
     genvar m;
-    for (m = 0; m < 4; m++) begin : chain
-        if (m < MEMBERS) begin : member
-            reduction_engine #(.WIDTH(WIDTH), .BEATS(BEATS), .HOP(HOP)) dut (
-                .clk, .rst_n(run), .is_head(m == 0),
-                .block_valid(block_valid[m]), .block_ready(block_ready[m]), .block_steps(block_data[m*32 +: 8]),
-                .block_sums(block_data[m*32+8 +: 16]), .block_row(block_data[m*32+24 +: 8]),
-                .in_valid(in_valid[m]), .in_ready(in_ready[m]), .in_data(in_data[m*BITS +: BITS]),
-                .up_valid(link_valid[m]), .up_ready(link_ready[m]), .up_data(link_data[m*BITS +: BITS]),
-                .down_valid(link_valid[m+1]), .down_ready(link_ready[m+1]), .down_data(link_data[(m+1)*BITS +: BITS]),
-                .range_valid(range_valid[m]), .range_least(range_data[m*64 +: 32]),
-                .range_largest(range_data[m*64+32 +: 32])
-            );
-            assign passes[m] = link_valid[m+1] && link_ready[m+1];
-        end else begin : absent
-            assign block_ready[m] = 0;
-            assign in_ready[m] = 0;
-            assign passes[m] = 0;
-        end
+    for (m = 0; m < MEMBERS; m++) begin : gen_block
+        stream_source #(.WIDTH(32)) source (
+            .clk, .run, .valid(block_valid[m]), .ready(block_ready[m]), .data(block_data[m*32 +: 32])
+        );
+    end
+    for (m = 0; m < MEMBERS; m++) begin : gen_in
+        stream_source #(.WIDTH(BITS)) source (
+            .clk, .run, .valid(in_valid[m]), .ready(in_ready[m]), .data(in_data[m*BITS +: BITS])
+        );
+    end
+    for (m = 0; m < MEMBERS; m++) begin : chain
+        reduction_engine #(.WIDTH(WIDTH), .BEATS(BEATS), .HOP(HOP)) dut (
+            .clk, .rst_n(run), .is_head(m == 0),
+            .block_valid(block_valid[m]), .block_ready(block_ready[m]), .block_steps(block_data[m*32 +: 8]),
+            .block_sums(block_data[m*32+8 +: 16]), .block_row(block_data[m*32+24 +: 8]),
+            .in_valid(in_valid[m]), .in_ready(in_ready[m]), .in_data(in_data[m*BITS +: BITS]),
+            .up_valid(link_valid[m]), .up_ready(link_ready[m]), .up_data(link_data[m*BITS +: BITS]),
+            .down_valid(link_valid[m+1]), .down_ready(link_ready[m+1]), .down_data(link_data[(m+1)*BITS +: BITS]),
+            .range_valid(range_valid[m]), .range_least(range_data[m*64 +: 32]),
+            .range_largest(range_data[m*64+32 +: 32])
+        );
     end
 
-    stream_source #(.WIDTH(32)) source_block0 (
-        .clk, .run, .valid(block_valid[0]), .ready(block_ready[0]), .data(block_data[0*32 +: 32])
-    );
-    stream_source #(.WIDTH(32)) source_block1 (
-        .clk, .run, .valid(block_valid[1]), .ready(block_ready[1]), .data(block_data[1*32 +: 32])
-    );
-    stream_source #(.WIDTH(32)) source_block2 (
-        .clk, .run, .valid(block_valid[2]), .ready(block_ready[2]), .data(block_data[2*32 +: 32])
-    );
-    stream_source #(.WIDTH(32)) source_block3 (
-        .clk, .run, .valid(block_valid[3]), .ready(block_ready[3]), .data(block_data[3*32 +: 32])
-    );
-    stream_source #(.WIDTH(BITS)) source_in0 (
-        .clk, .run, .valid(in_valid[0]), .ready(in_ready[0]), .data(in_data[0*BITS +: BITS])
-    );
-    stream_source #(.WIDTH(BITS)) source_in1 (
-        .clk, .run, .valid(in_valid[1]), .ready(in_ready[1]), .data(in_data[1*BITS +: BITS])
-    );
-    stream_source #(.WIDTH(BITS)) source_in2 (
-        .clk, .run, .valid(in_valid[2]), .ready(in_ready[2]), .data(in_data[2*BITS +: BITS])
-    );
-    stream_source #(.WIDTH(BITS)) source_in3 (
-        .clk, .run, .valid(in_valid[3]), .ready(in_ready[3]), .data(in_data[3*BITS +: BITS])
-    );
     stream_sink #(.WIDTH(BITS)) sink_out (
         .clk, .run, .valid(out_valid), .ready(out_ready), .data(out_data), .done(out_done), .checksum(out_checksum)
     );
@@ -88,7 +68,7 @@ module reduction_engine_bench #(
         .done(range_done), .checksum(range_checksum)
     );
     event_log #(.EVENTS(13)) log (
-        .clk, .run, .done, .strobes({ends_row && range_ready, passes, block_ready & block_valid, in_valid & in_ready}),
-        .cycles
+        .clk, .run, .done, .cycles,
+        .strobes({ends_row, 4'(passes), 4'(block_valid & block_ready), 4'(in_valid & in_ready)})
     );
 endmodule

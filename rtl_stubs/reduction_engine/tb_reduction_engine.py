@@ -15,14 +15,14 @@ def _blocks(parameters: dict[str, int], stimulus: dict[str, Any]) -> Iterator[tu
     """Yield of each block its sums, the beats of a row, and what enters: member × step × beat × lane."""
     lanes, n_members = parameters["WIDTH"] // 4, parameters["MEMBERS"]
     sources, first = stimulus["sources"], 0
-    for word in sources["block0"]["data"]:
+    for word in sources["block[0]"]["data"]:
         n_steps, n_sums, row = word & 255, word >> 8 & 0xFFFF, word >> 24
         n_beats = -(-n_sums // lanes)
         last = first + n_steps * n_beats
         text = b"".join(
             beat.to_bytes(4 * lanes, "little")
             for member in range(n_members)
-            for beat in sources[f"in{member}"]["data"][first:last]
+            for beat in sources[f"in[{member}]"]["data"][first:last]
         )
         yield n_sums, row, np.frombuffer(text, "<i4").reshape(n_members, n_steps, n_beats, lanes)
         first = last
