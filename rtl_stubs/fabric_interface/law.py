@@ -1,0 +1,133 @@
+"""What to play on the fabric interface, and what the model says happens (no simulator here)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.data_movement import asking_cycles, count_credits, shaped_cycles
+from archmodel.kernels.fabric_interface import FabricSettings, transfer_events
+from archmodel.verify.stimulus import draw_gaps, draw_words
+
+ADDRESS, ROWS, ROW_FIELD = 12, 8, 4  # as in the bench: bits of an address, most rows, bits of their number
+MOST_BEATS = 100
+
+
+def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+    """Draw up to 5 commands, in sequence or indexed, and how the memory answers; 3 points in 10 without stalls."""
+    width = parameters["WIDTH"]
+    is_free = rng.random() < 0.3
+    commands = [_draw_command(rng, parameters) for _ in range(rng.integers(1, 6))]
+    n_beats = np.cumsum([_count(command, width) for command in commands])
+    commands = commands[: max(1, int(np.searchsorted(n_beats, MOST_BEATS)))]
+    indices = [index for command in commands for index in command["indices"]]
+    n_beats = sum(_count(command, width) for command in commands)
+    latency = int(rng.integers(2, 50))
+    is_spread, is_shaped = is_free or rng.random() < 0.5, rng.random() < 0.4
+    slow = int(rng.integers(1, 30))
+    gaps = [[0]] * 4 if is_free else [draw_gaps(rng, n, longest=slow) for n in (len(commands), n_beats, n_beats, n_beats)]
+    return {
+        "config": {
+            "latency": latency,
+            "round_trip": latency + 1 if is_spread else 0,
+            "bucket": int(rng.integers(0, 16 * width)) if is_shaped else 0,
+            "rate": int(rng.integers(1, 2 * width)) if is_shaped else 0,
+        },
+        "sources": {
+            "command": {"data": [_pack(command) for command in commands], "gap": gaps[0]},
+            "index": {"data": indices, "gap": gaps[1]},
+            "delay": {"data": [0] * n_beats if is_free else draw_gaps(rng, n_beats, longest=slow), "gap": [0]},
+        },
+        "sinks": {
+            "ask": {"n": n_beats, "gap": gaps[2]},
+            "write": {"n": n_beats, "gap": gaps[3]},
+        },
+        "memories": {"memory": draw_words(rng, 256, 8 * width)},
+    }
+
+
+def _draw_command(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+    width, fragment = parameters["WIDTH"], parameters["FRAGMENT"]
+    n_rows = int(rng.choice([1, ROWS, rng.integers(1, ROWS + 1)]))
+    row_bytes = int(rng.choice([1, rng.integers(1, width + 1), rng.integers(1, 3 * fragment + width)]))
+    address, stride = rng.integers(0, 1 << ADDRESS, 2).tolist()
+    if rng.random() < 0.4:
+        address, stride = address // fragment * fragment, -(-row_bytes // fragment) * fragment
+    indices = rng.integers(0, 1 << ADDRESS, n_rows).tolist() if rng.random() < 0.4 else []
+    return {
+        "n_rows": n_rows, "row_bytes": row_bytes, "address": address, "stride": stride, "indices": indices,
+        "local": int(rng.integers(0, 1 << ADDRESS)),
+    }  # fmt: skip
+
+
+def _pack(command: dict[str, Any]) -> int:
+    word = int(bool(command["indices"])) << ROW_FIELD | command["n_rows"]
+    for name in ("row_bytes", "address", "stride", "local"):
+        word = word << ADDRESS | command[name]
+    return word
+
+
+def _unpack(word: int) -> dict[str, Any]:
+    fields = {}
+    for name in ("local", "stride", "address", "row_bytes"):
+        fields[name] = word % (1 << ADDRESS)
+        word >>= ADDRESS
+    return {**fields, "n_rows": word % (1 << ROW_FIELD), "is_indexed": bool(word >> ROW_FIELD)}
+
+
+def _row_words(command: dict[str, Any], indices: list[int], width: int) -> list[range]:
+    """Words of the memory that each row has a part of; a beat is one of them."""
+    steps = indices or range(command["n_rows"])
+    starts = [(command["address"] + step * command["stride"]) % (1 << ADDRESS) for step in steps]
+    return [range(start // width, (start + command["row_bytes"] - 1) // width + 1) for start in starts]
+
+
+def _count(command: dict[str, Any], width: int) -> int:
+    return sum(len(words) for words in _row_words(command, command["indices"], width))
+
+
+def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
+    """Cycles in all and the cycles of each event; the closed form where nothing stalls."""
+    width, fragment, config = parameters["WIDTH"], parameters["FRAGMENT"], stimulus["config"]
+    sources, sinks = stimulus["sources"], stimulus["sinks"]
+    n_beats, needs_index, is_head, indices = [], [], [], list(sources["index"]["data"])
+    for command in map(_unpack, sources["command"]["data"]):
+        n_indices = command["n_rows"] if command["is_indexed"] else 0
+        rows = _row_words(command, indices[:n_indices], width)
+        del indices[:n_indices]
+        n_beats.append(sum(map(len, rows)))
+        for words in rows:
+            needs_index += [int(command["is_indexed"] and word == words[0]) for word in words]
+            is_head += [word == words[0] or word % (fragment // width) == 0 for word in words]
+    credits = count_credits(width, fragment, parameters["OUTSTANDING"])
+    settings = FabricSettings(parameters["REQUEST"], credits, width, **config)
+    command = np.zeros(len(n_beats), np.int64)
+    ask, response, write = np.zeros((3, sum(n_beats)), np.int64)
+    gaps = [np.array(side["gap"]) for side in (sources["command"], sources["index"], sinks["ask"])]
+    delay = np.array(sources["delay"]["data"])
+    transfer_events(
+        settings, np.array(n_beats), np.array(needs_index), *gaps, delay, np.array(sinks["write"]["gap"]),
+        command, ask, response, write,
+    )  # fmt: skip
+    cycles = int(write[-1]) + 1
+    if all(side["gap"] == [0] for side in (*sources.values(), *sinks.values())) and not delay.any():
+        cycles = sum(_busy_cycles(n, settings) for n in n_beats) + settings.latency
+    return {
+        "cycles": cycles,
+        "events": {
+            "command": command.tolist(),
+            "index": ask[np.array(needs_index) == 1].tolist(),
+            "fragment": ask[np.array(is_head)].tolist(),
+            "ask": ask.tolist(),
+            "response": response.tolist(),
+            "write": write.tolist(),
+            "finish": write[np.cumsum(n_beats) - 1].tolist(),
+        },
+    }
+
+
+def _busy_cycles(n_beats: int, f: FabricSettings) -> int:
+    """As `archmodel.kernels.data_movement.transfer_cycles`, for rows that begin anywhere."""
+    shaped = shaped_cycles(n_beats * f.width, f.bucket, f.rate) if f.rate else 0
+    return f.request_cycles + max(asking_cycles(n_beats, f.credits, f.latency), shaped)
