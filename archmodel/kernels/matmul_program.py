@@ -15,7 +15,6 @@ from archmodel.kernels.matrix_engine import (
     divide_up,
     dot_product_bytes,
     dot_product_cycles,
-    gap_cycles,
     partial_sum_cycles,
     transfer_up,
 )
@@ -325,6 +324,27 @@ def write_load(
 
 
 @kernel
+def multiply_cycles(n_streamed: int, n_held: int, k: int, t: PeTiming) -> int:
+    """Cycles of a multiply on the matrix engine of a PE, `dot_product_cycles`.
+
+    Parameters
+    ----------
+    n_streamed : int
+        Columns that stream by.
+    n_held : int
+        Rows that are held.
+    k : int
+        Depth of the sums.
+    t : PeTiming
+        Where.
+    """
+    return dot_product_cycles(
+        n_streamed, n_held, k, t.tile_rows, t.tile_cols, t.tile_depth, t.step_depth, t.n_tiles, t.load_cycles,
+        t.gap_cycles,
+    )  # fmt: skip
+
+
+@kernel
 def write_multiply(
     commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming,
     pop_a: int, pop_b: int, reserved: int, pushed: int,
@@ -355,14 +375,10 @@ def write_multiply(
     m, cols, k = mapping.block_m, mapping.block_n, mapping.block_k
     holds_b = mapping.stationary == WEIGHT
     if mapping.stationary == OUTPUT:
-        with_b = dot_product_cycles(m, cols, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
-        with_a = dot_product_cycles(cols, m, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
-        holds_b = with_b <= with_a
+        holds_b = multiply_cycles(m, cols, k, t) <= multiply_cycles(cols, m, k, t)
     held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
-    occupancy = dot_product_cycles(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, t.load_cycles)
-    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, t.n_tiles, element_bytes)
-    occupancy += gap_cycles(streamed, held, k, t.tile_rows, t.tile_cols, t.step_depth, t.n_tiles, t.gap_cycles)
-    occupancy = max(occupancy, transfer_up(read, t.local_width))
+    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
+    occupancy = max(multiply_cycles(streamed, held, k, t), transfer_up(read, t.local_width))
     if pushed == 0 or reserved == 0:  # the sums of the block are not done in one go
         occupancy += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
     blocks = count_held_blocks(held, k, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)

@@ -31,79 +31,59 @@ def count_held_blocks(n_held: int, k: int, tile_rows: int, tile_depth: int) -> i
 
 @kernel
 def dot_product_cycles(
-    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, load_cycles: int
-) -> int:
+    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_cols: int, tile_depth: int, step_depth: int,
+    n_tiles: int, load_cycles: int, gap: int,
+) -> int:  # fmt: skip
     """Cycles for which an engine of dot-product tiles is busy with one multiply.
 
     Model
     -----
-    ``load + ⌈blocks / n_tiles⌉ · max(n_streamed, load)``: a tile holds one block while one column per cycle streams by,
-    and loads the next block of the command meanwhile; the first block is loaded before anything streams. 2:4 sparsity
-    doubles ``tile_depth``.
+    A tile holds one block while one column per cycle streams by; ``passes = ⌈blocks / n_tiles⌉``. The first blocks are
+    loaded before anything streams, those of the next pass meanwhile, and the last pass loads nothing:
+    ``load + Σ max(stream, load) + stream of the last pass``, the sum over all passes but the last.
+
+    A step of ``tile_rows × tile_cols × step_depth`` is what one instruction works on; it is set up for ``gap`` cycles
+    before its columns stream. A pass that sets steps up has ``stream = n_streamed + ⌈n_streamed / tile_cols⌉ ·
+    ⌈tile_depth / step_depth⌉ · gap``; a step that is deeper than a block is set up in the first of the
+    ``⌈step_depth / tile_depth⌉`` passes that it takes, in the others ``stream = n_streamed``.
+
+    2:4 sparsity doubles ``tile_depth``.
 
     Parameters
     ----------
     n_streamed, n_held, k : int
         Columns that stream by, rows that are held, depth of the sums.
-    tile_rows, tile_depth : int
-        Rows and elements per row of the block that a tile holds.
+    tile_rows, tile_cols, tile_depth : int
+        Rows of the block that a tile holds, columns of a step, elements per row of the block.
+    step_depth : int
+        Elements per row of a step.
     n_tiles : int
         Tiles, which hold different blocks.
     load_cycles : int
         To load a block [cycles].
+    gap : int
+        To set up a step [cycles].
 
     Sources
     -------
     ISCA 2025 (MTIA 2i), section 3.2: two 32 × 32 B × 32 tiles, one operand cached, one streamed. Double buffering of
-    the held block is assumed.
+    the held block is assumed. Gap: Tenstorrent, tt-metal, tt_llk_blackhole/llk_lib/llk_math_matmul.h, between tiles of
+    32 × 32 × 32; MTIA: assumed. The hardware block ``rtl_stubs/dpe`` keeps this law to the cycle.
     """
-    passes = divide_up(count_held_blocks(n_held, k, tile_rows, tile_depth), n_tiles)
-    return load_cycles + passes * max(n_streamed, load_cycles)
-
-
-@kernel
-def gap_cycles(
-    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_cols: int, step_depth: int, n_tiles: int, gap: int
-) -> int:
-    """Cycles that an engine of dot-product tiles loses between the steps of one multiply.
-
-    Model
-    -----
-    ``⌈steps / n_tiles⌉ · gap`` with ``steps = ⌈n_held / tile_rows⌉ · ⌈n_streamed / tile_cols⌉ · ⌈k / step_depth⌉``: a
-    step is what one instruction of the engine works on.
-
-    Parameters
-    ----------
-    n_streamed : int
-        Columns that stream by.
-    n_held : int
-        Rows that are held.
-    k : int
-        Depth of the sums.
-    tile_rows : int
-        Rows of a block.
-    tile_cols : int
-        Columns of a step.
-    step_depth : int
-        Elements per row of a step.
-    n_tiles : int
-        Tiles, which share the steps.
-    gap : int
-        Lost between two steps [cycles].
-
-    Sources
-    -------
-    Tenstorrent: tt-metal, tt_llk_blackhole/llk_lib/llk_math_matmul.h, between tiles of 32 × 32 × 32. MTIA: assumed.
-    """
-    steps = divide_up(n_held, tile_rows) * divide_up(n_streamed, tile_cols) * divide_up(k, step_depth)
-    return divide_up(steps, n_tiles) * gap
+    before_last = divide_up(count_held_blocks(n_held, k, tile_rows, tile_depth), n_tiles) - 1
+    passes_per_step = divide_up(step_depth, tile_depth)
+    set_up = n_streamed + divide_up(n_streamed, tile_cols) * divide_up(tile_depth, step_depth) * gap
+    n_set_up = divide_up(before_last, passes_per_step)
+    last = set_up if before_last % passes_per_step == 0 else n_streamed
+    n_others = before_last - n_set_up
+    return load_cycles + n_set_up * max(set_up, load_cycles) + n_others * max(n_streamed, load_cycles) + last
 
 
 @kernel
 def dot_product_bytes(
-    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, n_tiles: int, element_bytes: float
+    n_streamed: int, n_held: int, k: int, tile_rows: int, tile_depth: int, held_bytes: float, streamed_bytes: float
 ) -> float:
-    """Bytes that `dot_product_cycles` reads from local memory: held blocks once, columns once per pass and tile [B].
+    """Bytes that `dot_product_cycles` reads from local memory: each block once, and the columns once for each [B].
 
     Parameters
     ----------
@@ -117,14 +97,14 @@ def dot_product_bytes(
         Rows of a block.
     tile_depth : int
         Elements per row of a block.
-    n_tiles : int
-        Tiles, which hold different blocks.
-    element_bytes : float
-        Bytes per element, of both operands [B].
+    held_bytes : float
+        Bytes per element of the held operand; with 2:4 sparsity, half of those of a value and an eighth of a byte for
+        positions [B].
+    streamed_bytes : float
+        Bytes per element of the other operand [B].
     """
     blocks = count_held_blocks(n_held, k, tile_rows, tile_depth)
-    passes = divide_up(blocks, n_tiles)
-    return (blocks * tile_rows + passes * n_tiles * n_streamed) * tile_depth * element_bytes
+    return blocks * (tile_rows * held_bytes + n_streamed * streamed_bytes) * tile_depth
 
 
 @kernel

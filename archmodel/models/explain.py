@@ -22,7 +22,7 @@ from archmodel.workload.types import Trace
 LAWS = {
     "prefetch": "asks DRAM for what the cache lacks",
     "load": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
-    "matrix": "load + ceil(blocks / tiles) x max(streamed, load) + gaps between steps + partial sums",
+    "matrix": "load + (ceil(blocks / tiles) - 1) x max(stream, load) + stream + partial sums; stream = columns + gaps",
     "reduce": "(members - 1) x hop + bytes / width",
     "simd": "ceil(elements / lanes) x operations",
     "vector": "turns x instructions x (vl x bits / dlen) + start-up",

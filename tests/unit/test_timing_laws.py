@@ -27,13 +27,20 @@ BY_HAND = [
     ("divide_up", (0, 3), 0),
     ("count_held_blocks", (40, 100, 32, 32), 2 * 4),
     # 64 × 128 held in blocks of 32 × 32: 8 blocks, 4 passes of 2 tiles, 100 columns each; 16 columns hide no load.
-    ("dot_product_cycles", (100, 64, 128, 32, 32, 2, 32), 432),
-    ("dot_product_cycles", (16, 64, 128, 32, 32, 2, 32), 160),
+    ("dot_product_cycles", (100, 64, 128, 32, 32, 32, 32, 2, 32, 0), 432),
+    ("dot_product_cycles", (16, 64, 128, 32, 32, 32, 32, 2, 32, 0), 32 + 3 * 32 + 16),
     # 3 blocks on 2 tiles: the second pass is half empty.
-    ("dot_product_cycles", (100, 96, 32, 32, 32, 2, 32), 232),
-    # 8 blocks of 32 rows, 4 passes × 2 tiles × 100 columns, each 32 deep, of 2 B.
-    ("dot_product_bytes", (100, 64, 128, 32, 32, 2, 2.0), (256 + 800) * 64.0),
-    ("dot_product_bytes", (10, 96, 32, 32, 32, 2, 1.0), (96 + 40) * 32.0),
+    ("dot_product_cycles", (100, 96, 32, 32, 32, 32, 32, 2, 32, 0), 232),
+    # 100 columns are four steps of up to 32, set up for 3 cycles each, in every pass; twice, if steps are half as deep;
+    # in every second pass, if they are twice as deep; it hides behind a load that lasts longer than 16 columns.
+    ("dot_product_cycles", (100, 64, 128, 32, 32, 32, 32, 2, 32, 3), 432 + 4 * 12),
+    ("dot_product_cycles", (100, 64, 128, 32, 32, 32, 16, 2, 32, 3), 432 + 4 * 24),
+    ("dot_product_cycles", (100, 64, 128, 32, 32, 32, 64, 2, 32, 3), 432 + 2 * 12),
+    ("dot_product_cycles", (16, 64, 128, 32, 32, 32, 32, 2, 32, 3), 32 + 3 * 32 + 19),
+    # 8 blocks of 32 rows and 100 columns each, 32 deep, of 2 B; 3 blocks; 4 sparse blocks, 64 deep.
+    ("dot_product_bytes", (100, 64, 128, 32, 32, 2.0, 2.0), 8 * 132 * 64.0),
+    ("dot_product_bytes", (10, 96, 32, 32, 32, 1.0, 1.0), 3 * 42 * 32.0),
+    ("dot_product_bytes", (100, 64, 128, 32, 64, 0.625, 1.0), 4 * (32 * 40 + 100 * 64.0)),
     ("partial_sum_cycles", (1000, 1000, 64.0), 0),
     ("partial_sum_cycles", (1001, 1000, 64.0), 32),  # 2002 B
     ("transfer_up", (128.0, 64.0), 2),
@@ -103,9 +110,13 @@ flags = st.booleans()
 ARGUMENTS = {
     "divide_up": [(dims, 1), (small, -1)],
     "count_held_blocks": [(dims, 1), (dims, 1), (tiles, -1), (tiles, -1)],
-    "dot_product_cycles": [(dims, 1), (dims, 1), (dims, 1), (tiles, -1), (tiles, -1), (small, -1), (cycles, 1)],
+    # A deeper block takes fewer passes, but more steps: 0.
+    "dot_product_cycles": [
+        (dims, 1), (dims, 1), (dims, 1), (tiles, -1), (tiles, -1), (tiles, 0), (tiles, -1), (small, -1), (cycles, 1),
+        (cycles, 1),
+    ],
     # Larger tiles pad more: 0.
-    "dot_product_bytes": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (tiles, 0), (small, 0), (widths, 1)],
+    "dot_product_bytes": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (tiles, 0), (widths, 1), (widths, 1)],
     "partial_sum_cycles": [(dims, 1), (dims, -1), (widths, -1)],
     "transfer_up": [(sizes, 1), (widths, -1)],
     "systolic_fill_cycles": [(tiles, 1), (flags, 1)],
@@ -143,7 +154,8 @@ def test_compiled_law_equals_its_python_form_and_is_monotone(name, data):
 @given(m=dims, n=dims, k=dims, size=tiles, load=cycles, n_tiles=small)
 def test_engines_need_a_cycle_for_all_that_they_do_in_one(m, n, k, size, load, n_tiles):
     n_macs = m * n * k
-    assert matrix_engine.dot_product_cycles(m, n, k, size, size, n_tiles, load) * n_tiles * size * size >= n_macs
+    busy = matrix_engine.dot_product_cycles(m, n, k, size, size, size, size, n_tiles, load, 0)
+    assert busy * n_tiles * size * size >= n_macs
     for is_weight_stationary in (True, False):
         assert matrix_engine.systolic_cycles(m, n, k, size, is_weight_stationary) * size * size >= n_macs
 
