@@ -1,4 +1,4 @@
-"""Laws of the matrix engine: dot-product tiles and systolic arrays. Contract: ``docs/methods/timing.md``."""
+"""Laws of the matrix engine: dot-product tiles. Contract: ``docs/methods/timing.md``."""
 
 from __future__ import annotations
 
@@ -131,50 +131,3 @@ def transfer_up(n_bytes: float, width: float) -> int:
     cycles = n_bytes / width
     whole = int(cycles)
     return whole + 1 if whole < cycles else whole
-
-
-@kernel
-def systolic_fill_cycles(size: int, is_weight_stationary: bool) -> int:
-    """Cycles of a tile beyond its stream, in which a systolic array of ``size`` × ``size`` fills and drains.
-
-    Model
-    -----
-    Weight-stationary ``3S − 2``: S to load the weights, 2S − 2 for the skew. Output-stationary ``2S − 2``: the skew;
-    sums leave while they are completed.
-
-    Sources
-    -------
-    A. Samajdar et al., SCALE-Sim, arXiv 1811.02883; the constants are those that SCALE-Sim v3 prints.
-    """
-    return 3 * size - 2 if is_weight_stationary else 2 * size - 2
-
-
-@kernel
-def systolic_cycles(m: int, n: int, k: int, size: int, is_weight_stationary: bool) -> int:
-    """Cycles of a matmul on a systolic array when no tile overlaps another and no operand is late.
-
-    Model
-    -----
-    Weight-stationary ``⌈K/S⌉·⌈N/S⌉·(M + 3S − 2) − 1``, output-stationary ``⌈M/S⌉·⌈N/S⌉·(K + 2S − 2) − 1``: the last
-    cycle is counted from 0.
-
-    Parameters
-    ----------
-    m : int
-        Rows of the result.
-    n : int
-        Columns of the result.
-    k : int
-        Depth of the sums.
-    size : int
-        Cells along an edge.
-    is_weight_stationary : bool
-        Weights stay in the cells, not sums.
-
-    Sources
-    -------
-    As `systolic_fill_cycles`.
-    """
-    n_tiles = divide_up(k if is_weight_stationary else m, size) * divide_up(n, size)
-    stream = m if is_weight_stationary else k
-    return n_tiles * (stream + systolic_fill_cycles(size, is_weight_stationary)) - 1

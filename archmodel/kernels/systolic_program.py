@@ -19,8 +19,9 @@ from archmodel.kernels.matmul_program import (
     put,
     take_and_give,
 )
-from archmodel.kernels.matrix_engine import divide_up, systolic_fill_cycles, transfer_up
+from archmodel.kernels.matrix_engine import divide_up, transfer_up
 from archmodel.kernels.program import DRAM, IN_A, IN_B, LOAD, MATRIX, NEED_A, NEED_B, NONE, OWN, POP_A, POP_B, STORE
+from archmodel.kernels.systolic_array import systolic_fill_cycles, systolic_interval_cycles
 
 _TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latency of DRAM for small tiles
 
@@ -61,9 +62,8 @@ def write_systolic(
     -----
     Weight-stationary: for each column of tiles of the result, over k: fetch, load S × S weights, stream M rows;
     output-stationary: for each tile of the result: fetch, stream K. A tile takes its stream plus
-    `systolic_fill_cycles`; where tiles overlap, the next may start after max(stream, S) cycles. It takes longer when
-    the on-chip memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the
-    tiles.
+    `systolic_fill_cycles`; the next one starts after `systolic_interval_cycles`. It takes longer when the on-chip
+    memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the tiles.
 
     Parameters
     ----------
@@ -91,8 +91,9 @@ def write_systolic(
     order = MatmulMapping(OUTPUT, 1, 1, 1, 1, size, size, size, 2)
     dram_a, dram_b = count_dram_bytes(shape, order, divide_up(shape.m, size), tiles_n, t.cache_bytes)
     edges = stream * size * shape.a_bytes + (size if is_weight_stationary else stream) * size * shape.b_bytes
-    took = stream + systolic_fill_cycles(size, is_weight_stationary)
-    occupancy = max(max(stream, size) if is_overlapped else took, transfer_up(edges, t.sram_width))
+    took = stream + systolic_fill_cycles(size, size, is_weight_stationary)
+    interval = systolic_interval_cycles(stream, size, size, is_weight_stationary, is_overlapped)
+    occupancy = max(interval, transfer_up(edges, t.sram_width))
     # The sums of the last tile are complete in its last cycle, which is counted from 0.
     latency = took - 1 - occupancy if occupancy <= took else 0
     n = 0

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archmodel.kernels import data_movement, lanes, matrix_engine
+from archmodel.kernels import data_movement, lanes, matrix_engine, systolic_array
 
 
 def law(name):
-    return next(getattr(module, name) for module in (matrix_engine, data_movement, lanes) if hasattr(module, name))
+    modules = (matrix_engine, systolic_array, data_movement, lanes)
+    return next(getattr(module, name) for module in modules if hasattr(module, name))
 
 
 def python_form(function):
@@ -47,8 +49,8 @@ BY_HAND = [
     ("transfer_up", (129.0, 64.0), 3),
     ("transfer_up", (0.0, 64.0), 0),
     ("transfer_up", (1.0, 0.3), 4),
-    ("systolic_fill_cycles", (128, True), 382),
-    ("systolic_fill_cycles", (128, False), 254),
+    ("systolic_fill_cycles", (128, 128, True), 382),
+    ("systolic_fill_cycles", (128, 128, False), 254),
     # The width binds: 1024 B; one fragment per cycle; 4 fragments of 200 cycles each, 32 at a time.
     ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 0), 16 + 8),
     ("transfer_cycles", (100, 16.0, 128.0, 16, 256, 32, 0), 16 + 100),
@@ -83,8 +85,8 @@ def test_worked_example(name, arguments, expected):
     [(128, 512, 14303, 12255), (128, 1024, 89983, 81791), (32, 512, 155135, 146943)],
 )
 def test_systolic_array_takes_what_scale_sim_prints(size, n, weight_stationary, output_stationary):
-    assert matrix_engine.systolic_cycles(n, n, n, size, True) == weight_stationary
-    assert matrix_engine.systolic_cycles(n, n, n, size, False) == output_stationary
+    assert systolic_array.systolic_cycles(n, n, n, size, size, True, False) == weight_stationary
+    assert systolic_array.systolic_cycles(n, n, n, size, size, False, False) == output_stationary
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
@@ -94,8 +96,8 @@ def test_systolic_array_takes_what_scale_sim_prints(size, n, weight_stationary, 
 def test_systolic_cycles_are_the_closed_forms(shape, size):
     m, n, k = shape
     rows, cols, depths = (math.ceil(dim / size) for dim in shape)
-    assert matrix_engine.systolic_cycles(m, n, k, size, True) == depths * cols * (m + 3 * size - 2) - 1
-    assert matrix_engine.systolic_cycles(m, n, k, size, False) == rows * cols * (k + 2 * size - 2) - 1
+    assert systolic_array.systolic_cycles(m, n, k, size, size, True, False) == depths * cols * (m + 3 * size - 2) - 1
+    assert systolic_array.systolic_cycles(m, n, k, size, size, False, False) == rows * cols * (k + 2 * size - 2) - 1
 
 
 dims = st.integers(1, 5000)
@@ -119,8 +121,9 @@ ARGUMENTS = {
     "dot_product_bytes": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (tiles, 0), (widths, 1), (widths, 1)],
     "partial_sum_cycles": [(dims, 1), (dims, -1), (widths, -1)],
     "transfer_up": [(sizes, 1), (widths, -1)],
-    "systolic_fill_cycles": [(tiles, 1), (flags, 1)],
-    "systolic_cycles": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (flags, 0)],
+    "systolic_fill_cycles": [(tiles, 1), (tiles, 1), (flags, 1)],
+    "systolic_interval_cycles": [(dims, 1), (tiles, 1), (tiles, 1), (flags, 1), (flags, -1)],
+    "systolic_cycles": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (tiles, 0), (flags, 0), (flags, -1)],
     "transfer_cycles": [(small, 1), (sizes, 1), (widths, -1), (cycles, 1), (dims, -1), (small, -1), (cycles, 1)],
     "shaped_cycles": [(sizes, 1), (sizes, -1), (widths, -1)],
     "service_cycles": [(sizes, 1), (widths, -1)],
@@ -156,8 +159,9 @@ def test_engines_need_a_cycle_for_all_that_they_do_in_one(m, n, k, size, load, n
     n_macs = m * n * k
     busy = matrix_engine.dot_product_cycles(m, n, k, size, size, size, size, n_tiles, load, 0)
     assert busy * n_tiles * size * size >= n_macs
-    for is_weight_stationary in (True, False):
-        assert matrix_engine.systolic_cycles(m, n, k, size, is_weight_stationary) * size * size >= n_macs
+    for is_weight_stationary, is_overlapped in itertools.product((True, False), repeat=2):
+        cycles = systolic_array.systolic_cycles(m, n, k, size, size, is_weight_stationary, is_overlapped)
+        assert cycles * size * size >= n_macs
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
