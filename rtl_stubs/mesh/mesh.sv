@@ -1,7 +1,7 @@
 // Mesh of routers, a stream of flits into and out of each node.
 //
-// Node y * COLS + x is in column x and row y. Streams are valid/ready: credits of the first link are counted here, and a
-// FIFO at the end of the last one holds flits until they are taken. See README.md for the timing law.
+// Node y * COLS + x is in column x and row y. Streams are valid/ready: credits of the first link are counted here, and
+// a FIFO at the end of the last one holds flits until they are taken. See README.md for the timing law.
 module mesh #(
     parameter int COLS  = 2,
     parameter int ROWS  = 2,

@@ -1,7 +1,7 @@
 // FIFO of flits at the end of a link with credits: the sender never overruns it, so it cannot refuse a flit.
 //
-// A flit that arrives in a cycle can leave in the next one. When it leaves, a credit travels back to the sender for LINK
-// cycles.
+// A flit that arrives in a cycle can leave in the next one. When it leaves, a credit travels back to the sender for
+// LINK cycles.
 module flit_fifo #(
     parameter int WIDTH = 8,  // bits of a flit
     parameter int DEPTH = 4,  // flits, 2 or more

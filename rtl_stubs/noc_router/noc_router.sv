@@ -1,7 +1,7 @@
 // Router of a mesh: five ports, XY routing, wormhole switching, credits, multicast to the north.
 //
 // Ports are numbered north, east, south, west, local; north is towards higher y. A flit is {tail, payload}; the payload
-// of the first flit of a packet is {tag, multicast, y, x}. See README.md for the rules of arbitration and the timing law.
+// of the first flit of a packet is {tag, multicast, y, x}. See README.md for the rules of arbitration and the law.
 module noc_router #(
     parameter int WIDTH = 16,  // bits of a payload, 2 * COORD + 1 or more
     parameter int COORD = 2,   // bits of a coordinate
@@ -39,7 +39,7 @@ module noc_router #(
     logic [5*LINK-1:0] link_valid;
     logic [5*FLIT*LINK-1:0] link_flit;
 
-    // Outputs that a packet takes from a router. All it depends on is an argument: simulators evaluate it when one changes
+    // Outputs that a packet takes from a router. All it depends on is an argument, so that all of it is waited for
     function automatic logic [4:0] route(
         input logic is_multicast, input logic [COORD-1:0] to_y, to_x, from_y, from_x
     );
@@ -73,7 +73,7 @@ module noc_router #(
         );
     end
 
-    // Outputs are granted, local last: a multicast asks for it when it has north, so two of them cannot block each other
+    // Outputs are granted, local last: a multicast asks for it when it has north, so that two cannot block each other
     always_comb begin
         logic [4:0] asking;
         granted_now = 0;
