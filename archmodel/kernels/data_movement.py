@@ -7,50 +7,6 @@ from archmodel.kernels.matrix_engine import divide_up, transfer_up
 
 
 @kernel
-def transfer_cycles(
-    n_rows: int,
-    row_bytes: float,
-    width: float,
-    request_cycles: int,
-    fragment_bytes: int,
-    outstanding: int,
-    latency: int,
-) -> int:
-    """Cycles for which a DMA engine is busy with one command of ``n_rows`` contiguous rows.
-
-    Model
-    -----
-    ``request + max(⌈bytes / width⌉, fragments, ⌈fragments · latency / outstanding⌉)``: rows are cut into fragments, at
-    most one leaves per cycle, and at most ``outstanding`` are under way at a time, each for ``latency`` cycles
-    (Little's law).
-
-    Parameters
-    ----------
-    n_rows : int
-        Contiguous rows.
-    row_bytes : float
-        Bytes of each [B].
-    width : float
-        Between network and local memory [B/cycle].
-    request_cycles : int
-        To take up a command [cycles].
-    fragment_bytes : int
-        Largest request of the network [B].
-    outstanding : int
-        Requests under way at a time.
-    latency : int
-        Of the memory behind [cycles].
-
-    Sources
-    -------
-    ISCA 2025 (MTIA 2i), section 3.1 names fragmentation and source flow control; the numbers of machines are assumed.
-    """
-    n_fragments = n_rows * transfer_up(row_bytes, float(fragment_bytes))
-    moved = transfer_up(n_rows * row_bytes, width)
-    return request_cycles + max(moved, max(n_fragments, divide_up(n_fragments * latency, outstanding)))
-
-
-@kernel
 def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
     """Least cycles in which a leaky bucket lets ``n_bytes`` through: ``⌈max(0, bytes − bucket) / rate⌉``, from full.
 
@@ -68,6 +24,103 @@ def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
     ISCA 2025 (MTIA 2i), section 3.1: leaky-bucket traffic shaping.
     """
     return transfer_up(max(0.0, n_bytes - bucket_bytes), rate)
+
+
+@kernel
+def count_row_beats(row_bytes: float, width: float, fragment_bytes: int) -> int:
+    """Count the beats of a row that begins on a fragment boundary: ``⌈bytes / width⌉`` for each of its fragments.
+
+    Parameters
+    ----------
+    row_bytes : float
+        Bytes of the row [B].
+    width : float
+        Of a beat [B].
+    fragment_bytes : int
+        Largest request of the network [B].
+    """
+    n_full = int(row_bytes // fragment_bytes)
+    return n_full * transfer_up(float(fragment_bytes), width) + transfer_up(row_bytes - n_full * fragment_bytes, width)
+
+
+@kernel
+def spread_cycles(n_fragments: int, outstanding: int, latency: int) -> int:
+    """Cycles over which a DMA engine spreads its fragments: ``⌈fragments · (latency + 1) / outstanding⌉``.
+
+    Model
+    -----
+    The last beat of a fragment is written ``latency`` cycles after it was asked for, and its room is free a cycle
+    later. Spread evenly, no more than ``outstanding`` fragments are under way: the last beat of fragment ``i`` leaves
+    no earlier than in cycle ``⌈(i + 1) · (latency + 1) / outstanding⌉ − 1``.
+
+    Parameters
+    ----------
+    n_fragments : int
+        Fragments.
+    outstanding : int
+        Fragments under way at a time.
+    latency : int
+        From asking for a beat to its write into local memory [cycles].
+
+    Sources
+    -------
+    J. D. C. Little, A proof for the queuing formula L = λW, Operations Research 9(3), 1961. ISCA 2025 (MTIA 2i),
+    section 3.1 names source flow control; this form of it is assumed.
+    """
+    return divide_up(n_fragments * (latency + 1), outstanding)
+
+
+@kernel
+def transfer_cycles(
+    n_rows: int,
+    row_bytes: float,
+    width: float,
+    request_cycles: int,
+    fragment_bytes: int,
+    outstanding: int,
+    latency: int,
+    bucket_bytes: float,
+    bucket_rate: float,
+) -> int:
+    """Cycles for which a DMA engine is busy with one command of ``n_rows`` contiguous rows.
+
+    Model
+    -----
+    ``request + max(beats, spread, shaped)``: rows, which begin on a fragment boundary, are cut into fragments, those
+    into beats of ``width`` (`count_row_beats`). The engine takes up the command, then asks for a beat per cycle at
+    most, as flow control (`spread_cycles`) and traffic shaping (`shaped_cycles`, to which each beat counts in full)
+    allow. It is busy until it has asked for the last beat, which is in local memory ``latency`` later.
+
+    Parameters
+    ----------
+    n_rows : int
+        Contiguous rows.
+    row_bytes : float
+        Bytes of each [B].
+    width : float
+        Between network and local memory [B/cycle].
+    request_cycles : int
+        To take up a command [cycles].
+    fragment_bytes : int
+        Largest request of the network [B].
+    outstanding : int
+        Fragments under way at a time.
+    latency : int
+        Of the memory behind [cycles].
+    bucket_bytes : float
+        Size of the leaky bucket [B].
+    bucket_rate : float
+        Its rate [B/cycle].
+
+    Sources
+    -------
+    Hardware block ``rtl_stubs/fabric_interface``, which takes exactly as long. ISCA 2025 (MTIA 2i), section 3.1 names
+    fragmentation, source flow control and traffic shaping; the numbers of machines are assumed.
+    """
+    n_beats = n_rows * count_row_beats(row_bytes, width, fragment_bytes)
+    spread = spread_cycles(n_rows * transfer_up(row_bytes, float(fragment_bytes)), outstanding, latency)
+    shaped = shaped_cycles(n_beats * min(width, float(fragment_bytes)), bucket_bytes, bucket_rate)
+    return request_cycles + max(n_beats, max(spread, shaped))
 
 
 @kernel

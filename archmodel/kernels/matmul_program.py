@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.data_movement import reduction_cycles, service_cycles, shaped_cycles, transfer_cycles
+from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
 from archmodel.kernels.matrix_engine import (
     count_held_blocks,
@@ -315,9 +315,9 @@ def write_load(
             latency += t.dram_latency
             resource, service = DRAM, max(service, from_dram)
     occupancy = transfer_cycles(
-        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, latency
-    )
-    occupancy = max(occupancy, shaped_cycles(n_bytes, t.bucket_bytes, t.bucket_rate))
+        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, latency, t.bucket_bytes,
+        t.bucket_rate,
+    )  # fmt: skip
     n = put(commands, n, LOAD, issue, occupancy, latency, resource, service, cast)
     take_and_give(commands, n - 1, taken, 1 if taken != NONE else 0, near, 1, 1)
     return n
@@ -423,9 +423,9 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
     row_bytes = mapping.block_n * shape.c_bytes / mapping.grid_k
     n_bytes = mapping.block_m * row_bytes
     took = transfer_cycles(
-        mapping.block_m, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency
-    )
-    took = max(took, shaped_cycles(n_bytes, t.bucket_bytes, t.bucket_rate))
+        mapping.block_m, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
+        t.bucket_bytes, t.bucket_rate,
+    )  # fmt: skip
     to_dram = service_cycles(n_bytes, t.dram_width)
     if shape.is_c_far and t.cache_bytes == 0:
         n = put(commands, n, STORE, issue, took, t.sram_latency, DRAM, to_dram, OWN)

@@ -44,8 +44,9 @@ def write_fetch(commands: Any, n: int, near: int, n_bytes: float, t: PeTiming) -
         Where.
     """
     occupancy = transfer_cycles(
-        1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency
-    )
+        1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.dram_latency, t.bucket_bytes,
+        t.bucket_rate,
+    )  # fmt: skip
     n = put(commands, n, LOAD, 0, occupancy, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
     take_and_give(commands, n - 1, NONE, 0, near, 1, 1)
     return n
@@ -115,7 +116,10 @@ def write_systolic(
                 out_commands[n - 1, IN_B], out_commands[n - 1, NEED_B], out_commands[n - 1, POP_B] = NEAR_B, 1, 1
         if last and shape.is_c_far:
             n_bytes = float(shape.batch) * shape.m * shape.n * shape.c_bytes / out_loops[4]
-            store = transfer_cycles(1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, 0)
+            store = transfer_cycles(
+                1, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, 0, t.bucket_bytes,
+                t.bucket_rate,
+            )  # fmt: skip
             n = put(out_commands, n, STORE, 0, store, t.dram_latency, DRAM, service_cycles(n_bytes, t.dram_width), OWN)
             take_and_give(out_commands, n - 1, RESULT, 1, NONE, 0, 0)
         out_loops[part] = n - n_before

@@ -213,7 +213,10 @@ def _quantise_rows(
     wide, narrow = (n_bytes * op.k for n_bytes in element_bytes)
 
     def move(row_bytes: float) -> tuple[int, int]:
-        dma = (timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, timing.sram_latency)
+        dma = (
+            timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, timing.sram_latency,
+            timing.bucket_bytes, timing.bucket_rate,
+        )  # fmt: skip
         return transfer_cycles(n_rows, row_bytes, *dma), service_cycles(n_rows * row_bytes, timing.sram_width)
 
     load, load_service = move(wide)

@@ -232,7 +232,7 @@ class DmaTiming:
     fragment_bytes
         Largest request of the network.
     outstanding
-        Requests under way at a time.
+        Fragments under way at a time.
     bucket_bytes, bucket_rate_bytes_per_cycle
         Leaky bucket that shapes the traffic: its size and rate; absent when traffic is not shaped.
     """

@@ -21,12 +21,12 @@ from archmodel.workload.types import Trace
 
 LAWS = {
     "prefetch": "asks DRAM for what the cache lacks",
-    "load": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
+    "load": "request + max(beats, fragments x (latency + 1) / outstanding, shaped)",
     "matrix": "load + (ceil(blocks / tiles) - 1) x max(stream, load) + stream + partial sums; stream = columns + gaps",
     "reduce": "(members - 1) x hop + bytes / width",
     "simd": "ceil(elements / lanes) x operations",
     "vector": "turns x instructions x (vl x bits / dlen) + start-up",
-    "store": "request + max(bytes / width, fragments, fragments x latency / outstanding)",
+    "store": "request + max(beats, fragments x (latency + 1) / outstanding, shaped)",
     "write_back": "asks DRAM to take what leaves the cache",
     "systolic": "stream + fill, or as long as the on-chip memory needs",
 }

@@ -3,11 +3,11 @@
 //
 // It takes up a command in REQUEST cycles, then asks for one beat per cycle at most. The first beat of a fragment
 // carries the request, each further one a credit: the memory sends a word for every one, in order. The receive buffer
-// has room for OUTSTANDING fragments, and is the only limit on what is under way. See README.md for the timing law.
+// has room for a fragment more than are under way when they are evenly spread. See README.md for the timing law.
 module fabric_interface #(
     parameter int WIDTH       = 4,   // bytes of a beat, a power of two from 2 up
     parameter int FRAGMENT    = 16,  // most bytes of a request, a power of two from WIDTH up
-    parameter int OUTSTANDING = 3,   // full fragments under way
+    parameter int OUTSTANDING = 3,   // fragments under way
     parameter int REQUEST     = 5,   // cycles to take up a command, 1 or more
     parameter int ROWS        = 8,   // most rows of a command
     parameter int ADDRESS     = 12   // bits of an address, more than those of FRAGMENT
@@ -42,10 +42,10 @@ module fabric_interface #(
     output logic [WIDTH*8-1:0]        write_data,   // its lowest write_bytes bytes
     output logic                      write_last    // of a command
 );
-    localparam int CREDITS = OUTSTANDING * (FRAGMENT / WIDTH);
+    localparam int SLOTS = (OUTSTANDING + 1) * (FRAGMENT / WIDTH);
     localparam int WAIT = $clog2(REQUEST + 1);
 
-    logic is_busy, is_running, is_taken, is_sent, is_due, has_credit, is_last, needs_index;
+    logic is_busy, is_running, is_taken, is_sent, is_due, has_slot, is_tail, is_last, needs_index;
     logic [WAIT-1:0] wait_left;
     logic [$clog2(FRAGMENT):0] fragment_bytes;
     logic [$clog2(WIDTH):0] beat_bytes;
@@ -54,7 +54,7 @@ module fabric_interface #(
     assign command_ready = !is_busy;
     assign is_taken = command_valid && command_ready;
     assign is_running = is_busy && wait_left == 0;
-    assign ask_valid = is_running && is_due && has_credit && (!needs_index || index_valid);
+    assign ask_valid = is_running && is_due && has_slot && (!needs_index || index_valid);
     assign is_sent = ask_valid && ask_ready;
     assign ask_bytes = ask_head ? fragment_bytes : 0;
     assign index_ready = is_sent && needs_index;
@@ -77,13 +77,14 @@ module fabric_interface #(
         .clk, .start(is_taken), .indexed(command_indexed), .n_rows(command_rows), .row_bytes(command_row_bytes),
         .first_address(command_address), .stride(command_stride), .first_local(command_local), .step(is_sent),
         .index(index_data), .needs_index, .address(ask_address), .is_head(ask_head), .fragment_bytes, .beat_bytes,
-        .local_address, .is_last
+        .local_address, .is_tail, .is_last
     );
-    pacer #(.CREDITS(CREDITS), .WIDTH(WIDTH)) pace (
-        .clk, .start(is_taken), .running(is_running), .sent(is_sent), .round_trip, .bucket, .rate, .due(is_due)
+    pacer #(.OUTSTANDING(OUTSTANDING), .WIDTH(WIDTH)) pace (
+        .clk, .start(is_taken), .running(is_running), .is_tail, .sent(is_sent), .round_trip, .bucket,
+        .rate, .due(is_due)
     );
-    receive_buffer #(.CREDITS(CREDITS), .WIDTH(WIDTH), .ADDRESS(ADDRESS)) slots (
-        .clk, .rst_n, .has_credit, .ask_valid(is_sent), .ask_offset(ask_address[$clog2(WIDTH)-1:0]),
+    receive_buffer #(.SLOTS(SLOTS), .WIDTH(WIDTH), .ADDRESS(ADDRESS)) slots (
+        .clk, .rst_n, .has_slot, .ask_valid(is_sent), .ask_offset(ask_address[$clog2(WIDTH)-1:0]),
         .ask_bytes(beat_bytes), .ask_local(local_address), .ask_last(is_last), .response_valid, .response_data,
         .write_valid, .write_ready, .write_address, .write_bytes, .write_data, .write_last
     );

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from archmodel.kernels.data_movement import asking_cycles, count_credits, shaped_cycles
+from archmodel.kernels.data_movement import transfer_cycles
 from archmodel.kernels.fabric_interface import FabricSettings, transfer_events
+from archmodel.lowering.timing import UNSHAPED_BYTES
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
 ADDRESS, ROWS, ROW_FIELD = 12, 8, 4  # as in the bench: bits of an address, most rows, bits of their number
@@ -18,15 +19,17 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     """Draw up to 5 commands, in sequence or indexed, and how the memory answers; 3 points in 10 without stalls."""
     width = parameters["WIDTH"]
     is_free = rng.random() < 0.3
-    commands = [_draw_command(rng, parameters) for _ in range(rng.integers(1, 6))]
+    share = rng.choice([0.0, 0.4, 1.0])  # of commands whose rows begin on a fragment boundary
+    commands = [_draw_command(rng, parameters, rng.random() < share) for _ in range(rng.integers(1, 6))]
     n_beats = np.cumsum([_count(command, width) for command in commands])
     commands = commands[: max(1, int(np.searchsorted(n_beats, MOST_BEATS)))]
     indices = [index for command in commands for index in command["indices"]]
     n_beats = sum(_count(command, width) for command in commands)
-    latency = int(rng.integers(2, 50))
+    latency = int(rng.integers(2, 10 + 2 * _slots(parameters)))
     is_spread, is_shaped = is_free or rng.random() < 0.5, rng.random() < 0.4
     slow = int(rng.integers(1, 30))
-    gaps = [[0]] * 4 if is_free else [draw_gaps(rng, n, longest=slow) for n in (len(commands), n_beats, n_beats, n_beats)]
+    lengths = (len(commands), n_beats, n_beats, n_beats)
+    gaps = [[0] if is_free else draw_gaps(rng, n, longest=slow) for n in lengths]
     return {
         "config": {
             "latency": latency,
@@ -47,12 +50,17 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     }
 
 
-def _draw_command(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+def _slots(parameters: dict[str, int]) -> int:
+    """Beats for which the receive buffer has room: those of a fragment more than are under way."""
+    return (parameters["OUTSTANDING"] + 1) * parameters["FRAGMENT"] // parameters["WIDTH"]
+
+
+def _draw_command(rng: np.random.Generator, parameters: dict[str, int], is_aligned: bool) -> dict[str, Any]:
     width, fragment = parameters["WIDTH"], parameters["FRAGMENT"]
     n_rows = int(rng.choice([1, ROWS, rng.integers(1, ROWS + 1)]))
     row_bytes = int(rng.choice([1, rng.integers(1, width + 1), rng.integers(1, 3 * fragment + width)]))
     address, stride = rng.integers(0, 1 << ADDRESS, 2).tolist()
-    if rng.random() < 0.4:
+    if is_aligned:
         address, stride = address // fragment * fragment, -(-row_bytes // fragment) * fragment
     indices = rng.integers(0, 1 << ADDRESS, n_rows).tolist() if rng.random() < 0.4 else []
     return {
@@ -88,37 +96,32 @@ def _count(command: dict[str, Any], width: int) -> int:
 
 
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
-    """Cycles in all and the cycles of each event; the closed form where nothing stalls."""
-    width, fragment, config = parameters["WIDTH"], parameters["FRAGMENT"], stimulus["config"]
+    """Cycles in all and the cycles of each event; the closed form where nothing stalls and all rows are aligned."""
     sources, sinks = stimulus["sources"], stimulus["sinks"]
-    n_beats, needs_index, is_head, indices = [], [], [], list(sources["index"]["data"])
-    for command in map(_unpack, sources["command"]["data"]):
-        n_indices = command["n_rows"] if command["is_indexed"] else 0
-        rows = _row_words(command, indices[:n_indices], width)
-        del indices[:n_indices]
-        n_beats.append(sum(map(len, rows)))
-        for words in rows:
-            needs_index += [int(command["is_indexed"] and word == words[0]) for word in words]
-            is_head += [word == words[0] or word % (fragment // width) == 0 for word in words]
-    credits = count_credits(width, fragment, parameters["OUTSTANDING"])
-    settings = FabricSettings(parameters["REQUEST"], credits, width, **config)
+    settings = FabricSettings(
+        parameters["REQUEST"], parameters["OUTSTANDING"], _slots(parameters), parameters["WIDTH"], **stimulus["config"]
+    )
+    commands = [_unpack(word) for word in sources["command"]["data"]]
+    n_beats, is_head, is_tail, needs_index = _cut(parameters, commands, sources["index"]["data"])
     command = np.zeros(len(n_beats), np.int64)
-    ask, response, write = np.zeros((3, sum(n_beats)), np.int64)
+    ask, response, write = np.zeros((3, len(is_head)), np.int64)
     gaps = [np.array(side["gap"]) for side in (sources["command"], sources["index"], sinks["ask"])]
     delay = np.array(sources["delay"]["data"])
     transfer_events(
-        settings, np.array(n_beats), np.array(needs_index), *gaps, delay, np.array(sinks["write"]["gap"]),
-        command, ask, response, write,
+        settings, n_beats, is_tail, needs_index, *gaps, delay, np.array(sinks["write"]["gap"]), command, ask, response,
+        write,
     )  # fmt: skip
     cycles = int(write[-1]) + 1
-    if all(side["gap"] == [0] for side in (*sources.values(), *sinks.values())) and not delay.any():
-        cycles = sum(_busy_cycles(n, settings) for n in n_beats) + settings.latency
+    has_stalls = delay.any() or any(side["gap"] != [0] for side in (*sources.values(), *sinks.values()))
+    busy = [_busy_cycles(parameters, c, settings) for c in commands]
+    if not has_stalls and settings.round_trip == settings.latency + 1 and 0 not in busy:
+        cycles = sum(busy) + settings.latency
     return {
         "cycles": cycles,
         "events": {
             "command": command.tolist(),
-            "index": ask[np.array(needs_index) == 1].tolist(),
-            "fragment": ask[np.array(is_head)].tolist(),
+            "index": ask[needs_index == 1].tolist(),
+            "fragment": ask[is_head == 1].tolist(),
             "ask": ask.tolist(),
             "response": response.tolist(),
             "write": write.tolist(),
@@ -127,7 +130,31 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     }
 
 
-def _busy_cycles(n_beats: int, f: FabricSettings) -> int:
-    """As `archmodel.kernels.data_movement.transfer_cycles`, for rows that begin anywhere."""
-    shaped = shaped_cycles(n_beats * f.width, f.bucket, f.rate) if f.rate else 0
-    return f.request_cycles + max(asking_cycles(n_beats, f.credits, f.latency), shaped)
+def _cut(parameters: dict[str, int], commands: list[dict[str, Any]], indices: list[int]) -> list[np.ndarray]:
+    """Beats of each command; of each beat, whether it begins a fragment, ends one, begins a row named by an index."""
+    width, per_fragment = parameters["WIDTH"], parameters["FRAGMENT"] // parameters["WIDTH"]
+    n_beats, is_head, is_tail, needs_index = [], [], [], []
+    left = list(indices)
+    for command in commands:
+        n_indices = command["n_rows"] if command["is_indexed"] else 0
+        rows = _row_words(command, left[:n_indices], width)
+        del left[:n_indices]
+        n_beats.append(sum(map(len, rows)))
+        for words in rows:
+            is_head += [word == words[0] or word % per_fragment == 0 for word in words]
+            is_tail += [word == words[-1] or (word + 1) % per_fragment == 0 for word in words]
+            needs_index += [command["is_indexed"] and word == words[0] for word in words]
+    return [np.array(flags, np.int64) for flags in (n_beats, is_head, is_tail, needs_index)]
+
+
+def _busy_cycles(parameters: dict[str, int], command: dict[str, Any], f: FabricSettings) -> int:
+    """Cycles in the cycle model; 0 if it has no such command, as rows do not begin on a fragment boundary."""
+    fragment = parameters["FRAGMENT"]
+    if command["address"] % fragment or command["stride"] % fragment:
+        return 0
+    shaping = (float(f.bucket), float(f.rate)) if f.rate else (UNSHAPED_BYTES, 1.0)
+    rows, limits = (
+        (command["n_rows"], float(command["row_bytes"]), float(f.width)),
+        (fragment, f.outstanding, f.latency),
+    )
+    return transfer_cycles(*rows, f.request_cycles, *limits, *shaping)

@@ -3,14 +3,14 @@
 // Beats come in the order in which they were asked for, and leave in that order: moved to the lowest bytes, the rest 0.
 // A slot is given out again from the cycle after its beat has left.
 module receive_buffer #(
-    parameter int CREDITS = 12,  // slots
+    parameter int SLOTS   = 16,  // 2 or more
     parameter int WIDTH   = 4,   // bytes of a beat
     parameter int ADDRESS = 12
 ) (
     input  logic                     clk,
     input  logic                     rst_n,
-    output logic                     has_credit,
-    input  logic                     ask_valid,  // a beat is asked for; only if has_credit
+    output logic                     has_slot,
+    input  logic                     ask_valid,  // a beat is asked for; only if has_slot
     input  logic [$clog2(WIDTH)-1:0] ask_offset,  // where in the word its bytes begin
     input  logic [$clog2(WIDTH):0]   ask_bytes,
     input  logic [ADDRESS-1:0]       ask_local,
@@ -24,22 +24,22 @@ module receive_buffer #(
     output logic [WIDTH*8-1:0]       write_data,
     output logic                     write_last
 );
-    localparam int SLOT = CREDITS > 1 ? $clog2(CREDITS) : 1;
-    localparam int COUNT = $clog2(CREDITS + 1);
+    localparam int SLOT = $clog2(SLOTS);
+    localparam int COUNT = $clog2(SLOTS + 1);
     localparam int TAG = 1 + ADDRESS + 2 * $clog2(WIDTH) + 1;
 
-    logic [TAG-1:0] tag [0:CREDITS-1];
-    logic [WIDTH*8-1:0] word [0:CREDITS-1];
+    logic [TAG-1:0] tag [0:SLOTS-1];
+    logic [WIDTH*8-1:0] word [0:SLOTS-1];
     logic [SLOT-1:0] asked, arrived, written;
     logic [COUNT-1:0] n_under_way, n_arrived;
     logic [$clog2(WIDTH)-1:0] offset;
     logic is_written;
 
     function automatic logic [SLOT-1:0] next(input logic [SLOT-1:0] slot);
-        return slot == SLOT'(CREDITS - 1) ? 0 : slot + 1;
+        return slot == SLOT'(SLOTS - 1) ? 0 : slot + 1;
     endfunction
 
-    assign has_credit = n_under_way != COUNT'(CREDITS);
+    assign has_slot = n_under_way != COUNT'(SLOTS);
     assign write_valid = n_arrived != 0;
     assign is_written = write_valid && write_ready;
     assign {write_last, write_address, offset, write_bytes} = tag[written];

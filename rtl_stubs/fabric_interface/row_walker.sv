@@ -25,7 +25,8 @@ module row_walker #(
     output logic [$clog2(FRAGMENT):0]   fragment_bytes,
     output logic [$clog2(WIDTH):0]      beat_bytes,
     output logic [ADDRESS-1:0]          local_address,
-    output logic                        is_last
+    output logic                        is_tail,  // ends a fragment
+    output logic                        is_last   // ends the command
 );
     localparam int IN_FRAGMENT = $clog2(FRAGMENT);
     localparam int IN_BEAT = $clog2(WIDTH);
@@ -49,6 +50,7 @@ module row_walker #(
     assign fragment_bytes = (IN_FRAGMENT + 1)'(to_row_end < to_fragment_end ? to_row_end : to_fragment_end);
     assign beat_bytes = (IN_BEAT + 1)'(to_row_end < to_beat_end ? to_row_end : to_beat_end);
     assign is_row_end = to_row_end <= to_beat_end;
+    assign is_tail = is_row_end || to_fragment_end == to_beat_end;
     assign is_last = is_row_end && rows_left == 1;
 
     always_ff @(posedge clk) begin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -9,7 +10,14 @@ import numpy as np
 from tb_common import play
 
 ADDRESS, ROWS, WORDS = 12, 8, 256
-FIELDS = (("indexed", 1), ("n_rows", 4), ("row_bytes", ADDRESS), ("address", ADDRESS), ("stride", ADDRESS), ("local", ADDRESS))
+FIELDS = (
+    ("indexed", 1),
+    ("n_rows", 4),
+    ("row_bytes", ADDRESS),
+    ("address", ADDRESS),
+    ("stride", ADDRESS),
+    ("local", ADDRESS),
+)
 
 
 def _commands(stimulus: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,7 +75,6 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
 
 def _played(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
     width, fragment, config = parameters["WIDTH"], parameters["FRAGMENT"], stimulus["config"]
-    credits = parameters["OUTSTANDING"] * fragment // width
     commands = _commands(stimulus)
     is_hit = {
         "strided": any(not c["indexed"] and c["n_rows"] > 1 for c in commands),
@@ -77,7 +84,7 @@ def _played(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
         "unaligned": any(row % width for c in commands for row in c["rows"]),
         "several_fragments": any(row % fragment + c["row_bytes"] > fragment for c in commands for row in c["rows"]),
         "one_byte": any(c["row_bytes"] == 1 for c in commands),
-        "spread": config["round_trip"] > credits,
+        "spread": config["round_trip"] > parameters["OUTSTANDING"] * fragment // width,
         "shaped": config["rate"] > 0,
         "burst_from_bucket": 0 < config["rate"] < width and config["bucket"] > 2 * width,
     }
@@ -86,12 +93,13 @@ def _played(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
 
 def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
     sources, sinks = stimulus["sources"], stimulus["sinks"]
-    credits = parameters["OUTSTANDING"] * parameters["FRAGMENT"] // parameters["WIDTH"]
+    slots = (parameters["OUTSTANDING"] + 1) * parameters["FRAGMENT"] // parameters["WIDTH"]
     asked, arrived, written = events["ask"], events["response"], events["write"]
     unhindered = [t + stimulus["config"]["latency"] - 1 for t in asked]
-    taken, finished = events["command"], [t for t in asked if t + 1 in set(events["command"])]
+    taken = events["command"]
+    n_at_once = sum(now - 1 in set(asked) for now in taken)  # when the command before had asked for its last beat
     is_hit = {
-        "credits_spent": any(later == sooner + 1 for sooner, later in zip(written, asked[credits:], strict=False)),
+        "slots_taken": any(later == sooner + 1 for sooner, later in zip(written, asked[slots:], strict=False)),
         "fabric_waits": any(_has_waited(sinks["ask"]["gap"], asked)),
         "index_waits": any(_has_waited(sources["index"]["gap"], events["index"])),
         "memory_late": any(now > due for due, now in zip(unhindered, arrived, strict=True)),
@@ -100,8 +108,8 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
             for due, before, now in zip(unhindered[1:], arrived, arrived[1:], strict=False)
         ),
         "local_memory_waits": any(now > came + 1 for came, now in zip(arrived, written, strict=True)),
-        "engine_waits_for_command": len(taken) > len(finished) + 1,
-        "command_waits_for_engine": bool(finished),
+        "engine_waits_for_command": len(taken) > n_at_once + 1,
+        "command_waits_for_engine": n_at_once > 0,
         "all_at_once": bool(set(asked) & set(arrived) & set(written)),
     }
     return {name for name, hit in is_hit.items() if hit}
@@ -109,10 +117,7 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
 
 def _has_waited(gaps: list[int], cycles: list[int]) -> list[bool]:
     """Where a stream moved in the first cycle that its gap allowed, after a gap: the other side was waiting for it."""
-    return [
-        0 < gaps[(i + 1) % len(gaps)] == later - sooner - 1
-        for i, (sooner, later) in enumerate(zip(cycles, cycles[1:], strict=False))
-    ]
+    return [0 < gaps[(i + 1) % len(gaps)] == later - sooner - 1 for i, (sooner, later) in enumerate(pairwise(cycles))]
 
 
 @cocotb.test()

@@ -51,11 +51,19 @@ BY_HAND = [
     ("transfer_up", (1.0, 0.3), 4),
     ("systolic_fill_cycles", (128, 128, True), 382),
     ("systolic_fill_cycles", (128, 128, False), 254),
-    # The width binds: 1024 B; one fragment per cycle; 4 fragments of 200 cycles each, 32 at a time.
-    ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 0), 16 + 8),
-    ("transfer_cycles", (100, 16.0, 128.0, 16, 256, 32, 0), 16 + 100),
-    ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 200), 16 + 25),
-    ("transfer_cycles", (4, 257.0, 128.0, 16, 256, 32, 200), 16 + 50),  # a byte too many for one fragment
+    ("count_row_beats", (0.0, 128.0, 256), 0),
+    ("count_row_beats", (257.0, 128.0, 256), 3),
+    ("count_row_beats", (600.0, 100.0, 256), 3 + 3 + 1),
+    ("count_row_beats", (600.0, 512.0, 256), 3),
+    ("spread_cycles", (4, 32, 200), 26),
+    # The width binds; a beat per short row; 4 or 8 fragments, 32 in 201 cycles.
+    ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 0, 1e30, 1.0), 16 + 8),
+    ("transfer_cycles", (100, 16.0, 128.0, 16, 256, 32, 0, 1e30, 1.0), 16 + 100),
+    ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 200, 1e30, 1.0), 16 + 26),
+    ("transfer_cycles", (4, 257.0, 128.0, 16, 256, 32, 200, 1e30, 1.0), 16 + 51),  # a byte too many for one fragment
+    # The bucket binds; short rows count in full.
+    ("transfer_cycles", (4, 256.0, 128.0, 16, 256, 32, 200, 512.0, 16.0), 16 + 32),
+    ("transfer_cycles", (100, 16.0, 128.0, 16, 256, 32, 0, 0.0, 64.0), 16 + 200),
     ("shaped_cycles", (1000.0, 200.0, 16.0), 50),
     ("shaped_cycles", (200.0, 200.0, 16.0), 0),
     ("shaped_cycles", (100.0, 200.0, 16.0), 0),
@@ -124,7 +132,13 @@ ARGUMENTS = {
     "systolic_fill_cycles": [(tiles, 1), (tiles, 1), (flags, 1)],
     "systolic_interval_cycles": [(dims, 1), (tiles, 1), (tiles, 1), (flags, 1), (flags, -1)],
     "systolic_cycles": [(dims, 1), (dims, 1), (dims, 1), (tiles, 0), (tiles, 0), (flags, 0), (flags, -1)],
-    "transfer_cycles": [(small, 1), (sizes, 1), (widths, -1), (cycles, 1), (dims, -1), (small, -1), (cycles, 1)],
+    # Fragments that are no multiple of the width pad their last beats, and wider ones count in full for shaping: 0.
+    "count_row_beats": [(sizes, 1), (widths, -1), (dims, 0)],
+    "spread_cycles": [(dims, 1), (small, -1), (cycles, 1)],
+    "transfer_cycles": [
+        (small, 1), (sizes, 1), (widths, 0), (cycles, 1), (dims, 0), (small, -1), (cycles, 1), (sizes, -1),
+        (widths, -1),
+    ],
     "shaped_cycles": [(sizes, 1), (sizes, -1), (widths, -1)],
     "service_cycles": [(sizes, 1), (widths, -1)],
     "reduction_cycles": [(sizes, 1), (small, 1), (cycles, 1), (widths, -1)],
@@ -169,6 +183,6 @@ def test_engines_need_a_cycle_for_all_that_they_do_in_one(m, n, k, size, load, n
 def test_requests_under_way_never_deliver_more_than_littles_law(
     n_rows, row_bytes, width, fragment, outstanding, latency
 ):
-    took = data_movement.transfer_cycles(n_rows, row_bytes, width, 0, fragment, outstanding, latency)
+    took = data_movement.transfer_cycles(n_rows, row_bytes, width, 0, fragment, outstanding, latency, 1e30, 1.0)
     assert took * width >= n_rows * row_bytes
     assert took * outstanding * fragment >= n_rows * row_bytes * latency
