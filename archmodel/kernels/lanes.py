@@ -1,4 +1,4 @@
-"""Laws of the SIMD engine, the vector core and the core that issues commands. Contract: ``docs/methods/timing.md``."""
+"""Laws of the SIMD engine and the core that issues commands. Contract: ``docs/methods/timing.md``."""
 
 from __future__ import annotations
 
@@ -26,38 +26,6 @@ def simd_cycles(n_elements: int, n_operations: int, lanes: float) -> int:
     ISCA 2025 (MTIA 2i), table 2: the peak is lanes × clock. That a vector is whole is assumed.
     """
     return transfer_up(float(n_elements), lanes) * n_operations
-
-
-@kernel
-def vector_cycles(
-    n_elements: int, element_bits: int, n_instructions: int, vlen: int, dlen: int, lmul: int, start_up: int
-) -> int:
-    """Cycles of a loop of chained vector instructions over ``n_elements``.
-
-    Model
-    -----
-    The loop runs ``⌈elements / vl⌉`` times with ``vl = vlen · lmul / element bits``. An instruction occupies the data
-    path for ``⌈vl · element bits / dlen⌉`` cycles; a dependent one chains ``start_up`` cycles behind it, so a turn
-    takes ``n_instructions`` occupancies, and the last turn a start-up for each instruction besides.
-
-    Parameters
-    ----------
-    n_elements, element_bits, n_instructions : int
-        Elements, their width [bit], vector instructions per turn.
-    vlen, dlen : int
-        Bits of a register and of the data path.
-    lmul : int
-        Registers per group.
-    start_up : int
-        From an instruction to one that uses its first result [cycles].
-
-    Sources
-    -------
-    RISC-V V extension 1.0, sections 3.4 and 6 (VLEN, LMUL); chaining as in Ara, M. Perotti et al., arXiv 2311.07493.
-    """
-    vl = vlen * lmul // element_bits
-    occupancy = divide_up(min(vl, n_elements) * element_bits, dlen)
-    return divide_up(n_elements, vl) * n_instructions * occupancy + n_instructions * start_up
 
 
 @kernel

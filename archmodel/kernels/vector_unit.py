@@ -235,7 +235,7 @@ def vector_events(
         )  # fmt: skip
         n_steps += touching + folding
         n_requests += touching if kind >= LOAD_UNIT else 0
-    return state.clock[END]
+    return int(state.clock[END])
 
 
 @kernel
@@ -337,4 +337,4 @@ def vector_cycles(core: VectorCore, n_elements: int, bits: int, n_instructions: 
         body[-1, DESTINATION], body[-1, FIRST] = 0, 0
     state = new_state(core)
     run_loop(core, body, n_elements, core.vlen * lmul // bits, state)
-    return state.clock[END]
+    return int(state.clock[END])

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
-from archmodel.kernels.lanes import issue_cycles, simd_cycles, vector_cycles
+from archmodel.kernels.lanes import issue_cycles, simd_cycles
 from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming, write_matmul
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
+from archmodel.kernels.vector_unit import VectorCore, vector_cycles
 from archmodel.lowering.program import Command, CommandTable, Grid, Input, Mode, Program, Run, run_table, tabulate
 from archmodel.lowering.timing import lower_matmul, lower_timing
 from archmodel.machine.types import Machine, VectorTiming
@@ -226,7 +227,9 @@ def _quantise_rows(
         load_service = max(load_service, service_cycles(n_rows * wide, timing.dram_width))
     store, store_service = move(narrow)
     # Per vector: load, clear the sign, maximum.
-    scan = vector_cycles(n_elements, 16, 3, vector.vlen, vector.dlen, vector.lmul, int(vector.start_up_cycles))
+    start_up = int(vector.start_up_cycles)
+    core = VectorCore(vector.vlen, vector.dlen, start_up, start_up, 0, 0, 0)
+    scan = vector_cycles(core, n_elements, 16, 3, vector.lmul)
     scale = simd_cycles(n_elements, 2, timing.lanes)  # multiply, round
     latency = timing.sram_latency
     body = (

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import Document, KeyPath, build, in_reading_order, is_file, keys_at, read_yaml
-from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
+from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance, VectorTiming
 
 SUBJECT = "machine description"
 _LABELS = (
@@ -271,6 +271,22 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
         if (dma.bucket_bytes is None) != (dma.bucket_rate_bytes_per_cycle is None):
             where = document.where(("timing", "dma"))
             faults.append(Fault(where, "timing.dma: give bucket and bucket_rate, or neither; a leaky bucket has both"))
+        faults += _vector_faults(machine.timing.vector, document)
     if machine.sram.capacity_bytes > machine.dram.capacity_bytes:
         faults.append(Fault(document.where(("sram", "capacity")), "sram.capacity: larger than dram.capacity; swapped?"))
     return faults
+
+
+def _vector_faults(vector: VectorTiming | None, document: Document) -> list[Fault]:
+    """Find what is no RISC-V vector core: registers, groups of bits or groups of registers of other sizes."""
+    if vector is None:
+        return []
+    lengths = [2**i for i in range(5, 17)]
+    found = []
+    if vector.vlen not in lengths:
+        found.append(("vlen", f"no register has {vector.vlen} bits; allowed: powers of two from 32 to 65536"))
+    elif vector.dlen not in lengths or vector.dlen > vector.vlen:
+        found.append(("dlen", f"{vector.dlen} does not fit vlen {vector.vlen}; allowed: powers of two from 32 to vlen"))
+    if vector.lmul not in (1, 2, 4, 8):
+        found.append(("lmul", f"no group has {vector.lmul} registers; allowed: 1, 2, 4, 8"))
+    return [Fault(document.where(("timing", "vector", key)), f"timing.vector.{key}: {text}") for key, text in found]

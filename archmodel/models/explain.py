@@ -25,7 +25,7 @@ LAWS = {
     "matrix": "load + (ceil(blocks / tiles) - 1) x max(stream, load) + stream + partial sums; stream = columns + gaps",
     "reduce": "(members - 1) x hop + bytes / width",
     "simd": "ceil(elements / lanes) x operations",
-    "vector": "turns x instructions x (vl x bits / dlen) + start-up",
+    "vector": "turns of the loop, each behind the one before by its busier pipe or by its chain of results",
     "store": "request + max(beats, fragments x (latency + 1) / outstanding, shaped)",
     "write_back": "asks DRAM to take what leaves the cache",
     "systolic": "stream + fill, or as long as the on-chip memory needs",

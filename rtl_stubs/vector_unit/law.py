@@ -17,6 +17,7 @@ FIELDS = {
     "op": 4, "is_scalar": 1, "vd": 5, "vs1": 5, "vs2": 5, "sew": 2, "lmul": 2, "avl": 16, "rs1": 32, "rs2": 16,
 }  # fmt: skip
 OPERATIONS = [ADD, MUL, MAX, AND, MV, REDSUM, REDMAX, *range(LOAD, LOAD + 3), *range(STORE, STORE + 3)]
+SLOW = [LOAD + 1, LOAD + 2, STORE + 1, STORE + 2]
 EVENTS = ("accept", "request", "step", "result", "loaded", "arithmetic_over", "memory_over")
 SCAN_INSTRUCTIONS = 3  # load, clear the sign, maximum
 
@@ -125,7 +126,7 @@ def _draw_program(rng: np.random.Generator, core: VectorCore, address: int) -> l
     written = np.zeros(32 * core.vlen // 8, bool)
     commands: list[Command] = []
     n_commands = int(rng.integers(3, 16))
-    while len(commands) < n_commands and sum(_n_requests(core, command) for command in commands) < 500:
+    while len(commands) < n_commands and sum(_n_requests(core, command) for command in commands) < 300:
         command = _draw_command(rng, core, address, written)
         n_bytes = (1 if command["op"] in (REDSUM, REDMAX) else n_elements_of(core, command)) * 2 ** command["sew"]
         if command["op"] < STORE:
@@ -153,6 +154,8 @@ def _draw_command(rng: np.random.Generator, core: VectorCore, address: int, writ
     op = int(rng.choice(OPERATIONS))
     if not known:
         op = LOAD + int(rng.integers(2))
+    if op in SLOW:  # a step per element
+        avl = min(avl, 64)
     sources = [int(register) for register in (rng.choice(known, 3) if known else [0, 0, 0])]
     vd = sources[0] if op >= STORE else int(rng.choice(registers))
     return {

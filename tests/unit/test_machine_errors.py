@@ -356,3 +356,16 @@ def test_a_right_override_is_noted_as_the_users(machine):
         ("1024", "assumed", "set by the user"),
         ("16 MiB", "assumed", "set by the user"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("vlen", "48", "no register has 48 bits; allowed: powers of two from 32 to 65536"),
+        ("dlen", "1024", "1024 does not fit vlen 512; allowed: powers of two from 32 to vlen"),
+        ("lmul", "3", "no group has 3 registers; allowed: 1, 2, 4, 8"),
+    ],
+)
+def test_a_vector_core_has_sizes_that_riscv_allows(message, key, text, said):
+    extension = "name: chip\nextends: mtia_2i\n"
+    assert message(extension, {f"timing.vector.{key}": text}) == one(f"--set: timing.vector.{key}: {said}")

@@ -73,9 +73,6 @@ BY_HAND = [
     ("reduction_cycles", (1024.0, 4, 16, 64.0), 3 * 16 + 16),
     ("simd_cycles", (100, 3, 64.0), 6),  # 2 vectors
     ("simd_cycles", (128, 3, 64.0), 6),
-    # 128 elements of 16 bit per group of 4 registers: 4 cycles each; 8 turns of 3 instructions.
-    ("vector_cycles", (1000, 16, 3, 512, 512, 4, 6), 8 * 3 * 4 + 3 * 6),
-    ("vector_cycles", (10, 16, 3, 512, 512, 4, 6), 3 + 3 * 6),
     ("issue_cycles", (100, 32, 20, 2), 40),
     ("issue_cycles", (100, 32, 20, 3), 27),
     ("issue_cycles", (1, 1, 20, 1), 20),
@@ -143,11 +140,6 @@ ARGUMENTS = {
     "service_cycles": [(sizes, 1), (widths, -1)],
     "reduction_cycles": [(sizes, 1), (small, 1), (cycles, 1), (widths, -1)],
     "simd_cycles": [(dims, 1), (small, 1), (widths, -1)],
-    # The last turn of longer vectors is padded: 0.
-    "vector_cycles": [
-        (dims, 1), (st.sampled_from([8, 16, 32]), 1), (small, 1), (st.sampled_from([128, 256, 512]), 0),
-        (st.sampled_from([32, 128, 256, 512]), -1), (st.sampled_from([1, 2, 4, 8]), 0), (small, 1),
-    ],
     "issue_cycles": [(dims, 1), (small, -1), (cycles, 1), (small, -1)],
 }  # fmt: skip
 
