@@ -3,7 +3,7 @@
 // A command walks over tiles. Where weights stay, a tile is a block of ROWS x COLS weights by which `length` rows of
 // the left operand are multiplied, and the results of `steps` tiles in a row are added up in the accumulators. Where
 // sums stay, a tile is a block of ROWS x COLS sums of `length` products. Either way a row of COLS sums leaves per step.
-// The array moves in steps: a cycle in which an operand is late, or a result is not taken, is a step of nothing.
+// The array moves in steps: a cycle in which an operand is late, or a result is not taken, is none.
 // See README.md for the timing law.
 module systolic_array #(
     parameter int ROWS  = 4,  // 2 or more

@@ -12,7 +12,7 @@ module systolic_column #(
     output logic               is_given,
     output logic [31:0]        given
 );
-    /* verilator no_inline_module */  // code of one column, not of all: arrays of any width build in seconds
+    /* verilator no_inline_module */  // code of one column, not of all: wide arrays build in half the time
 
     logic [ROWS-1:0] has_sum;
     logic [ROWS*32-1:0] sums;
