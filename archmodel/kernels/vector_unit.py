@@ -67,12 +67,19 @@ def new_state(core: VectorCore) -> VectorState:
 
 @kernel
 def count_steps(core: VectorCore, kind: int, n_elements: int, bits: int) -> tuple[int, int, int]:
-    """Count the steps of an instruction: those that touch registers, those that fold, and elements per group's steps.
+    """Count the steps of an instruction: those that touch registers, those that fold a reduction, those per group.
 
     Model
     -----
     A step is a group of ``dlen`` bits; in strided and indexed accesses an element, so that a group has ``dlen / bits``
     steps. A reduction folds its ``dlen / bits`` lanes in halves, in ``log2`` of that many further steps.
+
+    Parameters
+    ----------
+    core : VectorCore
+        The core.
+    kind, n_elements, bits : int
+        Kind of the instruction, elements that it treats, their width [bit].
 
     Returns
     -------
