@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +19,14 @@ _HIGH = 0.7  # height of a signal in its row
 
 
 def plot_waveform(
-    title: str, rows: Sequence[Mapping[str, str]], path: str | Path, n_shown: int = 32
+    title: str, remark: str, rows: Sequence[Mapping[str, str]], path: str | Path, n_shown: int = 32
 ) -> tuple[Figure, Axes]:
     """Draw signals cycle by cycle: one bit as a line, several as boxes with their value in hexadecimal.
 
     Parameters
     ----------
-    title
-        Headline.
+    title, remark
+        Headline; what else there is to know, below the figure.
     rows
         Bits of each signal, a row per cycle.
     path
@@ -34,7 +35,7 @@ def plot_waveform(
         Cycles to draw at most.
     """
     shown = rows[:n_shown]
-    footer = f"Cycles 0 to {len(shown) - 1} of {len(rows)}. Values in hexadecimal where they fit."
+    footer = textwrap.fill(f"{remark} Cycles 0 to {len(shown) - 1} of {len(rows)}; values in hexadecimal.", 150)
     table = ResultTable.from_rows([{"cycle": i, **row} for i, row in enumerate(shown)])
     info = FigureInfo(title, "time [cycles]", "", table, footer)
     with house_style():

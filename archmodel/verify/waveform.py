@@ -26,8 +26,8 @@ def main(names: Sequence[str]) -> int:
         points = draw_points(unit, build, 1)
         with tempfile.TemporaryDirectory() as folder:
             simulation = simulate(unit, build, icarus, points, Path(folder), is_drawn=True)
-        title = f"{unit.name}, {describe_point(points[0].parameters)}"
-        plot_waveform(title, simulation.points[0]["waveform"], unit.folder / "waveform.svg")
+        remark = f"{describe_point(points[0].parameters)}."
+        plot_waveform(unit.name, remark, simulation.points[0]["waveform"], unit.folder / "waveform.svg")
         print(unit.folder / "waveform.svg")
     return 0
 

@@ -160,11 +160,16 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
 
 
 async def _sample(dut: Any, signals: list[str], n_cycles: int) -> list[dict[str, str]]:
-    """Read signals in every cycle, for a picture."""
+    """Read signals in every cycle, for a picture; ``valid[1]`` is one bit of a vector."""
     rows = []
     for _ in range(n_cycles + 2):
         await RisingEdge(dut.clk)  # values are those of the cycle that this edge ends
-        rows.append({name: str(getattr(dut, name).value) for name in signals})
+        row = {}
+        for signal in signals:
+            name, _, bit = signal.partition("[")
+            text = str(getattr(dut, name).value)
+            row[signal] = text[-1 - int(bit[:-1])] if bit else text
+        rows.append(row)
     return rows
 
 
