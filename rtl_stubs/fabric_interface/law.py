@@ -16,17 +16,17 @@ MOST_BEATS = 100
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
-    """Draw up to 5 commands, in sequence or indexed, and how the memory answers; 3 points in 10 without stalls."""
+    """Draw up to 5 commands and how the memory answers; a third of the points without stalls."""
     width = parameters["WIDTH"]
-    is_free = rng.random() < 0.3
-    share = rng.choice([0.0, 0.4, 1.0])  # of commands whose rows begin on a fragment boundary
+    is_free = rng.random() < 1 / 3
+    share = rng.choice([0.0, 0.5, 1.0], p=[0.1, 0.0, 0.9] if is_free else [0.3, 0.5, 0.2])  # of aligned commands
     commands = [_draw_command(rng, parameters, rng.random() < share) for _ in range(rng.integers(1, 6))]
     n_beats = np.cumsum([_count(command, width) for command in commands])
     commands = commands[: max(1, int(np.searchsorted(n_beats, MOST_BEATS)))]
     indices = [index for command in commands for index in command["indices"]]
     n_beats = sum(_count(command, width) for command in commands)
-    latency = int(rng.integers(2, 10 + 2 * _slots(parameters)))
-    is_spread, is_shaped = is_free or rng.random() < 0.5, rng.random() < 0.4
+    latency = int(rng.integers(2, rng.choice([6, 10 + 2 * _slots(parameters)])))
+    is_spread, is_shaped = is_free or rng.random() < 0.5, rng.random() < 0.5
     slow = int(rng.integers(1, 30))
     lengths = (len(commands), n_beats, n_beats, n_beats)
     gaps = [[0] if is_free else draw_gaps(rng, n, longest=slow) for n in lengths]
@@ -34,8 +34,8 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
         "config": {
             "latency": latency,
             "round_trip": latency + 1 if is_spread else 0,
-            "bucket": int(rng.integers(0, 16 * width)) if is_shaped else 0,
-            "rate": int(rng.integers(1, 2 * width)) if is_shaped else 0,
+            "bucket": int(rng.integers(0, rng.choice([2, 16]) * width)) if is_shaped else 0,
+            "rate": int(rng.integers(width // 3 + 1, width + 2)) if is_shaped else 0,
         },
         "sources": {
             "command": {"data": [_pack(command) for command in commands], "gap": gaps[0]},

@@ -102,12 +102,12 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
         "slots_taken": any(later == sooner + 1 for sooner, later in zip(written, asked[slots:], strict=False)),
         "fabric_waits": any(_has_waited(sinks["ask"]["gap"], asked)),
         "index_waits": any(_has_waited(sources["index"]["gap"], events["index"])),
-        "memory_late": any(now > due for due, now in zip(unhindered, arrived, strict=True)),
+        "memory_late": any(now > due for due, now in zip(unhindered, arrived, strict=False)),
         "memory_catches_up": any(
             now > due and now == before + 1
             for due, before, now in zip(unhindered[1:], arrived, arrived[1:], strict=False)
         ),
-        "local_memory_waits": any(now > came + 1 for came, now in zip(arrived, written, strict=True)),
+        "local_memory_waits": any(now > came + 1 for came, now in zip(arrived, written, strict=False)),
         "engine_waits_for_command": len(taken) > n_at_once + 1,
         "command_waits_for_engine": n_at_once > 0,
         "all_at_once": bool(set(asked) & set(arrived) & set(written)),
