@@ -35,7 +35,15 @@ def until_data(times: Any) -> int:
 
 @kernel
 def turnaround(times: Any, was_write: bool, is_write: bool) -> int:
-    """Cycles from a read or a write to the next one, at least."""
+    """Cycles from a read or a write to the next one, at least.
+
+    Parameters
+    ----------
+    times : ndarray (14,) int64
+        Times of the DRAM [cycles].
+    was_write, is_write : bool
+        Whether the one before, and the next one, is a write.
+    """
     if was_write == is_write:
         return int(times[CCD])
     return int(times[RTW] if is_write else times[CWL] + times[BURST] + times[WTR])

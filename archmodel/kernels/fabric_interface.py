@@ -72,10 +72,12 @@ def transfer_events(
         1 where a beat is the last one of its fragment.
     needs_index : ndarray (N,) int64
         1 where a beat begins a row that is named by an index.
-    command_gap, index_gap, ask_gap, write_gap : ndarray (G,) int64
+    command_gap, index_gap, ask_gap : ndarray (G,) int64
         Cycles for which each side waits before it offers, or takes, the next word; used in turn.
     delay : ndarray (N,) int64
         Cycles by which the memory is late with each beat.
+    write_gap : ndarray (G,) int64
+        As the other gaps, of the writes to local memory.
     out_command : ndarray (C,) int64
         Written to: cycle in which each command is taken.
     out_ask, out_response, out_write : ndarray (N,) int64

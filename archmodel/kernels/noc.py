@@ -18,7 +18,13 @@ HOLDER, LAST = 0, 1
 
 @kernel
 def count_hops(from_x: int, from_y: int, to_x: int, to_y: int) -> int:
-    """Links between the routers of two nodes of a mesh: ``|Δx| + |Δy|``."""
+    """Links between the routers of two nodes of a mesh: ``|Δx| + |Δy|``.
+
+    Parameters
+    ----------
+    from_x, from_y, to_x, to_y : int
+        Columns and rows of the nodes.
+    """
     return abs(to_x - from_x) + abs(to_y - from_y)
 
 
@@ -60,6 +66,15 @@ def route(x: int, y: int, to_x: int, to_y: int, is_multicast: int) -> int:
     """Find the outputs that a packet takes from the router at (x, y), a bit each: along x, then along y.
 
     A multicast that leaves to the north is delivered here, too.
+
+    Parameters
+    ----------
+    x, y : int
+        Column and row of the router.
+    to_x, to_y : int
+        Those of the destination.
+    is_multicast : int
+        1 for a multicast, else 0.
     """
     if to_x > x:
         return 1 << EAST

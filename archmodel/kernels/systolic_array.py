@@ -100,6 +100,15 @@ def systolic_cycles(
 def find_row(step: int, start: int, interval: int, n_tiles: int, length: int) -> tuple[int, int]:
     """Tile and row that are at work in a step, when each tile has ``length`` rows from ``start + tile · interval`` on.
 
+    Parameters
+    ----------
+    step : int
+        Step of the command.
+    start, interval : int
+        Step in which the first tile starts; steps from one tile to the next.
+    n_tiles, length : int
+        Tiles, and rows of each.
+
     Returns
     -------
     tuple of int
@@ -113,7 +122,17 @@ def find_row(step: int, start: int, interval: int, n_tiles: int, length: int) ->
 
 @kernel
 def next_cycle(gap: Any, cycles: Any, n: int) -> int:
-    """First cycle in which a side is ready for item ``n``: ``gap + 1`` after the one before, the first at ``gap``."""
+    """First cycle in which a side is ready for item ``n``: ``gap + 1`` after the one before, the first at ``gap``.
+
+    Parameters
+    ----------
+    gap : ndarray (G,) int64
+        Cycles for which the side waits before each item; used in turn.
+    cycles : ndarray (N,) int64
+        Cycles of the items before.
+    n : int
+        Number of the item.
+    """
     return int(gap[n % gap.size]) + (int(cycles[n - 1]) + 1 if n > 0 else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -19,8 +20,9 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
             [[row >> (width * i) & (1 << width) - 1 for i in range(size)] for row in rows[first : first + size]]
         )
         is_transposed = rows[first + size - 1] >> (size * width)
-        for row in tile.T if is_transposed else tile:
-            words.append(sum(int(value) << (width * i) for i, value in enumerate(row)))
+        words += [
+            sum(int(value) << (width * i) for i, value in enumerate(row)) for row in (tile.T if is_transposed else tile)
+        ]
     return {"out": words}
 
 
@@ -31,9 +33,9 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     for row in stimulus["sources"]["in"]["data"][size - 1 :: size]:
         hit.add("transposed" if row >> (size * width) else "passed_on")
     taken, given = measured["events"]["in"], measured["events"]["out"]
-    if any(later - sooner > 1 for sooner, later in zip(taken, taken[1:], strict=False)):
+    if any(later - sooner > 1 for sooner, later in pairwise(taken)):
         hit.add("input_waits")
-    if any(later - sooner > 1 for sooner, later in zip(given, given[1:], strict=False)):
+    if any(later - sooner > 1 for sooner, later in pairwise(given)):
         hit.add("output_waits")
     if any(t in set(given) for t in taken):
         hit.add("in_and_out_at_once")

@@ -81,7 +81,7 @@ def test_every_workload_has_a_page(built, name):
 @pytest.mark.parametrize("name", unit_names())
 def test_every_block_has_a_page_with_its_waveform(built, name):
     page = (built / "blocks" / "generated" / f"{name}.html").read_text(encoding="utf-8")
-    assert '_images/waveform' in page
+    assert "_images/waveform" in page
 
 
 @pytest.mark.parametrize("name", am.__all__)
