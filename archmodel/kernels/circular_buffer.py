@@ -29,10 +29,8 @@ def hand_over_cycles(n: int, produce: int, consume: int, capacity: int) -> int:
 
     Model
     -----
-    ``both + max(steps · slower, rounds · both + (steps − rounds · capacity) · slower)`` with ``both = produce +
-    consume``, ``slower = max(produce, consume)``, ``steps = n − 1``, ``rounds = ⌊steps / capacity⌋``: the longest chain
-    of commands that wait for one another either stays on the slower side or returns through freed space every
-    ``capacity`` tokens.
+    ``produce + consume + (n − 1) · step``; a step is the longer of the two if the buffer holds two tokens or more, and
+    their sum if it holds one: then they take turns.
 
     Parameters
     ----------
@@ -47,10 +45,8 @@ def hand_over_cycles(n: int, produce: int, consume: int, capacity: int) -> int:
     -------
     Follows from the rules of commands and circular buffers in ``docs/methods/timing.md``.
     """
-    steps, both, slower = n - 1, produce + consume, max(produce, consume)
-    rounds = steps // capacity
-    through_space = rounds * both + (steps - rounds * capacity) * slower
-    return int(both + max(steps * slower, through_space))
+    step = max(produce, consume) if capacity > 1 else produce + consume
+    return int(produce + consume + (n - 1) * step)
 
 
 @kernel

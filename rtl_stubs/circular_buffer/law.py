@@ -27,6 +27,7 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     if kind == "any":
         steps = _draw_transfers(rng, parameters, layout, int(rng.integers(2, 24)))
     else:
+        layout[0][0] = min(layout[0][0], int(rng.choice([1, 2, 8])))
         steps = _draw_commands(rng, parameters, layout, is_uniform=kind == "uniform")
     is_stalled = kind == "any" and rng.random() < 0.6
     sources, sinks = {}, {}
