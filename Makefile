@@ -20,7 +20,6 @@ test: $(VENV)/.installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest --quiet $(KERNEL_TESTS)
 	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/rtl
 	$(BIN)/pytest tests/rtl --sim all --junit-xml results/rtl/junit.xml
-	$(BIN)/python -m archmodel.verify.mutation
 
 # Seeds faults into hardware blocks and timing laws, one at a time, and writes down what found them.
 mutation: $(VENV)/.installed

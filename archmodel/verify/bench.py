@@ -146,7 +146,7 @@ def _check_events(unit: Unit, expected: Mapping[str, Any]) -> None:
 
 def simulate(
     unit: Unit, build: str, simulator: Simulator, points: Sequence[Point], folder: Path, *, is_waves: bool = False,
-    seed: int = SEED, is_drawn: bool = False,
+    seed: int = SEED, is_drawn: bool = False, stops_at_fault: bool = False,
 ) -> Simulation:  # fmt: skip
     """Build a bench, unless it is in the cache, and play points on it.
 
@@ -162,6 +162,8 @@ def simulate(
         Handed to cocotb; the stimuli are drawn already.
     is_drawn
         Whether the signals that the contract lists under ``waveform`` are read in every cycle, for a picture.
+    stops_at_fault
+        Whether the points behind one that differs are left out.
     """
     folder = folder / f"{unit.name}-{build}-{simulator.name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -173,6 +175,7 @@ def simulate(
         "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
         "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
+        "stops_at_fault": stops_at_fault,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",
         "folder": str(folder), "measured": str(measured), "runtime_dir": str(_runtime_folder(simulator, is_waves)),
         "build_dir": str(_build_folder(unit, points[0], simulator, is_waves)),

@@ -22,11 +22,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
 
-from archmodel.errors import Fault, InputError
+from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.inputs import SCHEMA, build, read_yaml
 from archmodel.verify.bench import Point, count_points, draw_points, simulate
 from archmodel.verify.contract import Unit, describe_point, find_unit, unit_names
-from archmodel.verify.toolchain import Simulator, find_simulator
+from archmodel.verify.run import choose_simulators
+from archmodel.verify.toolchain import Simulator
 
 FILE = "faults.yaml"
 LONGEST_S = 300
@@ -84,8 +85,8 @@ def read_faults(unit: Unit) -> FaultFile:
     return build(FaultFile, read_yaml(unit.folder / FILE, f"seeded faults of {unit.name}"))
 
 
-def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path) -> Iterator[Outcome]:
-    """Try all faults of a block; the sound block is played first.
+def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path, n_of_each: int | None = None) -> Iterator[Outcome]:
+    """Try the faults of a block; the sound block is played first.
 
     Parameters
     ----------
@@ -95,8 +96,10 @@ def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path) -> Iterator[O
         In which faults are tried side by side.
     folder
         For the simulations.
+    n_of_each
+        How many faults of the hardware and of the law to try, from the first; ``None``: all.
     """
-    icarus = find_simulator("icarus")
+    (icarus,) = choose_simulators(["icarus"])
     faults = read_faults(unit)
     points = {name: draw_points(unit, name, n) for name, n in count_points(unit, "icarus").items()}
     sound = {name: simulate(unit, name, icarus, drawn, folder / "sound") for name, drawn in points.items()}
@@ -106,8 +109,8 @@ def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path) -> Iterator[O
     measured = {name: simulation.points for name, simulation in sound.items()}
     (folder / unit.name).mkdir(parents=True, exist_ok=True)
     (folder / unit.name / "sound.json").write_text(json.dumps(measured), encoding="utf-8")
-    yield from pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl)
-    yield from pool.map(partial(_try_law, unit, folder / unit.name / "sound.json"), faults.law)
+    yield from pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl[:n_of_each])
+    yield from pool.map(partial(_try_law, unit, folder / unit.name / "sound.json"), faults.law[:n_of_each])
 
 
 def _try_rtl(
@@ -121,7 +124,7 @@ def _try_rtl(
         changed = replace(unit, contract=replace(unit.contract, sources=sources))
         evidence = ""
         for name, drawn in points.items():
-            simulation = simulate(changed, name, icarus, drawn, Path(own))
+            simulation = simulate(changed, name, icarus, drawn, Path(own), stops_at_fault=True)
             if simulation.faults and not (simulation.folder / "results.xml").is_file():
                 text = f"{fault.name!r}: does not build or run: {' | '.join(simulation.faults)}"
                 raise InputError("seeded fault", [Fault(str(path), text)])
@@ -201,10 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         difference = compare(given.units[0], given.compare)
         print(difference)
         return 1 if difference else 0
-    icarus = find_simulator("icarus")
-    if not icarus.is_usable:
-        print(f"skipped: icarus: {icarus.detail}")
-        return 1 if "icarus" in os.environ.get("ARCHMODEL_REQUIRE_SIM", "") else 0
+    choose_simulators(["icarus"])
     outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
         for name in given.units or unit_names():
@@ -221,4 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ArchmodelError as error:
+        sys.exit(str(error))

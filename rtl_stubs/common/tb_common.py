@@ -151,6 +151,8 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         rows.append({"index": point["index"], **measured, **({"waveform": waves} if waves else {})})
         await RisingEdge(dut.clk)
         dut.run.value = 0
+        if scoreboard.faults and job["stops_at_fault"]:
+            break
     simulated = sum(row["cycles"] + IDLE_CYCLES + 5 for row in rows)
     report = {"points": rows, "faults": scoreboard.faults, "simulated_cycles": simulated}
     report["seconds"] = time.perf_counter() - started
