@@ -204,7 +204,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         difference = compare(given.units[0], given.compare)
         print(difference)
         return 1 if difference else 0
-    choose_simulators(["icarus"])
     outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
         for name in given.units or unit_names():

@@ -8,7 +8,7 @@ import pytest
 
 from archmodel.verify.contract import find_unit, unit_names
 from archmodel.verify.run import Plan, SimulationPool, plan_simulations
-from archmodel.verify.toolchain import SIMULATORS, find_simulator
+from archmodel.verify.toolchain import SIMULATORS, Simulator, find_simulator
 
 
 def _asked_simulators(config: pytest.Config) -> list[str]:
@@ -54,13 +54,24 @@ def pool(request: pytest.FixtureRequest):
 
 
 @pytest.fixture
-def results(request: pytest.FixtureRequest, plans: list[Plan], pool: SimulationPool):
-    """Wait for the simulations of a test; skip, or fail where they are required, without their simulator."""
-    required = request.config.getoption("--require-sim").split(",")
+def need(request: pytest.FixtureRequest):
+    """Find a simulator; without it the test is skipped, or fails where it is required."""
+
+    def find(name: str) -> Simulator:
+        found = find_simulator(name)
+        if not found.is_usable:
+            is_required = name in request.config.getoption("--require-sim").split(",")
+            (pytest.fail if is_required else pytest.skip)(f"{name}: {found.detail}")
+        return found
+
+    return find
+
+
+@pytest.fixture
+def results(need, plans: list[Plan], pool: SimulationPool):
+    """Wait for the simulations of a test."""
     for plan in plans:
-        if not plan.simulator.is_usable:
-            why = f"{plan.simulator.name}: {plan.simulator.detail}"
-            (pytest.fail if plan.simulator.name in required else pytest.skip)(why)
+        need(plan.simulator.name)
     return [(plan, *pool.start(plan).result()) for plan in plans]
 
 

@@ -9,7 +9,6 @@ from archmodel.verify.coverage import covered_frac, name_missed, read_hits
 from archmodel.verify.lint import lint
 from archmodel.verify.mutation import read_faults
 from archmodel.verify.run import point_rows
-from archmodel.verify.toolchain import find_simulator
 
 
 @pytest.mark.judges("simulation")
@@ -50,12 +49,8 @@ def test_code_coverage(results):
 
 
 @pytest.mark.parametrize("name", unit_names())
-def test_lint(name, request):
-    verilator = find_simulator("verilator")
-    if not verilator.is_usable:
-        is_required = "verilator" in request.config.getoption("--require-sim")
-        (pytest.fail if is_required else pytest.skip)(verilator.detail)
-    assert lint(find_unit(name), verilator) == ""
+def test_lint(name, need):
+    assert lint(find_unit(name), need("verilator")) == ""
 
 
 @pytest.mark.parametrize("name", unit_names())

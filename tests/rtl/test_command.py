@@ -11,15 +11,11 @@ from archmodel.cli import main
 from archmodel.verify import mutation
 from archmodel.verify.bench import draw_points, simulate
 from archmodel.verify.contract import find_unit
-from archmodel.verify.toolchain import find_simulator
 
 
 @pytest.fixture
-def icarus(request, monkeypatch, tmp_path):
-    found = find_simulator("icarus")
-    if not found.is_usable:
-        is_required = "icarus" in request.config.getoption("--require-sim")
-        (pytest.fail if is_required else pytest.skip)(found.detail)
+def icarus(need, monkeypatch, tmp_path):
+    found = need("icarus")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARCHMODEL_RTL_CACHE", str(tmp_path / "cache"))
     return found

@@ -10,7 +10,6 @@ import pytest
 
 from archmodel.verify.contract import find_unit, unit_names
 from archmodel.verify.mutation import read_faults, try_faults
-from archmodel.verify.toolchain import find_simulator
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "seeded-faults.md"
 KERNELS = Path(str(files("archmodel"))) / "kernels"
@@ -43,11 +42,8 @@ def test_the_page_has_all_faults_and_each_was_found():
 
 
 @pytest.mark.parametrize("name", unit_names())
-def test_the_first_fault_of_each_kind_is_found(name, request, tmp_path):
-    icarus = find_simulator("icarus")
-    if not icarus.is_usable:
-        is_required = "icarus" in request.config.getoption("--require-sim")
-        (pytest.fail if is_required else pytest.skip)(icarus.detail)
+def test_the_first_fault_of_each_kind_is_found(name, need, tmp_path):
+    need("icarus")
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(try_faults(find_unit(name), pool, tmp_path, n_of_each=1))
     assert [outcome.kind for outcome in outcomes] == ["rtl", "law"]
