@@ -1,7 +1,7 @@
 // Circular buffers: counters, addresses and banked storage through which engines hand tokens to one another.
 //
-// Each port serves an engine, which gives it operations in order: reserve space, write, push tokens; claim tokens, read,
-// pop them. An operation takes one cycle, that in which it is taken (go); until then the engine waits, and everything
+// Each port serves an engine, which gives it operations in order: reserve space, write, push tokens; claim tokens,
+// read, pop them. An operation takes one cycle, that in which it is taken (go); until then the engine waits, and everything
 // behind the operation with it. Counters change at the end of the cycle. A buffer has one producer and one consumer.
 // Tokens are 1, 2, 4, ... words; words of a buffer lie one after another in the banks and wrap around.
 module circular_buffer #(
@@ -22,7 +22,7 @@ module circular_buffer #(
     output logic [PORTS-1:0]             op_ready,
     input  logic [PORTS*3-1:0]           op_kind,
     input  logic [PORTS*BUFFER_BITS-1:0] op_buffer,
-    input  logic [PORTS*8-1:0]           op_count,    // tokens; of read and write: the word, counted from the first token
+    input  logic [PORTS*8-1:0]           op_count,    // tokens; of read and write: the word, from the first token
     input  logic [PORTS*8-1:0]           op_needed,   // tokens that a claim waits for
     input  logic [PORTS*WIDTH-1:0]       op_data,
     output logic [PORTS-1:0]             out_valid,   // words that were read

@@ -3,9 +3,9 @@
 // A queue holds QUEUE requests. Three steps walk over it, each in order and at most one request per cycle: `check`
 // compares the row with the open one and closes (PRE) a wrong one, `open` activates (ACT) the row, `issue` reads or
 // writes (RD, WR). So the rows of later requests are opened while earlier ones move data. Row commands and column
-// commands have buses of their own, as in HBM; on the row bus ACT goes before PRE. Rows stay open. Every T_REFI cycles a
-// refresh is due: no further request is checked, those checked are finished, all rows are closed (PREA), and REF follows.
-// The cells are outside: a plain memory that is written at WR and read at RD. See README.md for the timing law.
+// commands have buses of their own, as in HBM; on the row bus ACT goes before PRE. Rows stay open. Every T_REFI cycles
+// a refresh is due: no further request is checked, those checked are finished, all rows are closed (PREA), and REF
+// follows. The cells are outside: a plain memory that is written at WR and read at RD. README.md has the timing law.
 module dram_channel #(
     parameter int BANKS       = 4,   // 2 or more
     parameter int ROW_BITS    = 2,
