@@ -1,9 +1,9 @@
 // Circular buffers: counters, addresses and banked storage through which engines hand tokens to one another.
 //
 // Each port serves an engine, which gives it operations in order: reserve space, write, push tokens; claim tokens,
-// read, pop them. An operation takes one cycle, that in which it is taken (go); until then the engine waits, and everything
-// behind the operation with it. Counters change at the end of the cycle. A buffer has one producer and one consumer.
-// Tokens are 1, 2, 4, ... words; words of a buffer lie one after another in the banks and wrap around.
+// read, pop them. An operation takes one cycle, that in which it is taken (go); until then the engine waits, and
+// everything behind the operation with it. Counters change at the end of the cycle. A buffer has one producer and one
+// consumer. Tokens are 1, 2, 4, ... words; words of a buffer lie one after another in the banks and wrap around.
 module circular_buffer #(
     parameter int PORTS       = 3,   // 2 or more
     parameter int BUFFERS     = 3,
