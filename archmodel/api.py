@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archmodel.errors import Fault, InputError
 from archmodel.machine.load import load_machine, machine_names
 from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode
@@ -335,14 +336,18 @@ def verify_blocks(
     UnsupportedError
         When a simulator that was named, or every one, is missing; says how to get it.
     """
+    from archmodel.report.figure import make_folder
     from archmodel.verify.contract import find_unit, unit_names
     from archmodel.verify.files import write_files
     from archmodel.verify.run import choose_simulators, plan_simulations, verify
 
     chosen = choose_simulators(simulators)
-    plans = list(plan_simulations([find_unit(name) for name in units or unit_names()], chosen, n_points))
-    verification = verify(plans, Path(output).resolve(), seed=seed, is_waves=is_waves, tell=tell)
-    write_files(verification, Path(output))
+    plans = plan_simulations([find_unit(name) for name in units or unit_names()], chosen, n_points)
+    if seed < 0:
+        raise InputError("seed", [Fault("", f"{seed} is not allowed; allowed: whole numbers from 0")])
+    folder = make_folder("verification", Path(output).resolve())
+    verification = verify(plans, folder, seed=seed, is_waves=is_waves, tell=tell)
+    write_files(verification, folder)
     return verification
 
 

@@ -124,6 +124,15 @@ def save_figure(figure: Figure, info: FigureInfo, path: Path) -> None:
     write_file("figure", path, drawn.getvalue())
 
 
+def make_folder(subject: str, path: Path) -> Path:
+    """Make a folder, unless it is there; `InputError` of ``subject`` when it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(subject, [Fault(str(path), f"cannot be made: {error.strerror}")]) from error
+    return path
+
+
 def write_file(subject: str, path: Path, content: bytes) -> None:
     """Write a file whole or not at all, and the folder it is in.
 

@@ -56,7 +56,7 @@ def plot_waveform(
 
 def _draw_signal(axes: Axes, bottom: int, values: Sequence[str]) -> None:
     if all(len(value) == 1 for value in values):
-        levels = [bottom + _HIGH * (value == "1") for value in values]
+        levels = [bottom + _HIGH * {"0": 0.0, "1": 1.0}.get(value, 0.5) for value in values]  # in between: unknown
         axes.stairs(levels, range(len(values) + 1), baseline=None, color=_LINE, linewidth=1.4)
         return
     first = 0

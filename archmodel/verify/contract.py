@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from archmodel.errors import Fault, InputError, UnknownNameError
 from archmodel.inputs import SCHEMA, Document, build, in_reading_order, read_yaml
-from archmodel.units import COUNT, FRACTION
+from archmodel.units import COUNT
 from archmodel.verify.toolchain import SIMULATORS
 
 SUBJECT = "contract"
@@ -39,10 +39,6 @@ class Contract:
         Functional coverage bins; each has to be hit by the points of a simulator.
     waveform
         Signals of the bench that its figure shows, from top to bottom.
-    tolerance
-        Allowed relative difference of cycles; 0: every event is compared, too.
-    reason
-        Why the tolerance is not 0.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -54,8 +50,6 @@ class Contract:
     events: tuple[str, ...]
     coverage: tuple[str, ...]
     waveform: tuple[str, ...] = ()
-    tolerance: Annotated[float, FRACTION] = 0.0
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +139,6 @@ def _contract_faults(contract: Contract, document: Document) -> list[Fault]:
         for key in ("sources", "builds", "events")
         if not getattr(contract, key)
     ]
-    if contract.tolerance > 0 and not contract.reason:
-        faults.append(Fault(document.where(("tolerance",)), "tolerance: needs a reason; add the key 'reason'"))
     return faults
 
 

@@ -71,6 +71,10 @@ def to_junit(verification: Verification) -> bytes:
             if name in verification.faults:
                 faults = verification.faults[name]
                 ET.SubElement(case, "failure", message=faults[0]).text = "\n".join(faults)
+        for name in [name for name in verification.faults if name.endswith(f"-{unit}-coverage")]:
+            case = ET.SubElement(suite, "testcase", classname=f"rtl.{unit}", name=name)
+            faults = verification.faults[name]
+            ET.SubElement(case, "failure", message=faults[0]).text = "\n".join(faults)
     ET.indent(root)
     return f"<?xml version='1.0' encoding='utf-8'?>\n{ET.tostring(root, encoding='unicode')}\n".encode()
 

@@ -24,7 +24,7 @@ from typing import ClassVar
 
 from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.inputs import SCHEMA, build, read_yaml
-from archmodel.verify.bench import Point, count_points, draw_points, simulate
+from archmodel.verify.bench import Point, Simulation, count_points, draw_points, simulate
 from archmodel.verify.contract import Unit, describe_point, find_unit, unit_names
 from archmodel.verify.run import choose_simulators
 from archmodel.verify.toolchain import Simulator
@@ -35,7 +35,10 @@ LONGEST_S = 300
 
 @dataclass(frozen=True, slots=True)
 class SeededFault:
-    """A fault: in ``file``, the text ``find``, which occurs once, becomes ``replace``."""
+    """A fault: in ``file``, the text ``find``, which occurs once, becomes ``replace``.
+
+    The file is one of the block (RTL), or of the block or ``archmodel/kernels`` (law).
+    """
 
     __pydantic_config__: ClassVar = SCHEMA
     name: str
@@ -49,8 +52,10 @@ class SeededFault:
         Raises
         ------
         InputError
-            When the text to be replaced does not occur exactly once.
+            When there is no such file, or the text to be replaced does not occur exactly once in it.
         """
+        if not path.is_file():
+            raise InputError("seeded fault", [Fault(str(path), f"{self.name!r}: no such file")])
         text = path.read_text(encoding="utf-8")
         n = text.count(self.find)
         if n != 1:
@@ -85,32 +90,51 @@ def read_faults(unit: Unit) -> FaultFile:
     return build(FaultFile, read_yaml(unit.folder / FILE, f"seeded faults of {unit.name}"))
 
 
-def try_faults(unit: Unit, pool: ThreadPoolExecutor, folder: Path, n_of_each: int | None = None) -> Iterator[Outcome]:
-    """Try the faults of a block; the sound block is played first.
+Played = dict[str, tuple[list[Point], Simulation]]
+
+
+def play_sound(unit: Unit, icarus: Simulator, folder: Path) -> Played:
+    """Play the block as it is on Icarus: build → its points and what they gave."""
+    drawn = {name: draw_points(unit, name, n) for name, n in count_points(unit, "icarus").items()}
+    return {name: (points, simulate(unit, name, icarus, points, folder / "sound")) for name, points in drawn.items()}
+
+
+def try_faults(
+    unit: Unit, sound: Played, pool: ThreadPoolExecutor, folder: Path, n_of_each: int | None = None
+) -> Iterator[Outcome]:
+    """Try the faults of a block.
 
     Parameters
     ----------
     unit
         The block.
+    sound
+        What it did without faults, as of `play_sound`.
     pool
         In which faults are tried side by side.
     folder
         For the simulations.
     n_of_each
         How many faults of the hardware and of the law to try, from the first; ``None``: all.
+
+    Raises
+    ------
+    InputError
+        When the sound block fails, was not played or has no faults, or a fault cannot be applied, built or evaluated.
     """
     (icarus,) = choose_simulators(["icarus"])
     faults = read_faults(unit)
-    points = {name: draw_points(unit, name, n) for name, n in count_points(unit, "icarus").items()}
-    sound = {name: simulate(unit, name, icarus, drawn, folder / "sound") for name, drawn in points.items()}
-    for simulation in sound.values():
-        if simulation.faults:
-            raise InputError("mutation run", [Fault(unit.name, "the sound block fails; mend that first")])
-    measured = {name: simulation.points for name, simulation in sound.items()}
-    (folder / unit.name).mkdir(parents=True, exist_ok=True)
-    (folder / unit.name / "sound.json").write_text(json.dumps(measured), encoding="utf-8")
+    if not sound or not faults.rtl + faults.law:
+        raise InputError("mutation run", [Fault(unit.name, "needs builds that Icarus runs, and faults to try")])
+    if any(simulation.faults for _, simulation in sound.values()):
+        raise InputError("mutation run", [Fault(unit.name, "the sound block fails; mend that first")])
+    measured = folder / f"{unit.name}-sound.json"
+    points = {name: drawn for name, (drawn, _) in sound.items()}
+    (seed,) = {drawn[0].seed[0] for drawn in points.values()}
+    rows = {name: simulation.points for name, (_, simulation) in sound.items()}
+    measured.write_text(json.dumps({"seed": seed, "rows": rows}), encoding="utf-8")
     yield from pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl[:n_of_each])
-    yield from pool.map(partial(_try_law, unit, folder / unit.name / "sound.json"), faults.law[:n_of_each])
+    yield from pool.map(partial(_try_law, unit, measured), faults.law[:n_of_each])
 
 
 def _try_rtl(
@@ -135,35 +159,38 @@ def _try_rtl(
 
 
 def _try_law(unit: Unit, sound: Path, fault: SeededFault) -> Outcome:
-    """Compare in a process of its own, which imports a copy of the package with the fault in it."""
-    package = Path(str(files("archmodel")))
+    """Compare in a process of its own, which imports a copy of the package, or of the block, with the fault in it."""
     with tempfile.TemporaryDirectory() as own:
-        copy = Path(own) / "archmodel"
-        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__", "_data", "presets"))
-        target = copy / "kernels" / fault.file
+        package, block = Path(own) / "archmodel", unit.folder
+        shutil.copytree(
+            str(files("archmodel")), package, ignore=shutil.ignore_patterns("__pycache__", "_data", "presets")
+        )
+        target = package / "kernels" / fault.file
+        if (unit.folder / fault.file).is_file():  # a law that is the block's own
+            block = Path(shutil.copytree(unit.folder, Path(own) / unit.name))
+            target = block / fault.file
         target.write_text(fault.apply(target), encoding="utf-8")
         env = {**os.environ, "PYTHONPATH": own, "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": own}
-        command = [sys.executable, "-m", "archmodel.verify.mutation", "--compare", str(sound), str(unit.folder)]
+        command = [sys.executable, "-m", "archmodel.verify.mutation", "--compare", str(sound), str(block)]
         try:
             done = subprocess.run(
                 command, env=env, cwd=own, capture_output=True, text=True, check=False, timeout=LONGEST_S
             )
         except subprocess.TimeoutExpired:
             return Outcome(unit.name, "law", fault.name, fault.file, f"no answer within {LONGEST_S} s")
-    if done.returncode not in (0, 1):
-        raise InputError("seeded fault", [Fault(fault.file, f"{fault.name!r}: {done.stderr.strip()[-300:]}")])
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+        text = f"{fault.name!r}: the law has no answer, which proves nothing; seed one that gives other cycles: {why}"
+        raise InputError("seeded fault", [Fault(fault.file, text)])
     return Outcome(unit.name, "law", fault.name, fault.file, done.stdout.strip())
 
 
 def compare(folder: str, sound: Path) -> str:
     """Find the first difference between what the laws expect and what hardware did; empty if there is none."""
     unit = find_unit(folder)
-    for name, rows in json.loads(sound.read_text(encoding="utf-8")).items():
-        try:
-            points = draw_points(unit, name, len(rows))
-        except Exception as error:  # a law that cannot answer gives itself away
-            return f"{unit.name} {name}: the law raises {type(error).__name__}: {error}"
-        for point, row in zip(points, rows, strict=True):
+    measured = json.loads(sound.read_text(encoding="utf-8"))
+    for name, rows in measured["rows"].items():
+        for point, row in zip(draw_points(unit, name, len(rows), measured["seed"]), rows, strict=True):
             where = f"{unit.name} {describe_point(point.parameters)}, point {point.index} (seed {point.seed})"
             if point.expected["cycles"] != row["cycles"]:
                 return f"{where}: cycles: model {point.expected['cycles']}, RTL {row['cycles']}"
@@ -201,13 +228,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--compare", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.compare:
-        difference = compare(given.units[0], given.compare)
-        print(difference)
-        return 1 if difference else 0
+        print(compare(given.units[0], given.compare))
+        return 0
     outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, tempfile.TemporaryDirectory() as folder:
-        for name in given.units or unit_names():
-            for outcome in try_faults(find_unit(name), pool, Path(folder)):
+        (icarus,) = choose_simulators(["icarus"])
+        for unit in map(find_unit, given.units or unit_names()):
+            sound = play_sound(unit, icarus, Path(folder))
+            for outcome in try_faults(unit, sound, pool, Path(folder)):
                 print(
                     f"{outcome.unit:18} {outcome.kind:4} {outcome.name}: {outcome.evidence or 'NOT FOUND'}", flush=True
                 )

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from archmodel.errors import Fault, InputError
+from archmodel.verify.contract import unit_names
 
 _PLACEHOLDER = "my_unit"
 
@@ -22,7 +23,7 @@ def make_unit(path: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        When the name is no identifier, the folder exists, or a file cannot be written.
+        When the name is no identifier or taken, the folder exists, or a file cannot be written.
     """
     folder = Path(path).expanduser()
     subject = "new unit"
@@ -30,6 +31,9 @@ def make_unit(path: str | Path) -> list[Path]:
         text = (
             f"{folder.name!r} is no name for a module; allowed: a lower-case letter, then lower-case letters, digits, _"
         )
+        raise InputError(subject, [Fault("--new", text)])
+    if folder.name in unit_names():
+        text = f"{folder.name!r} is the name of a shipped block; choose another name"
         raise InputError(subject, [Fault("--new", text)])
     if folder.exists():
         raise InputError(subject, [Fault(str(folder), "exists already; choose another name or remove it")])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archmodel.errors import UnsupportedError
+from archmodel.errors import Fault, InputError, UnsupportedError
 from archmodel.results import ResultTable
 from archmodel.verify.bench import SEED, Point, Simulation, count_points, draw_points, simulate
 from archmodel.verify.contract import Unit
@@ -42,7 +42,8 @@ class Verification:
     simulations
         A row per simulation: unit, simulator, build, points, faults, build_s, simulation_s, simulated_cycles.
     faults
-        Every difference between model and hardware, and every simulation that did not end, by simulation.
+        Every difference between model and hardware, every simulation that did not end, by simulation; and coverage
+        goals that were missed, by simulator and unit.
     """
 
     points: ResultTable
@@ -84,14 +85,31 @@ def choose_simulators(names: Sequence[str]) -> list[Simulator]:
     return usable
 
 
-def plan_simulations(
-    units: Sequence[Unit], simulators: Sequence[Simulator], n_points: int | None = None
-) -> Iterator[Plan]:
-    """List what is to be run, simulator by simulator; ``n_points`` per block and simulator, else the contract's."""
-    for simulator in simulators:
-        for unit in units:
-            for build, n in count_points(unit, simulator.name, n_points).items():
-                yield Plan(unit, build, simulator, n)
+def plan_simulations(units: Sequence[Unit], simulators: Sequence[Simulator], n_points: int | None = None) -> list[Plan]:
+    """List what is to be run, simulator by simulator; ``n_points`` per block and simulator, else the contract's.
+
+    Raises
+    ------
+    InputError
+        When two blocks have one name, or there is nothing to run.
+    """
+    folders = {unit.folder: unit for unit in units}
+    names = [unit.name for unit in folders.values()]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        where = " and ".join(str(folder) for folder in folders if folder.name == twice)
+        raise InputError("units", [Fault("", f"{where} have one name; verify them one after the other")])
+    plans = [
+        Plan(unit, build, simulator, n)
+        for simulator in simulators
+        for unit in folders.values()
+        for build, n in count_points(unit, simulator.name, n_points).items()
+    ]
+    if not plans:
+        asked = ", ".join(simulator.name for simulator in simulators)
+        text = f"{', '.join(names)}: nothing to play on {asked}; look at 'points' and 'icarus' in the contract"
+        raise InputError("units", [Fault("", text)])
+    return plans
 
 
 def run_plan(plan: Plan, folder: Path, *, seed: int = SEED, is_waves: bool = False) -> tuple[list[Point], Simulation]:
@@ -105,6 +123,16 @@ def run_plan(plan: Plan, folder: Path, *, seed: int = SEED, is_waves: bool = Fal
     if simulation.faults and simulation.points and not is_waves:
         return points, simulate(plan.unit, plan.build, plan.simulator, points, folder, is_waves=True, seed=seed)
     return points, simulation
+
+
+def coverage_faults(unit: Unit, simulations: Sequence[Simulation]) -> list[str]:
+    """Compare the coverage bins that the simulations of a block on one simulator hit with those of its contract."""
+    hit = {name for simulation in simulations for row in simulation.points for name in row["bins"]}
+    wanted = set(unit.contract.coverage)
+    where = f"{unit.name} on {simulations[0].simulator}: coverage bin"
+    return [f"{where} {name!r} is never hit" for name in sorted(wanted - hit)] + [
+        f"{where} {name!r} is not in the contract" for name in sorted(hit - wanted)
+    ]
 
 
 class SimulationPool:
@@ -166,11 +194,26 @@ def verify(
     finally:
         pool.close()
     results = [(plan, *done[plan.name]) for plan in plans]
+    faults = {plan.name: simulation.faults for plan, _, simulation in results if simulation.faults}
     return Verification(
         ResultTable.from_rows([row for result in results for row in point_rows(*result)]),
         ResultTable.from_rows([_simulation_row(plan, simulation) for plan, _, simulation in results]),
-        {plan.name: simulation.faults for plan, _, simulation in results if simulation.faults},
+        faults | _missed_goals([(plan, simulation) for plan, _, simulation in results]),
     )
+
+
+def _missed_goals(results: Sequence[tuple[Plan, Simulation]]) -> dict[str, list[str]]:
+    """Check coverage where all points of a contract were played; fewer points need not reach its goals."""
+    found: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str], list[tuple[Plan, Simulation]]] = {}
+    for plan, simulation in results:
+        groups.setdefault((plan.simulator.name, plan.unit.name), []).append((plan, simulation))
+    for (simulator, name), group in groups.items():
+        unit = group[0][0].unit
+        if sum(plan.n_points for plan, _ in group) >= unit.contract.points.get(simulator, 0):
+            faults = coverage_faults(unit, [simulation for _, simulation in group])
+            found |= {f"{simulator}-{name}-coverage": faults} if faults else {}
+    return found
 
 
 def point_rows(plan: Plan, points: Sequence[Point], simulation: Simulation) -> Iterator[dict[str, object]]:

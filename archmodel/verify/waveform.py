@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.report.waveform import plot_waveform
 from archmodel.verify.bench import draw_points, simulate
-from archmodel.verify.contract import describe_point, find_unit, unit_names
+from archmodel.verify.contract import FILE, describe_point, find_unit, unit_names
 from archmodel.verify.run import choose_simulators
 
 
@@ -22,10 +23,15 @@ def main(names: Sequence[str]) -> int:
     (icarus,) = choose_simulators(["icarus"])
     for name in names or unit_names():
         unit = find_unit(name)
+        missing = [key for key in ("icarus", "waveform") if not getattr(unit.contract, key)]
+        if missing:
+            raise InputError("waveform", [Fault(f"{name}/{FILE}", f"{key}: empty; needed here") for key in missing])
         build = unit.contract.icarus[0]
         points = draw_points(unit, build, 1)
         with tempfile.TemporaryDirectory() as folder:
             simulation = simulate(unit, build, icarus, points, Path(folder), is_drawn=True)
+        if not simulation.points:
+            raise InputError("waveform", [Fault(name, text) for text in simulation.faults])
         remark = f"{describe_point(points[0].parameters)}."
         plot_waveform(unit.name, remark, simulation.points[0]["waveform"], unit.folder / "waveform.svg")
         print(unit.folder / "waveform.svg")
@@ -33,4 +39,7 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ArchmodelError as error:
+        sys.exit(str(error))

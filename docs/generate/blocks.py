@@ -16,7 +16,7 @@ def block_page(name: str) -> str:
 
 
 def block_table() -> str:
-    """Say what is checked of each block: points, builds, events, coverage bins."""
+    """Say what is checked of each block: builds, points, events, coverage bins."""
     rows = []
     for unit in map(find_unit, unit_names()):
         contract = unit.contract
@@ -29,7 +29,6 @@ def block_table() -> str:
                 "points, Icarus": contract.points["icarus"],
                 "kinds of events": len(contract.events),
                 "coverage bins": len(contract.coverage),
-                "tolerance": f"{100 * contract.tolerance:g} %" if contract.tolerance else "none",
             }
         )
     return table(rows)

@@ -31,6 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "simulation": plan.name,
             "simulator": f"{plan.simulator.name}-{plan.unit.name}",
             "verilator": plan.unit.name if plan.simulator.name == "verilator" else "",
+            "icarus": plan.unit.name if plan.simulator.name == "icarus" else "",
             "unit": plan.unit.name,
         }[scope]
         if name:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from archmodel.cli import main
+from archmodel.errors import InputError
 from archmodel.verify import mutation
 from archmodel.verify.bench import draw_points, simulate
 from archmodel.verify.contract import find_unit
@@ -65,10 +66,48 @@ def test_a_wrong_word_is_found_although_it_comes_in_time(adder, capsys):
     assert "output 'out' number 0: model" in capsys.readouterr().err
 
 
+def test_a_golden_model_may_not_leave_a_sink_out(adder, capsys):
+    change(adder / "tb_adder.py", 'return {"out": ((words', 'return {"uot": ((words')
+    assert main(["verify", "adder", "--sim", "icarus", "--points", "2"]) == 1
+    assert "outputs: model ['uot'], RTL ['out']" in capsys.readouterr().err
+
+
+def test_a_bench_that_plays_nothing_does_not_pass(adder, capsys):
+    change(adder / "tb_adder.py", "await play(dut, golden, bins)", "assert dut")
+    assert main(["verify", "adder", "--sim", "icarus", "--points", "2"]) == 1
+    assert "adder short on icarus played 0 of 1 points; see" in capsys.readouterr().err
+
+
+def test_coverage_goals_have_to_be_met_by_all_points(adder, tmp_path, capsys):
+    change(adder / "contract.yaml", "[input_waits, output_waits, full]", "[input_waits, output_waits, overflow]")
+    assert main(["verify", "adder", "--sim", "icarus", "--points", "4"]) == 0
+    assert main(["verify", "adder", "--sim", "icarus"]) == 1
+    printed = capsys.readouterr().err
+    assert "icarus-adder-coverage: adder on icarus: coverage bin 'overflow' is never hit" in printed
+    assert "icarus-adder-coverage: adder on icarus: coverage bin 'full' is not in the contract" in printed
+    cases = ET.parse(tmp_path / "results" / "verify" / "junit.xml").getroot().iter("failure")
+    assert [case.get("message") for case in cases] == ["adder on icarus: coverage bin 'overflow' is never hit"]
+
+
+def test_blocks_of_one_name_and_nothing_to_play_are_refused(adder, tmp_path, capsys):
+    assert main(["verify", "--new", "other/adder"]) == 0
+    assert main(["verify", "adder", "other/adder", "--sim", "icarus"]) == 2
+    assert "have one name; verify them one after the other" in capsys.readouterr().err
+    change(adder / "contract.yaml", "icarus: [short, long]", "icarus: []")
+    assert main(["verify", "adder", "--sim", "icarus"]) == 2
+    assert "adder: nothing to play on icarus; look at 'points' and 'icarus'" in capsys.readouterr().err
+
+
+def test_where_results_cannot_be_written_nothing_is_played(adder, tmp_path, capsys):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["verify", "adder", "--sim", "icarus", "--output", "file/out"]) == 2
+    assert "1 error in verification" in capsys.readouterr().err
+
+
 def test_a_block_that_does_not_compile_is_told(adder, capsys):
     change(adder / "adder.sv", "assign in_ready = can_move[0];", "assign in_ready = nothing;")
     assert main(["verify", "adder", "--sim", "icarus", "--points", "4"]) == 1
-    assert "icarus-adder-short: adder short on icarus did not run to its end; see" in capsys.readouterr().err
+    assert "icarus-adder-short: adder short on icarus played 0 of 2 points; see" in capsys.readouterr().err
 
 
 def test_a_block_that_hangs_is_told(adder, capsys):
@@ -91,6 +130,18 @@ def test_builds_are_reused_until_something_changes(adder, icarus, tmp_path):
     assert build_seconds(find_unit(str(adder))) > 0
 
 
+def test_seeded_faults_of_a_law_need_an_answer(adder, capsys):
+    edit = 'find: "entered[-1] + 1, ahead[-1]", replace: "entered[-1] + 2, ahead[-1]"'
+    late = f"  - {{name: a word leaves late, file: law.py, {edit}}}"
+    faults = adder / "faults.yaml"
+    change(faults, "law: []", f"law:\n{late}")
+    assert mutation.main([str(adder)]) == 0
+    assert capsys.readouterr().out.endswith("2 of 2 faults found\n")
+    change(faults, "entered[-1] + 2, ahead[-1]", "nothing, ahead[-1]")
+    with pytest.raises(InputError, match="'a word leaves late': the law has no answer, which proves nothing"):
+        mutation.main([str(adder)])
+
+
 def test_a_seeded_fault_that_changes_nothing_is_not_found(adder, capsys):
     assert mutation.main([str(adder)]) == 0
     assert capsys.readouterr().out.endswith("1 of 1 faults found\n")
@@ -109,6 +160,7 @@ def test_a_seeded_fault_that_changes_nothing_is_not_found(adder, capsys):
         (["--points", "0"], "--points: 0 is not allowed; allowed: whole numbers from 1"),
         (["dpee"], "unknown unit 'dpee'; did you mean 'dpe'?; or give the folder of a block of your own"),
         (["--new", "2fast"], "'2fast' is no name for a module"),
+        (["--new", "dpe"], "'dpe' is the name of a shipped block; choose another name"),
         (["--sim", "modelsim"], "modelsim"),
     ],
 )

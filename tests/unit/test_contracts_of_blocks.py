@@ -66,12 +66,6 @@ def test_parameters_are_whole_numbers(folder):
     )
 
 
-def test_a_tolerance_needs_a_reason(folder):
-    path = folder / "contract.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "tolerance: 0.01\n", encoding="utf-8")
-    assert said(folder).endswith("tolerance: needs a reason; add the key 'reason'")
-
-
 def test_missing_files_are_named(folder):
     (folder / "law.py").unlink()
     (folder / "adder.sv").unlink()
