@@ -7,6 +7,7 @@ from typing import Any
 from archmodel.kernels.compile import kernel
 
 # Places of the times of a DRAM [cycles]: names as in JESD209-5 and JESD235. WR and WTR count from the end of the data.
+# Data of two requests are never on the bus at once if CCD ≥ BURST and RTW ≥ CL + BURST − CWL.
 RCD, RP, RAS, RRD, CCD, CL, CWL, BURST, RTP, WR, WTR, RTW, REFI, RFC = range(14)
 N_TIMES = 14
 # Columns of a request, of its steps [cycle], and what it finds in its bank: its row open, none, another one.
@@ -87,7 +88,8 @@ def conflict_cycles(times: Any, n: int, is_write: bool) -> int:
 
     Model
     -----
-    ``first + (n − 1) · (RP + max(RAS, RCD + until_precharge))``. Assumes that ``responses`` and RRD are no limit.
+    ``first + (n − 1) · max(CCD, RP + max(RAS, RCD + until_precharge)) + end``. Assumes that ``responses`` and RRD are
+    no limit.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def conflict_cycles(times: Any, n: int, is_write: bool) -> int:
     is_write : bool
         Whether they are writes.
     """
-    period = times[RP] + max(times[RAS], times[RCD] + until_precharge(times, is_write))
+    period = max(times[CCD], times[RP] + max(times[RAS], times[RCD] + until_precharge(times, is_write)))
     end = 1 if is_write else until_data(times) + 1
     return int(_FIRST_OPENED + times[RCD] + (n - 1) * period + end)
 
@@ -109,7 +111,9 @@ def alternating_cycles(times: Any, n_batches: int, batch: int, is_write: bool) -
 
     Model
     -----
-    ``first + batches · (batch − 1) · CCD + turn-arounds``. Assumes that ``responses`` is no limit.
+    The last request is issued at ``last = first + batches · (batch − 1) · CCD + turn-arounds``. If it reads, its data
+    are the last: ``last + until_data + 1``. If it writes, those of the read before its batch may still come:
+    ``max(last, last − (batch − 1) · CCD − RTW + until_data) + 1``. Assumes that ``responses`` is no limit.
 
     Parameters
     ----------

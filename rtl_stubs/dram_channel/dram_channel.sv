@@ -5,7 +5,8 @@
 // writes (RD, WR). So the rows of later requests are opened while earlier ones move data. Row commands and column
 // commands have buses of their own, as in HBM; on the row bus ACT goes before PRE. Rows stay open. Every T_REFI cycles
 // a refresh is due: no further request is checked, those checked are finished, all rows are closed (PREA), and REF
-// follows. The cells are outside: a plain memory that is written at WR and read at RD. README.md has the timing law.
+// follows. The cells are outside: they keep the open row of each bank, take the data of a write at WR, and give that of
+// a read at RD. README.md has the timing law.
 module dram_channel #(
     parameter int BANKS       = 4,   // 2 or more
     parameter int ROW_BITS    = 2,
@@ -17,41 +18,43 @@ module dram_channel #(
     parameter int T_RP        = 3,   // PRE or PREA to ACT or REF
     parameter int T_RAS       = 7,   // ACT to PRE
     parameter int T_RRD       = 2,   // ACT to ACT of another bank
-    parameter int T_CCD       = 2,   // RD to RD, WR to WR
+    parameter int T_CCD       = 2,   // RD to RD, WR to WR; T_BURST or more
     parameter int T_CL        = 4,   // RD to its data
     parameter int T_CWL       = 2,   // WR to its data
     parameter int T_BURST     = 2,   // for which the data of a request take the data bus
     parameter int T_RTP       = 3,   // RD to PRE
     parameter int T_WR        = 3,   // end of written data to PRE
     parameter int T_WTR       = 2,   // end of written data to RD
-    parameter int T_RTW       = 5,   // RD to WR
+    parameter int T_RTW       = 5,   // RD to WR; T_CL + T_BURST - T_CWL or more
     parameter int T_REFI      = 97,  // from one refresh due to the next
     parameter int T_RFC       = 11,  // REF to anything else
     parameter int BANK_BITS   = $clog2(BANKS),
     parameter int ADDRESS     = BANK_BITS + ROW_BITS + COLUMN_BITS
 ) (
-    input  logic               clk,
-    input  logic               rst_n,
-    input  logic               refresh_enable,
-    input  logic               in_valid,
-    output logic               in_ready,
-    input  logic               in_is_write,
-    input  logic [ADDRESS-1:0] in_address,  // bank, row, column, from the top
-    input  logic [WIDTH-1:0]   in_data,
-    output logic               out_valid,   // data of reads, in order
-    input  logic               out_ready,
-    output logic [WIDTH-1:0]   out_data,
-    output logic               cell_write,  // the cells
-    output logic [ADDRESS-1:0] cell_address,
-    output logic [WIDTH-1:0]   cell_wdata,
-    input  logic [WIDTH-1:0]   cell_rdata,
-    output logic               row_hit,     // what happens in this cycle
-    output logic               precharge,
-    output logic               activate,
-    output logic               read,
-    output logic               write,
-    output logic               precharge_all,
-    output logic               refresh
+    input  logic                   clk,
+    input  logic                   rst_n,
+    input  logic                   refresh_enable,
+    input  logic                   in_valid,
+    output logic                   in_ready,
+    input  logic                   in_is_write,
+    input  logic [ADDRESS-1:0]     in_address,      // bank, row, column, from the top
+    input  logic [WIDTH-1:0]       in_data,
+    output logic                   out_valid,       // data of reads, in order
+    input  logic                   out_ready,
+    output logic [WIDTH-1:0]       out_data,
+    output logic                   precharge,       // row bus: PRE and ACT of a bank
+    output logic                   activate,
+    output logic                   precharge_all,
+    output logic                   refresh,
+    output logic [BANK_BITS-1:0]   row_bank,
+    output logic [ROW_BITS-1:0]    row,             // of ACT
+    output logic                   read,            // column bus: RD and WR in the open row of a bank
+    output logic                   write,
+    output logic [BANK_BITS-1:0]   column_bank,
+    output logic [COLUMN_BITS-1:0] column,
+    output logic [WIDTH-1:0]       write_data,
+    input  logic [WIDTH-1:0]       read_data,
+    output logic                   row_hit          // a request is checked and finds its row open
 );
     localparam int PLACE_BITS = $clog2(QUEUE);
     localparam int ENTRY = 1 + ADDRESS + WIDTH;
@@ -92,7 +95,7 @@ module dram_channel #(
     count_t issued_wait;                 // until PRE, of the request that is issued
     logic is_held, has_room;
 
-    bank_t check_bank, open_bank, issue_bank;
+    bank_t check_bank, open_bank;
     row_t check_row;
     logic issue_is_write, is_wrong_row, check, open, issue, accept;
 
@@ -104,7 +107,7 @@ module dram_channel #(
         .is_held, .precharge_all, .refresh
     );
     dram_responses #(.WIDTH(WIDTH), .DEPTH(RESPONSES), .DELAY(T_CL + T_BURST)) responses (
-        .clk, .rst_n, .read, .has_room, .data(cell_rdata), .out_valid, .out_ready, .out_data
+        .clk, .rst_n, .read, .has_room, .data(read_data), .out_valid, .out_ready, .out_data
     );
 
     // Check
@@ -116,19 +119,19 @@ module dram_channel #(
     assign check = precharge || (n_accepted != 0 && !is_held && !is_wrong_row);
 
     // Open
-    assign open_bank = entry[open_at][WIDTH+COLUMN_BITS+ROW_BITS +: BANK_BITS];
+    assign {open_bank, row} = entry[open_at][WIDTH+COLUMN_BITS +: BANK_BITS+ROW_BITS];
     assign activate = n_checked != 0 && needs_activate[open_at] && bank_wait[open_bank] == 0 && activate_wait == 0;
     assign open = activate || (n_checked != 0 && !needs_activate[open_at]);
+    assign row_bank = activate ? open_bank : check_bank;
 
     // Issue
-    assign {issue_is_write, cell_address, cell_wdata} = entry[issue_at];
-    assign issue_bank = cell_address[ADDRESS-1 -: BANK_BITS];
-    assign read = n_opened != 0 && bank_wait[issue_bank] == 0 && !issue_is_write && read_wait == 0
+    assign {issue_is_write, column_bank} = entry[issue_at][ENTRY-1 -: 1+BANK_BITS];
+    assign {column, write_data} = entry[issue_at][WIDTH+COLUMN_BITS-1:0];
+    assign read = n_opened != 0 && bank_wait[column_bank] == 0 && !issue_is_write && read_wait == 0
         && has_room;
-    assign write = n_opened != 0 && bank_wait[issue_bank] == 0 && issue_is_write && write_wait == 0;
+    assign write = n_opened != 0 && bank_wait[column_bank] == 0 && issue_is_write && write_wait == 0;
     assign issue = read || write;
     assign issued_wait = count_t'((issue_is_write ? WRITTEN + T_WR : T_RTP) - 1);
-    assign cell_write = write;
 
     always_ff @(posedge clk) begin
         if (!rst_n) begin
@@ -183,7 +186,7 @@ module dram_channel #(
         end else begin
             for (int b = 0; b < BANKS; b++) begin
                 n_pending[b] <= n_pending[b] + count_t'(check && check_bank == bank_t'(b))
-                    - count_t'(issue && issue_bank == bank_t'(b));
+                    - count_t'(issue && column_bank == bank_t'(b));
                 bank_wait[b] <= tick(bank_wait[b]);
                 precharge_wait[b] <= tick(precharge_wait[b]);
             end
@@ -197,7 +200,7 @@ module dram_channel #(
                 precharge_wait[open_bank] <= count_t'(T_RAS - 1);
                 activate_wait <= count_t'(T_RRD - 1);
             end
-            if (issue) precharge_wait[issue_bank] <= longer(tick(precharge_wait[issue_bank]), issued_wait);
+            if (issue) precharge_wait[column_bank] <= longer(tick(precharge_wait[column_bank]), issued_wait);
             if (read) begin
                 read_wait <= count_t'(T_CCD - 1);
                 write_wait <= count_t'(T_RTW - 1);

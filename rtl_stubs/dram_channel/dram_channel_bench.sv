@@ -31,11 +31,16 @@ module dram_channel_bench #(
     output logic [31:0] checksum
 );
     logic in_valid, in_ready, in_is_write, out_valid, out_ready, is_taken;
-    logic [ADDRESS-1:0] in_address, cell_address;
-    logic [WIDTH-1:0] in_data, out_data, cell_wdata, cell_rdata;
-    logic cell_write, row_hit, precharge, activate, read, write, precharge_all, refresh;
+    logic [ADDRESS-1:0] in_address, cell_at;
+    logic [WIDTH-1:0] in_data, out_data, write_data, read_data;
+    logic row_hit, precharge, activate, read, write, precharge_all, refresh;
+    logic [$clog2(BANKS)-1:0] row_bank, column_bank;
+    logic [ROW_BITS-1:0] row;
+    logic [COLUMN_BITS-1:0] column;
     logic [31:0] n_issued;
     logic [WIDTH-1:0] cell_mem [0:2**ADDRESS-1];
+    logic [ROW_BITS-1:0] row_of [0:BANKS-1];
+    logic [BANKS-1:0] is_open;
 
     stream_source #(.WIDTH(1 + ADDRESS + WIDTH)) source_in (
         .clk, .run, .valid(in_valid), .ready(in_ready), .data({in_is_write, in_address, in_data})
@@ -50,17 +55,30 @@ module dram_channel_bench #(
         .T_RFC(T_RFC)
     ) dut (
         .clk, .rst_n(run), .refresh_enable(cfg_refresh), .in_valid, .in_ready, .in_is_write, .in_address, .in_data,
-        .out_valid, .out_ready, .out_data, .cell_write, .cell_address, .cell_wdata, .cell_rdata, .row_hit, .precharge,
-        .activate, .read, .write, .precharge_all, .refresh
+        .out_valid, .out_ready, .out_data, .precharge, .activate, .precharge_all, .refresh, .row_bank, .row, .read,
+        .write, .column_bank, .column, .write_data, .read_data, .row_hit
     );
 
-    assign cell_rdata = cell_mem[cell_address];
+    // The cells know what was activated, not what was meant: a closed bank inverts data, ACT of an open one closes it
+    assign cell_at = {column_bank, row_of[column_bank], column};
+    assign read_data = is_open[column_bank] ? cell_mem[cell_at] : ~cell_mem[cell_at];
     assign done = is_taken && n_issued >= cfg_requests;
 
     always_ff @(posedge clk) begin
         if (!run) n_issued <= 0;
         else if (read || write) n_issued <= n_issued + 1;
-        if (cell_write) cell_mem[cell_address] <= cell_wdata;
+        if (write) cell_mem[cell_at] <= is_open[column_bank] ? write_data : ~write_data;
+    end
+
+    always_ff @(posedge clk) begin
+        if (!run || precharge_all) begin
+            is_open <= 0;
+        end else if (precharge) begin
+            is_open[row_bank] <= 0;
+        end else if (activate) begin
+            is_open[row_bank] <= !is_open[row_bank];
+            row_of[row_bank] <= row;
+        end
     end
 
     // Refreshes go on for ever; those after the end are left out

@@ -47,7 +47,8 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     interval = parameters["T_REFI"]
     found = {
         "row_hit": bool(events["row_hit"]),
-        "row_closed": len(events["activate"]) > len(events["precharge"]),
+        # An ACT without PRE opens a closed bank: each bank once, and again after a refresh
+        "row_closed_by_refresh": len(events["activate"]) - len(events["precharge"]) > len(set(banks)),
         "row_conflict": bool(events["precharge"]),
         "every_bank": len(set(banks)) == parameters["BANKS"],
         "read_to_write": (False, True) in pairs,

@@ -34,6 +34,7 @@ from archmodel.kernels.dram_channel import (
     refresh_cycles,
     stream_cycles,
 )
+from archmodel.verify.contract import find_unit
 
 NO_GAPS = np.zeros(1, dtype=np.int64)
 
@@ -41,6 +42,8 @@ NO_GAPS = np.zeros(1, dtype=np.int64)
 def times_of(rng, interval=1 << 40):
     times = rng.integers(1, 12, N_TIMES)
     times[RRD] = rng.integers(1, times[RAS] + 1)
+    times[CCD] += times[BURST] - 1
+    times[RTW] += max(0, times[CL] + times[BURST] - times[CWL] - 1)
     times[REFI] = interval
     return times
 
@@ -74,6 +77,19 @@ def test_closed_forms_are_the_recurrence_without_stalls(seed):
     assert cycles(times, batches, queue=queue) == alternating_cycles(times, n_batches, batch, is_write)
 
 
+def test_column_commands_of_one_bank_keep_their_distance():
+    times = np.ones(N_TIMES, np.int64)
+    times[CCD], times[REFI] = 11, 1 << 40
+    expected = 2 + 1 + 4 * 11 + 3  # first ACT, RCD, four times CCD, data of the last
+    assert cycles(times, [(0, 0, i) for i in range(5)]) == conflict_cycles(times, 5, False) == expected
+
+
+@pytest.mark.parametrize("build", find_unit("dram_channel").contract.builds.values())
+def test_builds_use_the_data_bus_once(build):
+    assert build["T_CCD"] >= build["T_BURST"]
+    assert build["T_RTW"] >= build["T_CL"] + build["T_BURST"] - build["T_CWL"]
+
+
 @pytest.mark.parametrize("is_write", [0, 1])
 def test_refresh_takes_its_share(is_write):
     times = times_of(np.random.default_rng(3), interval=400)
@@ -105,6 +121,8 @@ def test_no_command_comes_too_early(seed):
     gaps = rng.integers(0, 5, 37)
     steps, found, _, closed = follow(times, requests, queue=6, responses=3, in_gap=gaps, out_gap=gaps[::-1].copy())
     end_of_data = times[CWL] + times[BURST]
+    data = np.sort(steps[:, ISSUED] + np.where(requests[:, 0] == 1, times[CWL], times[CL]))
+    assert np.diff(data).min() >= times[BURST]
     row_bus = [*steps[found == CONFLICT, CHECKED], *steps[found != HIT, OPENED], *closed]
     assert len(set(row_bus)) == len(row_bus)
     for k, now in enumerate(requests):
