@@ -1,4 +1,4 @@
-"""Laws of circular buffers. Contract: ``docs/methods/timing.md``, ``rtl_stubs/circular_buffer/README.md``."""
+"""Laws of circular buffers. Contract: *Circular buffers* in ``docs/methods/timing.md``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,15 @@ from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
-from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming, write_matmul
+from archmodel.kernels.matmul_program import (
+    MAX_COMMANDS,
+    MOST_CACHED,
+    N_BUFFERS,
+    MatmulMapping,
+    MatmulShape,
+    PeTiming,
+    write_matmul,
+)
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
 from archmodel.kernels.vector_unit import VectorCore, vector_cycles
@@ -212,20 +220,8 @@ def _quantise_rows(
     n_elements = n_rows * op.k
     issue = issue_cycles(1, 1, timing.instruction_cycles, timing.n_contexts)
     wide, narrow = (n_bytes * op.k for n_bytes in element_bytes)
-
-    def move(row_bytes: float) -> tuple[int, int]:
-        dma = (
-            timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, timing.sram_latency,
-            timing.bucket_bytes, timing.bucket_rate,
-        )  # fmt: skip
-        return transfer_cycles(n_rows, row_bytes, *dma), service_cycles(n_rows * row_bytes, timing.sram_width)
-
-    load, load_service = move(wide)
-    load_latency, source = timing.sram_latency, "sram"
-    if is_far:
-        load_latency, source = timing.sram_latency + timing.dram_latency, "dram"
-        load_service = max(load_service, service_cycles(n_rows * wide, timing.dram_width))
-    store, store_service = move(narrow)
+    store = _move_cycles(n_rows, narrow, timing.sram_latency, timing)
+    store_service = service_cycles(n_rows * narrow, timing.sram_width)
     # Per vector: load, clear the sign, maximum.
     start_up = int(vector.start_up_cycles)
     core = VectorCore(vector.vlen, vector.dlen, start_up, start_up, 0, 0, 0)
@@ -233,12 +229,38 @@ def _quantise_rows(
     scale = simd_cycles(n_elements, 2, timing.lanes)  # multiply, round
     latency = timing.sram_latency
     body = (
-        Command("load", issue, load, load_latency, (), "rows", 1, 1, source, load_service),
+        *_load_rows(n_rows, wide, timing, is_far=is_far),
         Command("vector", issue, scan, 0, (Input("rows"),), "scanned"),
         Command("simd", issue, scale, timing.simd_latency, (Input("scanned"),), "scaled"),
         Command("store", issue, store, latency, (Input("scaled"),), resource="sram", service_cycles=store_service),
     )
+    n_ahead = max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / (n_pes * n_rows * wide))))
     return Program(
-        body=body, buffers={"rows": 2, "scanned": 2, "scaled": 2}, n_inner=n_blocks,
+        body=body, buffers={"ahead": n_ahead, "rows": 2, "scanned": 2, "scaled": 2}, n_inner=n_blocks,
         queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes),
+    )  # fmt: skip
+
+
+def _load_rows(n_rows: int, row_bytes: float, timing: PeTiming, *, is_far: bool) -> tuple[Command, ...]:
+    """Bring rows of a PE into local memory, as `archmodel.kernels.matmul_program.write_load` does with a tile."""
+    issue = issue_cycles(1, 1, timing.instruction_cycles, timing.n_contexts)
+    latency, source, service = timing.sram_latency, "sram", service_cycles(n_rows * row_bytes, timing.sram_width)
+    prefetches: tuple[Command, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    if is_far:
+        from_dram = service_cycles(n_rows * row_bytes, timing.dram_width)
+        if timing.has_prefetch:
+            fetch = Command("prefetch", issue, 1, timing.dram_latency, (), "ahead", 1, 1, "dram", from_dram)
+            prefetches, inputs = (fetch,), (Input("ahead"),)
+        else:
+            latency, source, service = latency + timing.dram_latency, "dram", max(service, from_dram)
+    occupancy = _move_cycles(n_rows, row_bytes, latency, timing)
+    return *prefetches, Command("load", issue, occupancy, latency, inputs, "rows", 1, 1, source, service)
+
+
+def _move_cycles(n_rows: int, row_bytes: float, latency: int, timing: PeTiming) -> int:
+    """Occupancy of the DMA engine that moves rows."""
+    return transfer_cycles(
+        n_rows, row_bytes, timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, latency,
+        timing.bucket_bytes, timing.bucket_rate,
     )  # fmt: skip

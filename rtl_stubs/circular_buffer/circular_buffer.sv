@@ -74,7 +74,7 @@ module circular_buffer #(
             + ADDRESS'(place >= size[chosen] ? place - size[chosen] : place);
 
         assign go[p] = kind == WRITE || kind == READ ? is_granted[p] : op_valid[p]
-            && (kind != RESERVE || n_used[chosen] + count <= capacity[chosen*8 +: 8])
+            && (kind != RESERVE || 9'(n_used[chosen]) + 9'(count) <= 9'(capacity[chosen*8 +: 8]))
             && (kind != CLAIM || n_visible[chosen] >= op_needed[p*8 +: 8]);
     end
 

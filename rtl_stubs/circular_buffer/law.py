@@ -16,6 +16,8 @@ from archmodel.lowering.program import Command, Input, Program, run
 from archmodel.verify.stimulus import draw_gaps
 
 N_PORTS = 4  # of the bench; a build may use fewer
+MOST_TOKENS = 255
+MOST_WORDS = 32  # written and read of a transfer; the bench plays up to 1024 operations per port
 PLAIN_UNITS = ("load", "matrix", "vector", "store")  # unit of each port where commands are plain
 Step = tuple[int, int, int, int, int, int]  # port, kind, buffer, count, needed, gap
 
@@ -23,7 +25,7 @@ Step = tuple[int, int, int, int, int, int]  # port, kind, buffer, count, needed,
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
     """Draw a stimulus: plain commands, all of one length or not, or any operations with data and stalls."""
     kind = str(rng.choice(["any", "plain", "uniform"], p=[0.7, 0.15, 0.15]))
-    layout = _draw_layout(rng, parameters)
+    layout = _draw_layout(rng, parameters, has_long=kind == "any" and rng.random() < 0.25)
     if kind == "any":
         steps = _draw_transfers(rng, parameters, layout, int(rng.integers(2, 24)))
     else:
@@ -99,12 +101,16 @@ def _plain_cycles(stimulus: dict[str, Any]) -> int:
     return run(Program(body=tuple(body), buffers=buffers, queue_depth=64), "grid").cycles
 
 
-def _draw_layout(rng: np.random.Generator, parameters: dict[str, int]) -> list[list[int]]:
-    """Draw capacity [tokens], words of a token, and address of each buffer."""
-    room, layout, base = parameters["WORDS"] // parameters["BUFFERS"], [], 0
-    for _ in range(parameters["BUFFERS"]):
-        words = int(rng.choice([1, 2, 4], p=[0.5, 0.25, 0.25]))
+def _draw_layout(rng: np.random.Generator, parameters: dict[str, int], *, has_long: bool) -> list[list[int]]:
+    """Draw capacity [tokens], words of a token, and address of each buffer; if there is room, one may be long."""
+    n_buffers, n_words = parameters["BUFFERS"], parameters["WORDS"]
+    long = int(rng.integers(n_buffers)) if has_long and n_words > 2 * MOST_TOKENS else None
+    room, layout, base = (n_words - MOST_TOKENS * (long is not None)) // n_buffers, [], 0
+    for b in range(n_buffers):
+        words = int(rng.choice([1, 2, 4, 8], p=[0.4, 0.2, 0.2, 0.2]))
         capacity = int(rng.integers(1, min(room // words, 8) + 1))
+        if b == long:
+            words, capacity = 1, int(rng.integers(200, MOST_TOKENS + 1))
         layout.append([capacity, words, base])
         base += capacity * words
     return layout
@@ -115,28 +121,33 @@ def _draw_transfers(
 ) -> list[Step]:
     """Draw operations on all buffers, in an order in which they can be done."""
     ends = [rng.choice(parameters["PORTS"], 2, replace=False).tolist() for _ in layout]
+    longest = int(np.argmax([capacity for capacity, *_ in layout]))
     is_in_order = rng.random() < 0.5
-    n_visible, steps = [0] * len(layout), []
+    n_visible, n_popped, steps = [0] * len(layout), [0] * len(layout), []
+    written: list[set[int]] = [set() for _ in layout]  # words, counted from the start
     for turn in range(n + 8 * len(layout)):
-        b = int(rng.integers(len(layout)))
+        b = int(rng.integers(len(layout))) if rng.random() < 0.6 else longest
         capacity, words, _ = layout[b]
         producer, consumer = ends[b]
         n_free = capacity - n_visible[b]
         if turn < n and n_free and (n_visible[b] == 0 or rng.random() < 0.5):
-            count = int(rng.integers(1, n_free + 1))
-            order = range(count * words) if is_in_order else rng.permutation(count * words).tolist()
+            count = n_free if rng.random() < 0.3 else int(rng.integers(1, n_free + 1))
+            order = rng.permutation(count * words)[:MOST_WORDS].tolist()
             steps.append((producer, RESERVE, b, count, 0, 0))
-            steps += [(producer, WRITE, b, k, 0, 0) for k in order]
-            parts = [count] if rng.random() < 0.7 else [1] * count
+            steps += [(producer, WRITE, b, k, 0, 0) for k in (sorted(order) if is_in_order else order)]
+            written[b] |= {(n_popped[b] + n_visible[b]) * words + k for k in order}
+            parts = [count] if count > 8 or rng.random() < 0.7 else [1] * count
             steps += [(producer, PUSH, b, part, 0, 0) for part in parts]
             n_visible[b] += count
         elif n_visible[b]:
             needed = int(rng.integers(1, n_visible[b] + 1))
             count = needed if rng.random() < 0.7 else int(rng.integers(0, needed))
             steps.append((consumer, CLAIM, b, count, needed, 0))
-            steps += [(consumer, READ, b, int(k), 0, 0) for k in rng.permutation(needed * words)]
+            places = [k for k in rng.permutation(needed * words).tolist() if n_popped[b] * words + k in written[b]]
+            steps += [(consumer, READ, b, k, 0, 0) for k in places[:MOST_WORDS]]
             steps.append((consumer, POP, b, count, 0, 0))
             n_visible[b] -= count
+            n_popped[b] += count
     return steps
 
 

@@ -34,7 +34,8 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what happened: sizes, wrap-around, who waited, conflicts."""
     layout, steps, events = stimulus["layout"], stimulus["steps"], measured["events"]
-    hit = {f"token_of_{words}" for _, words, _ in layout} | ({"plain_commands"} if stimulus["kind"] != "any" else set())
+    hit = {f"token_of_{layout[step[2]][1]}" for step in steps if step[1] == READ}
+    hit |= {"plain_commands"} if stimulus["kind"] != "any" else set()
     at = _times(stimulus, events)
     for b, (capacity, _, _) in enumerate(layout):
         own = [(step, *times) for step, times in zip(steps, at, strict=True) if step[2] == b]
@@ -42,12 +43,18 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
         changes = sorted((now, step[3]) for step, _, now in own if step[1] == RESERVE)
         changes += sorted((now, -step[3]) for step, _, now in own if step[1] == POP)
         n_used = max((sum(n for when, n in changes if when <= now) for now, _ in changes), default=0)
+        wanted = [
+            step[3] + sum(n for when, n in changes if when < offered)
+            for step, offered, now in own
+            if step[1] == RESERVE and now > offered
+        ]
         pushes, pops = ({now for step, _, now in own if step[1] == kind} for kind in (PUSH, POP))
         found = {
             "capacity_of_1": capacity == 1 and n_pushed > 0,
             "wrapped": n_pushed > capacity,
             "buffer_full": n_used == capacity,
-            "reserve_waits": any(step[1] == RESERVE and now > offered for step, offered, now in own),
+            "reserve_waits": bool(wanted),
+            "reservation_beyond_255": max(wanted, default=0) > 255,
             "claim_waits": any(step[1] == CLAIM and now > offered for step, offered, now in own),
             "needs_more_than_it_pops": any(step[1] == CLAIM and step[4] > step[3] for step, *_ in own),
             "reserves_without_pushing": any(step[1] == PUSH and step[3] == 0 for step, *_ in own),

@@ -21,15 +21,30 @@ from archmodel.kernels.matmul_program import (
     MatmulMapping,
     MatmulShape,
     fits_local,
+    write_load,
     write_matmul,
 )
 from archmodel.kernels.matmul_search import search_matmul
-from archmodel.kernels.program import CAST, DRAM, MATRIX, N_COMMAND_FIELDS, OCCUPANCY, RESOURCE, SERVICE, SRAM, UNIT
+from archmodel.kernels.program import (
+    CAST,
+    DRAM,
+    LATENCY,
+    MATRIX,
+    N_COMMAND_FIELDS,
+    OCCUPANCY,
+    RESOURCE,
+    SERVICE,
+    SRAM,
+    UNIT,
+)
 from archmodel.lowering import program as lowering
+from archmodel.lowering.matmul import lower_phases
 from archmodel.lowering.program import CASTS, CommandTable, Grid, run_table
 from archmodel.lowering.timing import lower_matmul, lower_timing
 from archmodel.machine.load import load_machine
+from archmodel.mapping import place
 from archmodel.mapping.matmul import list_mappings
+from archmodel.workload.single import operators_trace
 
 
 @cache
@@ -269,3 +284,16 @@ def test_compiled_search_equals_its_python_form():
         n = search(shape, timing(), np.array([[1, 2, 2, 1], [1, 1, 2, 2]]), mappings, cycles)
         tried.append((n, mappings.tolist(), cycles.tolist()))
     assert tried[0] == tried[1]
+
+
+@pytest.mark.parametrize("has_prefetch", [True, False])
+def test_rows_to_quantise_come_from_dram_as_tiles_do(has_prefetch):
+    machine = load_machine("mtia_2i", {"timing.memory.prefetch": str(has_prefetch).lower()})
+    dims = {"m": 512, "n": 256, "k": 4096, "quantise": "rows"}
+    trace = operators_trace("linear", [dims], "int8", {"a": "dram", "b": "sram", "c": "sram"})
+    commands = lower_phases(trace, 0, machine, place(trace, machine))[0].table.commands
+    t = lower_timing(machine, machine.timing, "int8", 128e6)
+    tile, row_bytes = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64), 4096 * 2.0
+    n = write_load(tile, 0, False, 4, row_bytes, 4 * row_bytes, False, t)
+    columns = [UNIT, OCCUPANCY, LATENCY, RESOURCE, SERVICE]
+    assert commands[:n, columns].tolist() == tile[:n, columns].tolist()
