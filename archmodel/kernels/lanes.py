@@ -19,7 +19,7 @@ def simd_cycles(n_elements: int, n_operations: int, lanes: float) -> int:
     n_operations : int
         Operations per element.
     lanes : float
-        Operations per cycle.
+        Elements per cycle.
 
     Sources
     -------
@@ -40,7 +40,8 @@ def issue_cycles(n_blocks: int, blocks_per_instruction: int, instruction_cycles:
     Parameters
     ----------
     n_blocks : int
-        Blocks of the matrix engine; 1 for a command of another unit.
+        Block products: held blocks of the matrix engine, each with the columns that one instruction names; 1 for a
+        command of another unit.
     blocks_per_instruction : int
         Blocks that one instruction walks over.
     instruction_cycles : int

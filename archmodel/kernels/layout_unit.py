@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.kernels.compile import kernel
+from archmodel.kernels.streams import offered_cycle
 
 
 @kernel
@@ -48,10 +49,8 @@ def transpose_events(size: int, in_gap: Any, out_gap: Any, out_taken: Any, out_g
     n = out_taken.size
     for first in range(0, n, size):
         for i in range(first, first + size):
-            offered = in_gap[i % in_gap.size] + (out_taken[i - 1] + 1 if i > 0 else 0)
             is_empty = out_given[first - size - 1] + 1 if first >= 2 * size else 0
-            out_taken[i] = max(offered, is_empty)
+            out_taken[i] = max(offered_cycle(in_gap, i, out_taken), is_empty)
         full = out_taken[first + size - 1] + 1
         for i in range(first, first + size):
-            wanted = out_gap[i % out_gap.size] + (out_given[i - 1] + 1 if i > 0 else 0)
-            out_given[i] = max(wanted, full)
+            out_given[i] = max(offered_cycle(out_gap, i, out_given), full)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.kernels.compile import kernel
+from archmodel.kernels.streams import offered_cycle
 
 
 @kernel
@@ -26,8 +27,7 @@ def accumulate_events(n_beats: int, ready: int, first: int, in_gap: Any, out_tak
     """
     last = ready
     for i in range(first, first + n_beats):
-        offered = in_gap[i % in_gap.size] + (out_taken[i - 1] + 1 if i > 0 else 0)
-        last = max(offered, ready)
+        last = max(offered_cycle(in_gap, i, out_taken), ready)
         out_taken[i] = last
     return last
 
@@ -69,9 +69,7 @@ def reduction_events(
     for block in range(n_blocks):
         n, entering = n_beats[block], n_beats[block] * n_steps[block]
         for member in range(n_members):
-            ready = block_gap[member, block % block_gap.shape[1]]
-            if block > 0:
-                ready += out_full[member, block - 1] + 1
+            ready = offered_cycle(block_gap[member], block, out_full[member])
             if block > 1:
                 ready = max(ready, out_passed[member, passed_before - 1] + 1)
             out_full[member, block] = accumulate_events(entering, ready, n_taken, in_gap[member], out_taken[member])
@@ -86,7 +84,7 @@ def reduction_events(
                     if i > hop_cycles:
                         cycle = max(cycle, out_passed[member + 1, i - hop_cycles - 1] + 1)
                 else:
-                    cycle = max(cycle, out_gap[i % out_gap.size] + (out_passed[member, i - 1] + 1 if i > 0 else 0))
+                    cycle = max(cycle, offered_cycle(out_gap, i, out_passed[member]))
                 out_passed[member, i] = cycle
         n_taken, passed_before, n_passed = n_taken + entering, n_passed, n_passed + n
 

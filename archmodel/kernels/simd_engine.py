@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.kernels.compile import kernel
+from archmodel.kernels.streams import offered_cycle
 
 
 @kernel
@@ -40,12 +41,12 @@ def simd_events(
     """
     vector, operation, result, cycle = 0, 0, 0, -1  # cycle of the last operation
     for command in range(n_vectors.size):
-        offered = command_gap[command % command_gap.size] + cycle + 1
+        offered = offered_cycle(command_gap, command, out_command)
         for _ in range(n_vectors[command]):
             room = 0
             if not is_load[command] and result > latency:
                 room = out_given[result - latency - 1] + 1
-            arrived = in_gap[vector % in_gap.size] + (out_taken[vector - 1] + 1 if vector > 0 else 0)
+            arrived = offered_cycle(in_gap, vector, out_taken)
             cycle = max(cycle + 1, max(offered, arrived))
             for step in range(n_operations[command]):
                 if step > 0:
@@ -58,7 +59,7 @@ def simd_events(
                 operation += 1
             vector += 1
             if not is_load[command]:
-                wanted = out_gap[result % out_gap.size] + (out_given[result - 1] + 1 if result > 0 else 0)
+                wanted = offered_cycle(out_gap, result, out_given)
                 out_given[result] = max(wanted, cycle + latency)
                 result += 1
         out_command[command] = cycle

@@ -6,6 +6,7 @@ from typing import Any
 
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.matrix_engine import divide_up
+from archmodel.kernels.streams import offered_cycle
 
 # Rows of what `systolic_events` writes
 COMMAND, LEFT, RIGHT, LOADED, TILE, SUMS, RESULT, DONE = 0, 1, 2, 3, 4, 5, 6, 7
@@ -121,22 +122,6 @@ def find_row(step: int, start: int, interval: int, n_tiles: int, length: int) ->
 
 
 @kernel
-def next_cycle(gap: Any, cycles: Any, n: int) -> int:
-    """First cycle in which a side is ready for item ``n``: ``gap + 1`` after the one before, the first at ``gap``.
-
-    Parameters
-    ----------
-    gap : ndarray (G,) int64
-        Cycles for which the side waits before each item; used in turn.
-    cycles : ndarray (N,) int64
-        Cycles of the items before.
-    n : int
-        Number of the item.
-    """
-    return int(gap[n % gap.size]) + (int(cycles[n - 1]) + 1 if n > 0 else 0)
-
-
-@kernel
 def systolic_events(
     commands: Any, rows: int, cols: int, command_gap: Any, left_gap: Any, right_gap: Any, result_gap: Any,
     out_cycles: Any, out_counts: Any,
@@ -172,7 +157,7 @@ def systolic_events(
         took = stream + systolic_fill_cycles(rows, cols, is_weight_stationary)
         interval = systolic_interval_cycles(stream, rows, cols, is_weight_stationary, is_overlapped)
         n_loaded, n_given = (rows, stream) if is_weight_stationary else (0, rows)
-        now = max(now + 1, next_cycle(command_gap, out_cycles[COMMAND], out_counts[COMMAND]))
+        now = max(now + 1, offered_cycle(command_gap, out_counts[COMMAND], out_cycles[COMMAND]))
         write_event(out_cycles, out_counts, COMMAND, now)
         for step in range((n_tiles - 1) * interval + took):
             _, loaded = find_row(step, rows if is_overlapped else interval, interval, n_tiles - 1, n_loaded)
@@ -183,11 +168,11 @@ def systolic_events(
             is_result = given >= 0 and tile % n_added == n_added - 1
             now += 1
             if is_left:
-                now = max(now, next_cycle(left_gap, out_cycles[LEFT], out_counts[LEFT]))
+                now = max(now, offered_cycle(left_gap, out_counts[LEFT], out_cycles[LEFT]))
             if is_right:
-                now = max(now, next_cycle(right_gap, out_cycles[RIGHT], out_counts[RIGHT]))
+                now = max(now, offered_cycle(right_gap, out_counts[RIGHT], out_cycles[RIGHT]))
             if is_result:
-                now = max(now, next_cycle(result_gap, out_cycles[RESULT], out_counts[RESULT]))
+                now = max(now, offered_cycle(result_gap, out_counts[RESULT], out_cycles[RESULT]))
             is_done = given == n_given - 1 and tile == n_tiles - 1
             happens = (
                 (LEFT, is_left), (RIGHT, is_right), (LOADED, loaded == rows - 1), (TILE, streamed == 0),

@@ -16,6 +16,7 @@ import numpy as np
 
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.matrix_engine import divide_up
+from archmodel.kernels.streams import offered_after
 
 # Kinds of instructions; those from LOAD_UNIT on run in the memory pipe.
 ELEMENTWISE, REDUCTION = 0, 1
@@ -110,8 +111,8 @@ def setup_cycles(core: VectorCore, kind: int) -> int:
 
 @kernel
 def run_instruction(
-    core: VectorCore, instruction: Any, n_elements: int, command_gap: int, memory_gap: Any, n_requests: int,
-    state: VectorState, out_step: Any,
+    core: VectorCore, instruction: Any, n_elements: int, command_gap: Any, n_commands: int, memory_gap: Any,
+    n_requests: int, state: VectorState, out_step: Any,
 ) -> tuple[int, int, int, int]:  # fmt: skip
     """Cycles of one instruction behind those that made ``state``, which it moves on.
 
@@ -127,12 +128,11 @@ def run_instruction(
     ----------
     core, instruction, n_elements
         The core; ndarray (6,) int64, see the columns; elements that the instruction treats, 1 or more.
-    command_gap : int
-        Cycles after the command before was accepted in which this one is not offered yet.
-    memory_gap : ndarray (G,) int64
-        Cycles after each request in which memory takes no other; used in turn, from request ``n_requests`` on.
-    n_requests : int
-        Requests of earlier instructions.
+    command_gap, memory_gap : ndarray (G,) int64
+        Cycles after each command in which no other is offered, after each request in which memory takes no other; used
+        in turn.
+    n_commands, n_requests : int
+        Commands, and requests, before this instruction.
     state : VectorState
         Read and written.
     out_step : ndarray (S,) int64
@@ -149,7 +149,7 @@ def run_instruction(
     pipe, latency = (MEMORY, core.load) if is_memory else (ARITHMETIC, core.chain)
     latency = 1 if kind >= STORE_UNIT else latency
     n_steps, n_folds, per_group = count_steps(core, kind, n_elements, instruction[BITS])
-    accepted = max(clock[ACCEPTED] + 1 + command_gap, clock[pipe])
+    accepted = max(offered_after(command_gap, n_commands, clock[ACCEPTED]), clock[pipe])
     now, started, first_result = accepted + setup_cycles(core, kind), NONE, NONE
     group, left, per_register = 0, per_group, core.vlen // core.dlen
     for i in range(n_steps + n_folds):
@@ -161,7 +161,7 @@ def run_instruction(
         )
         now += 1
         if is_memory:
-            now = max(now, clock[MEMORY] + 1 + memory_gap[(n_requests + i) % memory_gap.size])
+            now = max(now, offered_after(memory_gap, n_requests + i, clock[MEMORY]))
         if is_first:
             now = max(now, _earliest(one, two, target, state.readable, state.writable))
         clock[pipe] = now
@@ -237,7 +237,7 @@ def vector_events(
         kind, n_elements, bits = instructions[i, KIND], instructions[i, ELEMENTS], instructions[i, BITS]
         touching, folding, _ = count_steps(core, kind, n_elements, bits)
         out_accepted[i], out_started[i], out_first_result[i], out_ended[i] = run_instruction(
-            core, instructions[i], n_elements, command_gap[i % command_gap.size], memory_gap, n_requests, state,
+            core, instructions[i], n_elements, command_gap, i, memory_gap, n_requests, state,
             out_step[n_steps : n_steps + touching + folding],
         )  # fmt: skip
         n_steps += touching + folding
@@ -250,7 +250,7 @@ def _run_turn(core: VectorCore, body: Any, n_elements: int, state: VectorState, 
     """Run the body of a loop once, without stalls."""
     for i in range(body.shape[0]):
         n = body[i, ELEMENTS] if body[i, ELEMENTS] > 0 else n_elements
-        run_instruction(core, body[i], n, 0, never, 0, state, nothing)
+        run_instruction(core, body[i], n, never, 0, never, 0, state, nothing)
 
 
 @kernel

@@ -1,9 +1,9 @@
 // Layout unit: transposes square tiles, a row in and a row out per cycle.
 //
-// Two tile memories take turns: one fills while the other drains. A tile that arrives with is_transposed low leaves as
+// Two tile memories take turns: one fills while the other drains. A tile that arrives with in_transposed low leaves as
 // it came. See README.md for the timing law.
 module layout_unit #(
-    parameter int SIZE  = 4,  // rows and columns of a tile, 2 or more
+    parameter int SIZE  = 4,  // rows and columns of a tile, a power of two from 2 up
     parameter int WIDTH = 8   // bits of an element
 ) (
     input  logic                  clk,

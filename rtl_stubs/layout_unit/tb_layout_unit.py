@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -27,19 +26,31 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
-    """Say what happened: both kinds of tiles, both sides waiting, both memories full."""
+    """Say what happened: both kinds of tiles, both memories full, both sides waiting."""
     size, width = parameters["SIZE"], parameters["WIDTH"]
     hit = set()
     for row in stimulus["sources"]["in"]["data"][size - 1 :: size]:
         hit.add("transposed" if row >> (size * width) else "passed_on")
     taken, given = measured["events"]["in"], measured["events"]["out"]
-    if any(later - sooner > 1 for sooner, later in pairwise(taken)):
-        hit.add("input_waits")
-    if any(later - sooner > 1 for sooner, later in pairwise(given)):
-        hit.add("output_waits")
-    if any(t in set(given) for t in taken):
+    if not set(taken).isdisjoint(given):
         hit.add("in_and_out_at_once")
+    if len(taken) != len(given):  # rows are missing
+        return hit
+    entered, left = taken[size - 1 :: size], given[size - 1 :: size]  # last rows of tiles
+    if any(full < empty for full, empty in zip(entered[1:], left, strict=False)):
+        hit.add("both_memories_full")
+    if any(row > offered for row, offered in zip(taken, _offers(stimulus["sources"]["in"], taken), strict=True)):
+        hit.add("input_waits")
+    ready = [max(before, entered[i // size]) + 1 for i, before in enumerate([-1, *given[:-1]])]
+    if any(row > offered for row, offered in zip(given, ready, strict=True)):
+        hit.add("output_waits")
     return hit
+
+
+def _offers(side: dict[str, Any], moved: list[int]) -> list[int]:
+    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
+    gap = side["gap"]
+    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
 
 
 @cocotb.test()

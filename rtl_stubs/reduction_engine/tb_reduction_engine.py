@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -43,8 +42,12 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what happened: kinds of blocks, and who waited for whom; nothing of a point in which beats are missing."""
-    n_out, events = stimulus["sinks"]["out"]["n"], measured["events"]
-    if any(len(events[f"pass{member}"]) != n_out for member in range(parameters["MEMBERS"])):
+    events, sources = measured["events"], stimulus["sources"]
+    counts = {"pass": stimulus["sinks"]["out"]["n"]}
+    counts |= {name: len(sources[f"{source}[0]"]["data"]) for name, source in (("in", "in"), ("full", "block"))}
+    if any(
+        len(events[f"{name}{member}"]) != n for name, n in counts.items() for member in range(parameters["MEMBERS"])
+    ):
         return set()
     hit: set[str] = set()
     for n_sums, row, entered in _blocks(parameters, stimulus):
@@ -64,23 +67,32 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
 
 
 def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
-    last, room = parameters["MEMBERS"] - 1, parameters["HOP"] + 1
-    waits = {
-        "accumulates_while_passing": not set(events["in0"]).isdisjoint(events["pass0"]),
-        "end_waits": any(later - sooner > 1 for sooner, later in pairwise(events[f"pass{last}"])),
-    }
-    # Two blocks are full and the older one has not passed.
-    n_passed = np.cumsum([entered.shape[2] for _, _, entered in _blocks(parameters, stimulus)])
-    passed = [events["pass0"][n - 1] for n in n_passed]
-    waits["matrix_engine_waits_for_bank"] = any(p > f + 1 for p, f in zip(passed, events["full0"][1:], strict=False))
-    for member in range(last):
-        sent, taken = np.array(events[f"pass{member}"]), np.array(events[f"pass{member + 1}"])
-        full = np.array(events[f"full{member + 1}"])
-        firsts = sent[np.append(0, n_passed[:-1])] + parameters["HOP"]
-        waits[f"member_waits_for_upstream{member}"] = bool((firsts > full + 1).any())
-        waits[f"upstream_waits_for_member{member}"] = bool((firsts < full + 1).any())
-        waits[f"hop_full{member}"] = bool((sent[room - 1 : -1] < taken[:-room]).any())
+    n_members, hop = parameters["MEMBERS"], parameters["HOP"]
+    shapes = np.array([entered.shape[1:3] for _, _, entered in _blocks(parameters, stimulus)])  # steps, beats
+    n_beats, n_entering = shapes[:, 1], shapes.prod(axis=1)
+    firsts = np.cumsum(n_beats) - n_beats  # number of the first beat of each block that passes
+    waits = {"accumulates_while_passing": not set(events["in0"]).isdisjoint(events["pass0"])}
+    for member in range(n_members):
+        taken, full, passed = (np.array(events[f"{name}{member}"]) for name in ("in", "full", "pass"))
+        blocks, beats = (stimulus["sources"][f"{name}[{member}]"] for name in ("block", "in"))
+        offered = np.maximum(_offers(beats, taken), np.repeat(_offers(blocks, full), n_entering))
+        waits[f"matrix_engine_waits_for_bank{member}"] = bool((taken > offered).any())
+        own = np.maximum(np.repeat(full, n_beats), np.append(-1, passed[:-1])) + 1  # own sums may pass from here on
+        if member > 0:
+            sent = np.array(events[f"pass{member - 1}"])
+            arrived = sent + hop
+            waits[f"member_waits_for_upstream{member}"] = bool((arrived > own).any())
+            free = np.append(-1, passed[:-1])[firsts] + 1  # the bank before has passed
+            waits[f"upstream_waits_for_member{member}"] = bool((np.maximum(arrived[firsts], free) <= full).any())
+            waits[f"hop_full{member}"] = bool((sent[hop:-1] < passed[: -hop - 1]).any())
+            own = np.maximum(own, arrived)
+    waits["end_waits"] = bool((passed > own).any())
     return {name.rstrip("0123") for name, has_waited in waits.items() if has_waited}
+
+
+def _offers(side: dict[str, Any], moved: np.ndarray) -> np.ndarray:
+    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
+    return np.append(-1, moved[:-1]) + 1 + np.resize(side["gap"], moved.size)
 
 
 @cocotb.test()

@@ -92,6 +92,6 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     cycles = int(events[-1][-1]) + 1
     if not any(gap.any() for gap in gaps):
         busy = [simd_cycles(n, count, float(lanes)) for n, count in zip(n_elements, n_operations, strict=True)]
-        cycles = sum(busy) + latency
+        cycles = int(sum(busy)) + latency
     names = ("command", "in", "operation", "out")
     return {"cycles": cycles, "events": {name: row.tolist() for name, row in zip(names, events, strict=True)}}

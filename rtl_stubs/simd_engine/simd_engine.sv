@@ -22,7 +22,7 @@ module simd_engine #(
     output logic                out_valid,
     input  logic                out_ready,
     output logic [LANES*32-1:0] out_data,            // lanes past the last element are 0
-    output logic                operates             // an operation is done, or a vector of entries loaded
+    output logic                operates             // for performance counters: an operation, or a load
 );
     localparam logic [2:0] LOOKUP = 0, SCALE = 1, QUANTISE = 2, MAX = 3, MIN = 4;
     localparam int BITS = $clog2(TABLE);

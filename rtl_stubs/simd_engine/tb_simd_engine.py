@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -91,13 +90,15 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
     ]
     expected = {"operation": sum(n * n_vectors for n, _, n_vectors in counts), "command": len(counts)}
     expected["in"] = sum(n_vectors for _, _, n_vectors in counts)
+    expected["out"] = stimulus["sinks"]["out"]["n"]
     if any(len(events[name]) != n for name, n in expected.items()):
         return set()
+    called_at, arrived_at = (_offers(stimulus["sources"][name], events[name]) for name in ("command", "in"))
     vector, operation, hit, entered = 0, 0, set(), []
     for command, (n_operations, has_result, n_vectors) in enumerate(counts):
-        called = _offer(stimulus["sources"]["command"]["gap"], events["command"], command)
+        called = called_at[command]
         for _ in range(n_vectors):
-            arrived, taken = _offer(stimulus["sources"]["in"]["gap"], events["in"], vector), events["in"][vector]
+            arrived, taken = arrived_at[vector], events["in"][vector]
             free = events["operation"][operation - 1] + 1 if operation > 0 else 0
             hit |= {"engine_waits_for_command"} if called == taken > max(free, arrived) else set()
             hit |= {"engine_waits_for_input"} if arrived == taken > max(free, called) else set()
@@ -107,16 +108,18 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
     room, left = parameters["LATENCY"] + 1, events["out"]
     if any(newest < oldest for newest, oldest in zip(entered[room - 1 : -1], left, strict=False)):
         hit.add("pipe_full")
-    if any(later - sooner > 1 for sooner, later in pairwise(left)):
+    ready = [max(end + room - 1, before + 1) for end, before in zip(entered, [-1, *left[:-1]], strict=True)]
+    if any(result > offered for result, offered in zip(left, ready, strict=True)):
         hit.add("output_waits")
     if not set(events["in"]).isdisjoint(left):
         hit.add("input_and_output_at_once")
     return hit
 
 
-def _offer(gap: list[int], done: list[int], i: int) -> int:
-    """Cycle from which a source offers word ``i``."""
-    return gap[i % len(gap)] + (done[i - 1] + 1 if i > 0 else 0)
+def _offers(side: dict[str, Any], moved: list[int]) -> list[int]:
+    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
+    gap = side["gap"]
+    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
 
 
 @cocotb.test()

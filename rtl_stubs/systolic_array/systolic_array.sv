@@ -28,6 +28,7 @@ module systolic_array #(
     output logic               out_valid,
     input  logic               out_ready,
     output logic [COLS*32-1:0] out_data,          // a row of the result
+    // For performance counters
     output logic               weights_loaded,    // the last row of a tile of weights enters
     output logic               tile_begins,       // the first word of a tile streams in
     output logic               sums_given,        // the array completes a row of sums

@@ -43,9 +43,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
         hit.add("mode_changes")
     if any(later - sooner > 1 for sooner, later in zip(events["done"], events["command"][1:], strict=False)):
         hit.add("command_late")
-    sides = {**stimulus["sources"], **stimulus["sinks"]}
-    late = {name for name in ("a", "b", "out") if max(sides[name]["gap"]) > 0}
-    hit |= {f"{name}_late" for name in late} or {"nothing_late"}
+    hit |= _find_late(rows, stimulus, events)
     times = {name: set(cycles) for name, cycles in events.items()}
     pairs = (("a", "b"), ("a", "out"), ("b", "out"))
     hit |= {f"{one}_and_{other}" for one, other in pairs if times[one] & times[other]}
@@ -54,6 +52,23 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     if int.from_bytes(b"\x80" * rows, "little") in stimulus["sources"]["a"]["data"]:
         hit.add("largest_products")
     return hit
+
+
+def _find_late(rows: int, stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
+    """Name the sides that a step waited for: between two words of a tile, which enter or leave in steps that follow."""
+    n_words: dict[str, list[int]] = {"a": [], "b": [], "out": []}
+    for weights_stay, _, length, n_tiles, n_added in _read_commands(stimulus):
+        n_words["a"] += [length] * n_tiles
+        n_words["b"] += [rows if weights_stay else length] * n_tiles
+        n_words["out"] += [length if weights_stay else rows] * (n_tiles // n_added)
+    sides, late = {**stimulus["sources"], **stimulus["sinks"]}, set()
+    for name, words in n_words.items():
+        moved, gap = events[name], sides[name]["gap"]
+        within = set(range(1, len(moved))) - set(np.cumsum(words).tolist())  # not the first word of a tile
+        if any(gap[i % len(gap)] > 0 and moved[i] == moved[i - 1] + 1 + gap[i % len(gap)] for i in within):
+            late.add(f"{name}_late")
+    is_smooth = not any(any(side["gap"]) for side in sides.values())
+    return late | ({"nothing_late"} if is_smooth else set())
 
 
 def _read_commands(stimulus: dict[str, Any]) -> list[tuple[int, int, int, int, int]]:

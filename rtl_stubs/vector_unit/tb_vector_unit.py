@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -104,18 +103,16 @@ def golden(parameters: Mapping[str, int], stimulus: Mapping[str, Any]) -> dict[s
 
 
 def bins(parameters: Mapping[str, int], stimulus: Mapping[str, Any], measured: Mapping[str, Any]) -> set[str]:
-    """Say what happened: every operation, width and length, hazards in each direction, stalls on both sides."""
+    """Say what happened: every operation, width and length, hazards that were waited for, stalls on both sides."""
     commands = [decode(word) for word in stimulus["sources"]["command"]["data"]]
     hit = set()
     for command in commands:
         hit |= _command_bins(parameters, command)
-    for older, younger in pairwise(commands):
-        hit |= _hazard_bins(older, younger)
-    is_stalled = [any(side["gap"]) for side in (stimulus["sources"]["command"], stimulus["sinks"]["request"])]
-    hit |= {name for name, is_hit in zip(("command_waits", "memory_stalls"), is_stalled, strict=True) if is_hit}
-    hit |= set() if any(is_stalled) else {"without_stalls"}
-    hit |= {"loop"} if "loop" in stimulus else set()
     events = measured["events"]
+    hit |= _wait_bins(parameters, stimulus, commands, events)
+    is_stalled = any(any(side["gap"]) for side in (stimulus["sources"]["command"], stimulus["sinks"]["request"]))
+    hit |= set() if is_stalled else {"without_stalls"}
+    hit |= {"loop"} if "loop" in stimulus else set()
     hit |= {"both_pipes_step"} if set(events["step"]) & set(events["request"]) else set()
     hit |= {"both_pipes_write"} if set(events["result"]) & set(events["loaded"]) else set()
     return hit
@@ -139,8 +136,80 @@ def _command_bins(parameters: Mapping[str, int], command: Mapping[str, int]) -> 
     return hit
 
 
-def _hazard_bins(older: Mapping[str, int], younger: Mapping[str, int]) -> set[str]:
-    """Name the hazards between two commands in a row that name the same register."""
+def _wait_bins(
+    parameters: Mapping[str, int],
+    stimulus: Mapping[str, Any],
+    commands: list[dict[str, int]],
+    events: Mapping[str, Any],
+) -> set[str]:
+    """Say who waited for whom; nothing of a point in which something is missing."""
+    is_memory = [command["op"] >= LOAD_UNIT for command in commands]
+    counts = [_count_steps(parameters, command) for command in commands]
+    n_steps = {name: sum(n for n, of in zip(counts, is_memory, strict=True) if of is kind)
+               for name, kind in (("step", False), ("request", True))}  # fmt: skip
+    if len(events["accept"]) != len(commands) or any(len(events[name]) != n for name, n in n_steps.items()):
+        return set()
+    source, sink = stimulus["sources"]["command"], stimulus["sinks"]["request"]
+    offered, ready = _offers(source, events["accept"]), _offers(sink, events["request"])
+    hit = {"command_waits"} if any(a > o for a, o in zip(events["accept"], offered, strict=True)) else set()
+    steps: list[list[int]] = []
+    taken, over = {False: 0, True: 0}, {False: 0, True: 0}  # of both pipes: steps, cycle of the last one
+    for i, (command, of, n) in enumerate(zip(commands, is_memory, counts, strict=True)):
+        first = taken[of]
+        steps.append(events["request" if of else "step"][first : first + n])
+        is_free = max(over[of], events["accept"][i - 1] + 1 if i > 0 else 0)
+        hit |= {"command_late"} if events["accept"][i] == offered[i] > is_free else set()
+        taken[of], over[of] = first + n, steps[i][-1]
+        free = events["accept"][i] + 1 + _setup(parameters, command)
+        free = max(free, ready[first]) if of else free
+        if i > 0 and steps[i][0] > free:
+            hit |= _hazard_bins(parameters, commands[i - 1], command, steps[i - 1], steps[i][0])
+        if of and command["op"] & 3 and _stalls(parameters, command, steps[i], ready[first:]):
+            hit.add("memory_stalls")
+    return hit
+
+
+def _offers(side: Mapping[str, Any], moved: list[int]) -> list[int]:
+    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
+    gap = side["gap"]
+    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
+
+
+def _count_steps(parameters: Mapping[str, int], command: Mapping[str, int]) -> int:
+    """Count the steps of a command: groups and folds, or elements of an access that goes by element."""
+    n, lanes = _count_elements(parameters, command), _count_lanes(parameters, command)
+    if command["op"] >= LOAD_UNIT and command["op"] & 3:
+        return n
+    return -(-n // lanes) + (lanes.bit_length() - 1 if command["op"] in (REDSUM, REDMAX) else 0)
+
+
+def _count_elements(parameters: Mapping[str, int], command: Mapping[str, int]) -> int:
+    return min(command["avl"], parameters["VLEN"] // 8 * 2 ** command["lmul"] >> command["sew"])
+
+
+def _count_lanes(parameters: Mapping[str, int], command: Mapping[str, int]) -> int:
+    return parameters["DLEN"] // 8 >> command["sew"]
+
+
+def _setup(parameters: Mapping[str, int], command: Mapping[str, int]) -> int:
+    names = ("UNIT_SETUP", "STRIDED_SETUP", "INDEXED_SETUP")
+    return parameters[names[command["op"] & 3]] if command["op"] >= LOAD_UNIT else 0
+
+
+def _stalls(parameters: Mapping[str, int], command: Mapping[str, int], steps: list[int], ready: list[int]) -> bool:
+    """Whether memory held up an access by element: within a group, where it waits for nothing else."""
+    lanes = _count_lanes(parameters, command)
+    return any(i % lanes and steps[i] == ready[i] > steps[i - 1] + 1 for i in range(1, len(steps)))
+
+
+def _hazard_bins(
+    parameters: Mapping[str, int], older: Mapping[str, int], younger: Mapping[str, int], steps: list[int], held: int
+) -> set[str]:
+    """Name the hazards on the first group of a register for which a command waited for the one before it.
+
+    ``steps`` are those of the older command; ``held`` is the first one of the younger command, which could have been
+    earlier but for registers.
+    """
 
     def written(command: Mapping[str, int]) -> set[int]:
         return set() if command["op"] >= STORE_UNIT else {command["vd"]}
@@ -152,13 +221,18 @@ def _hazard_bins(older: Mapping[str, int], younger: Mapping[str, int]) -> set[st
         is_second = op < MV or op in (REDSUM, REDMAX, LOAD_INDEXED, STORE_INDEXED)
         return registers | ({command["vs2"]} if is_second else set())
 
-    is_across = (older["op"] >= LOAD_UNIT) != (younger["op"] >= LOAD_UNIT)
+    is_memory = older["op"] >= LOAD_UNIT
+    is_across = is_memory != (younger["op"] >= LOAD_UNIT)
+    is_by_element, is_reduction = is_memory and older["op"] & 3, older["op"] in (REDSUM, REDMAX)
+    last_read = steps[min(_count_lanes(parameters, older), len(steps)) - 1 if is_by_element else 0]
+    readable = (steps[-1] if is_reduction else last_read) + parameters["LOAD" if is_memory else "CHAIN"]
+    target = set() if younger["op"] in (REDSUM, REDMAX) else written(younger)  # a reduction writes in its last step
     hit = set()
-    if written(older) & read(younger):
+    if written(older) & read(younger) and held == readable:
         hit.add("read_after_write_across" if is_across else "read_after_write_same_pipe")
-    if is_across and read(older) & written(younger):
+    if is_across and read(older) & target and held == last_read + 1:
         hit.add("write_after_read_across")
-    if is_across and written(older) & written(younger):
+    if is_across and written(older) & target and held == readable:
         hit.add("write_after_write_across")
     return hit
 

@@ -5,7 +5,7 @@
 // touches a group; see README.md for the rules and the timing law.
 module vector_unit #(
     parameter int VLEN          = 128,  // bits of a register, a power of two
-    parameter int DLEN          = 64,   // bits of a group, a power of two from 32 to VLEN
+    parameter int DLEN          = 64,   // bits of a group, a power of two from 32 to VLEN, at most half of memory
     parameter int CHAIN         = 4,    // from a step of the arithmetic pipe to the use of its result, 1 or more
     parameter int LOAD          = 6,    // from a request to the use of what it loads, 2 or more
     parameter int UNIT_SETUP    = 0,    // cycles to set up addresses: unit-stride,
@@ -36,7 +36,7 @@ module vector_unit #(
     output logic [DLEN/8-1:0]              mem_mask,
     output logic [DLEN-1:0]                mem_data,
     input  logic [DLEN-1:0]                mem_response,
-    // What happens in this cycle
+    // What happens in this cycle, for performance counters; is_idle also for whoever waits for the end
     output logic                           is_step,        // the arithmetic pipe takes a step
     output logic                           is_result,      // it writes a result
     output logic                           is_loaded,      // what was loaded is written
@@ -49,6 +49,7 @@ module vector_unit #(
     localparam int RB = $clog2(VLEN / DLEN);
     localparam int GB = 5 + RB;  // bits of a group number
     localparam int NB = $clog2(VLEN) + 1;  // bits of a number of bytes, VLEN at most
+    localparam int FB = $clog2(LB + 1);  // bits of a number of folds, log2(LANES) at most
     localparam int TAG = 2 + GB + LANES;
 
     logic [DLEN-1:0] registers [0:(1<<GB)-1];
@@ -92,7 +93,7 @@ module vector_unit #(
     logic [31:0] a_scalar;
     logic [GB-1:0] a_destination, a_first, a_second, a_count, a_group;
     logic [NB-1:0] a_left;  // bytes from this group on
-    logic [2:0] a_folds;    // left to do
+    logic [FB-1:0] a_folds;  // left to do
     logic a_is_folding, a_is_last, a_reads_first, a_reads_second, a_writes, a_step;
     logic [GB-1:0] a_from_first, a_from_second, a_to;
     logic [DLEN-1:0] a_x, a_y, a_result, a_partial, a_scalars, a_identity, a_operand, a_initial;
@@ -273,7 +274,7 @@ module vector_unit #(
                 a_count <= in_count;
                 a_group <= 0;
                 a_left <= in_bytes;
-                a_folds <= in_op[2:0] >= 5 ? 3'(LB) - 3'(in_sew) : 0;
+                a_folds <= in_op[2:0] >= 5 ? FB'(LB) - FB'(in_sew) : 0;
             end
         end
     end
