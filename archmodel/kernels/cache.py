@@ -74,26 +74,6 @@ def simulate_cache(lines: Any, is_write: Any, state: Any, out_outcome: Any) -> N
 
 
 @kernel
-def count_accesses(lines: Any, is_write: Any, state: Any, out_counts: Any) -> None:
-    """Access lines as `simulate_cache` does and only count.
-
-    Parameters
-    ----------
-    lines, is_write, state
-        As in `simulate_cache`.
-    out_counts : ndarray (2,) int64
-        Added to: misses, lines written back.
-    """
-    n_misses, n_written_back = 0, 0
-    for i in range(lines.size):
-        outcome = access_line(lines[i], is_write[i], state)
-        n_misses += outcome != HIT
-        n_written_back += outcome >= 0
-    out_counts[0] += n_misses
-    out_counts[1] += n_written_back
-
-
-@kernel
 def cache_cycles(
     n_accesses: int, n_misses: int, n_written_back: int, line_words: int, memory_latency: int, latency: int
 ) -> int:

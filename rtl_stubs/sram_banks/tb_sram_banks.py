@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cocotb
@@ -17,7 +18,7 @@ def split(parameters: dict[str, int], word: int) -> tuple[bool, int, int]:
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
-    """Answer the requests from one memory, in the order in which they are granted."""
+    """Answer the requests from one memory, in the order in which the law grants them."""
     memory = np.full(parameters["BANKS"] * parameters["ROWS"], -1, object)
     answers: dict[str, list[int]] = {name: [] for name in stimulus["sinks"]}
     for port, i in stimulus["order"]:
@@ -31,8 +32,7 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what happened: what was asked, who met whom at a bank, who waited for what."""
     n_ports, events = parameters["PORTS"], measured["events"]
-    patterns = {"together": "ports_walk_together", "shifted": "ports_walk_shifted", "alone": "one_port_alone"}
-    hit = {patterns[stimulus["pattern"]]} if stimulus["pattern"] in patterns else set()
+    hit = _bins_of_pattern(parameters, stimulus)
     writer: dict[int, int] = {}
     for port, i in stimulus["order"]:
         is_write, address, _ = split(parameters, stimulus["sources"][f"port[{port}]"]["data"][i])
@@ -56,6 +56,22 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     for port in range(n_ports):
         hit |= _bins_of_port(parameters, stimulus, events, port)
     return hit
+
+
+def _bins_of_pattern(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
+    """Name the pattern of a point whose cycles have a closed form: nothing stalls, and what else its form assumes."""
+    gaps = [stream["gap"] for side in ("sources", "sinks") for stream in stimulus[side].values()]
+    if any(gap != [0] for gap in gaps):
+        return set()
+    n_ports, n_banks = parameters["PORTS"], parameters["BANKS"]
+    match stimulus["pattern"]:
+        case "alone":
+            return {"one_port_alone"}
+        case "together" if n_ports > 1 and parameters["OUTSTANDING"] > parameters["LATENCY"]:
+            return {"ports_walk_together"}
+        case "shifted" if 1 < n_ports <= n_banks // math.gcd(n_banks, stimulus["stride"]):
+            return {"ports_walk_shifted"}
+    return set()
 
 
 def _bins_of_port(

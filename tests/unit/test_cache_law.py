@@ -12,7 +12,6 @@ from archmodel.kernels.cache import (
     HIT,
     cache_cycles,
     cache_events,
-    count_accesses,
     simulate_cache,
 )
 
@@ -67,16 +66,11 @@ def test_outcomes_are_those_of_dictionaries_in_the_order_of_use(stream, n_sets, 
     assert simulate(stream, n_sets, n_ways).tolist() == expected
 
 
-@given(stream=accesses, n_sets=sizes, n_ways=sizes, cut=st.integers(0, 60))
+@given(stream=accesses, n_sets=sizes, n_ways=sizes)
 @settings(max_examples=100, deadline=None)
-def test_counts_in_parts_and_more_ways_never_miss_more(stream, n_sets, n_ways, cut):
-    outcome = simulate(stream, n_sets, n_ways)
-    lines, is_write = (np.array(column) for column in zip(*stream, strict=True))
-    state, counts = np.full((n_sets, n_ways), EMPTY), np.zeros(2, np.int64)
-    count_accesses(lines[:cut], is_write[:cut], state, counts)
-    count_accesses(lines[cut:], is_write[cut:], state, counts)
-    assert counts.tolist() == [(outcome != HIT).sum(), (outcome >= 0).sum()]
-    assert (simulate(stream, n_sets, n_ways + 1) != HIT).sum() <= counts[0]
+def test_more_ways_never_miss_more(stream, n_sets, n_ways):
+    misses = simulate(stream, n_sets, n_ways) != HIT
+    assert (simulate(stream, n_sets, n_ways + 1) != HIT).sum() <= misses.sum()
 
 
 @given(stream=accesses, n_sets=sizes, n_ways=sizes, line_words=sizes, memory_latency=sizes, latency=sizes, more=sizes)
