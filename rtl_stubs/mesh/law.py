@@ -54,10 +54,10 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         for node in range(N_LOGGED)
     }
     cycles = int(trace[-1, 0]) + 1
-    lone = router.find_lone(stimulus)
+    lone = router.find_lone(parameters, stimulus)
     if lone:
         source = next(i for i, stream in enumerate(stimulus["sources"].values()) if stream["data"])
-        (to_x, to_y, *_), *_ = router.read_packets(parameters, lone)
-        n_hops = count_hops(source % parameters["COLS"], source // parameters["COLS"], to_x, to_y)
-        cycles = packet_cycles(n_hops, len(lone), parameters["LINK"], parameters["DEPTH"])
+        n_hops = count_hops(source % parameters["COLS"], source // parameters["COLS"], *lone[0][:2])
+        n_flits = sum(packet[-1] for packet in lone)
+        cycles = packet_cycles(n_hops, n_flits, parameters["LINK"], parameters["DEPTH"])
     return {"cycles": cycles, "events": events}

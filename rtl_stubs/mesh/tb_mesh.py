@@ -66,7 +66,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     hit |= {"node_gets_nothing" for node in range(cols * rows) if not n_sources[node]}
     for kind in ("grant", "move", "blocked", "starved", "inject", "deliver"):
         n_nodes = Counter(cycle for node in range(cols * rows) for cycle in events[f"{kind}_{node}"])
-        hit |= {kind} if n_nodes else set()
+        hit |= {kind} & {"blocked", "starved"} if n_nodes else set()
         if max(n_nodes.values(), default=0) > cols * rows / 2:
             hit.add(f"{kind}_in_most_nodes")
     for node, (source, sink) in enumerate(zip(stimulus["sources"].values(), stimulus["sinks"].values(), strict=True)):

@@ -106,14 +106,18 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         for port, name in enumerate(PORTS)
     }
     cycles = int(trace[-1, 0]) + 1
-    lone = find_lone(stimulus)
+    lone = find_lone(parameters, stimulus)
     if lone:
-        cycles = packet_cycles(0, len(lone), parameters["LINK"], parameters["DEPTH"])
+        n_flits = sum(packet[-1] for packet in lone)
+        cycles = packet_cycles(0, n_flits, parameters["LINK"], parameters["DEPTH"])
     return {"cycles": cycles, "events": events}
 
 
-def find_lone(stimulus: dict[str, Any]) -> list[int]:
-    """Flits of the only source that sends, if nothing stalls; else none."""
+def find_lone(parameters: dict[str, int], stimulus: dict[str, Any]) -> list[list[int]]:
+    """Packets of the only source that sends, if all of them go to one place and nothing stalls; else none."""
     sent = [source["data"] for source in stimulus["sources"].values() if source["data"]]
     ends = [*stimulus["sources"].values(), *stimulus["sinks"].values()]
-    return sent[0] if len(sent) == 1 and all(end["gap"] == [0] for end in ends) else []
+    if len(sent) > 1 or any(end["gap"] != [0] for end in ends):
+        return []
+    packets = read_packets(parameters, sent[0])
+    return packets if len({tuple(packet[:2]) for packet in packets}) == 1 else []
