@@ -22,7 +22,8 @@ module dpe_bench #(
     logic [COLUMN_WIDTH-1:0] column_data;
     logic [OUT_WIDTH-1:0] out_data;
     logic block_loaded, setting_up, pass_done, command_done, outs_done, bytes_done, bytes_ready;
-    logic [31:0] read_bytes, command_bytes, outs_checksum, bytes_checksum;
+    logic model_bytes_done, model_bytes_ready;
+    logic [31:0] read_bytes, command_bytes, outs_checksum, bytes_checksum, model_bytes_checksum;
 
     stream_source #(.WIDTH(34)) source_command (
         .clk, .run, .valid(command_valid), .ready(command_ready), .data(command_data)
@@ -39,6 +40,10 @@ module dpe_bench #(
     stream_sink #(.WIDTH(32)) sink_bytes (
         .clk, .run, .valid(command_done && bytes_ready), .ready(bytes_ready), .data(command_bytes + read_bytes),
         .done(bytes_done), .checksum(bytes_checksum)
+    );
+    stream_sink #(.WIDTH(32)) sink_model_bytes (  // the same words, to be compared with the model
+        .clk, .run, .valid(command_done && model_bytes_ready), .ready(model_bytes_ready),
+        .data(command_bytes + read_bytes), .done(model_bytes_done), .checksum(model_bytes_checksum)
     );
     dpe #(
         .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .STEP(STEP), .GAP(GAP), .LATENCY(LATENCY)
@@ -57,8 +62,8 @@ module dpe_bench #(
         .cycles
     );
 
-    assign done = outs_done && bytes_done;
-    assign checksum = outs_checksum ^ bytes_checksum;
+    assign done = outs_done && bytes_done && model_bytes_done;
+    assign checksum = outs_checksum ^ bytes_checksum ^ {model_bytes_checksum[15:0], model_bytes_checksum[31:16]};
 
     always_ff @(posedge clk)  // bytes that the command has read so far
         command_bytes <= !run || command_done ? 0 : command_bytes + read_bytes;

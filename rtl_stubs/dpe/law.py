@@ -7,30 +7,23 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.dot_product import dot_product_events
-from archmodel.kernels.matrix_engine import count_held_blocks, divide_up, dot_product_bytes, dot_product_cycles
+from archmodel.kernels.matrix_engine import dot_product_bytes, dot_product_cycles
 from archmodel.verify.stimulus import draw_gaps
 
-MOST_COLUMNS = 1000  # of a point, as many as its source has room for
-PAIRS = np.array([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)])  # two of four
 STREAMS = ("command", "row", "column", "out")
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
     """Draw a stimulus: up to three multiplies of random shapes and modes; a third of the points without stalls."""
-    commands: list[list[int]] = []
-    n_commands = rng.integers(1, 4)
-    while len(commands) < n_commands:
-        commands.append(_draw_command(rng, parameters))
-        if sum(_count_passes(parameters, c) * c[0] for c in commands) > MOST_COLUMNS:
-            commands.pop()
-            break
+    commands = [_draw_command(rng, parameters) for _ in range(rng.integers(1, 4))]
+    operands = [_draw_operands(rng, command) for command in commands]
     words: dict[str, list[int]] = {"command": [], "row": [], "column": []}
-    for command in commands:
+    for command, (held, streamed) in zip(commands, operands, strict=True):
         n_streamed, _, _, is_int16, is_sparse = command
         n_blocks = _count_blocks(parameters, command)
         words["command"].append(n_streamed | n_blocks << 16 | is_int16 << 32 | is_sparse << 33)
-        words["row"] += _draw_rows(rng, parameters, command)
-        words["column"] += _draw_columns(rng, parameters, command)
+        words["row"] += _write_rows(rng, parameters, command, held)
+        words["column"] += _write_columns(rng, parameters, command, streamed)
     n_words = {name: len(rows) for name, rows in words.items()} | {"out": len(words["column"])}
     is_busy = rng.random() < 1 / 3
     gaps = {
@@ -38,9 +31,11 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     }
     return {
         "commands": commands,
-        "read_bytes": [_count_bytes(parameters, command) for command in commands],
+        "operands": [[operand.tolist() for operand in pair] for pair in operands],
+        "model_bytes": [_count_bytes(parameters, command) for command in commands],
         "sources": {name: {"data": words[name], "gap": gaps[name]} for name in words},
-        "sinks": {"out": {"n": n_words["out"], "gap": gaps["out"]}, "bytes": {"n": len(commands), "gap": [0]}},
+        "sinks": {"out": {"n": n_words["out"], "gap": gaps["out"]}}
+        | {name: {"n": len(commands), "gap": [0]} for name in ("bytes", "model_bytes")},
     }
 
 
@@ -74,57 +69,74 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
 def _draw_command(rng: np.random.Generator, parameters: dict[str, int]) -> list[int]:
     """Columns streamed, rows held, depth, whether elements have 16 bits, whether the held operand is sparse."""
     is_int16, is_sparse = rng.integers(0, 2, 2)
-    most_streamed = 1 if rng.random() < 0.1 else 3 * max(parameters["COLS"], parameters["ROWS"]) // 2
+    rows, cols = parameters["ROWS"], parameters["COLS"]
+    most_streamed = int(rng.choice([1, rows, 3 * max(rows, cols) // 2]))
     depth = _tile_depth(parameters, [0, 0, 0, is_int16, is_sparse])
-    most = [most_streamed, 2 * parameters["ROWS"], 3 * depth]
+    most = [most_streamed, 2 * rows, 3 * depth]
     return [*(int(rng.integers(1, size + 1)) for size in most), int(is_int16), int(is_sparse)]
 
 
-def _draw_rows(rng: np.random.Generator, parameters: dict[str, int], command: list[int]) -> list[int]:
-    """Rows of all blocks, padded with zeros; random ones where a tile has no block, which nobody may read."""
-    _, n_held, k, is_int16, is_sparse = command
-    depth, kept = parameters["DEPTH"], parameters["DEPTH"] // (1 + is_int16)
-    block, first_row, first_element = _number_blocks(parameters, command)
-    shape = (block.size, parameters["ROWS"])
-    pairs = PAIRS[rng.integers(0, len(PAIRS), (*shape, depth // 2))].reshape(*shape, depth)
-    positions = pairs[..., :kept] if is_sparse else np.zeros((*shape, kept), np.int64)
-    element = np.arange(kept) // 2 * 4 + positions if is_sparse else np.arange(kept)
-    is_row = first_row[:, None] + np.arange(shape[1]) < n_held
-    is_inside = is_row[..., None] & (first_element[:, None, None] + element < k)
-    is_idle = block >= _count_blocks(parameters, command)
-    values = _draw_elements(rng, (*shape, kept), is_int16) * (is_inside | is_idle[:, None, None])
-    packed = (pairs.reshape(*shape, -1, 4) << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8)
-    blocks = np.concatenate([values.view(np.uint8), packed], axis=-1)
-    return _to_words(blocks.reshape(-1, parameters["N_TILES"], *blocks.shape[1:]))
+def _draw_operands(rng: np.random.Generator, command: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Held (row, k) and streamed operand (column, k); of a sparse one, two of four elements along k are kept."""
+    n_streamed, n_held, k, is_int16, is_sparse = command
+    held, streamed = (_draw_elements(rng, (n, k), is_int16) for n in (n_held, n_streamed))
+    if is_sparse:
+        is_kept = rng.permuted(np.tile([True, True, False, False], (n_held, _divide_up(k, 4), 1)), axis=-1)
+        held = held * is_kept.reshape(n_held, -1)[:, :k]
+    return held, streamed
 
 
-def _draw_columns(rng: np.random.Generator, parameters: dict[str, int], command: list[int]) -> list[int]:
-    """Columns that each block meets, padded with zeros; random ones where a tile has no block."""
-    n_streamed, _, k, is_int16, _ = command
-    block, _, first_element = _number_blocks(parameters, command)
-    n_elements = 2 * parameters["DEPTH"] // (1 + is_int16)  # the second half is read if the block is sparse
-    is_inside = first_element[:, None] + np.arange(n_elements) < k
-    is_inside |= block[:, None] >= _count_blocks(parameters, command)
-    values = _draw_elements(rng, (block.size, n_streamed, n_elements), is_int16) * is_inside[:, None, :]
-    return _to_words(values.view(np.uint8).reshape(-1, parameters["N_TILES"], n_streamed, 2 * parameters["DEPTH"]))
+def _write_rows(
+    rng: np.random.Generator, parameters: dict[str, int], command: list[int], held: np.ndarray
+) -> list[int]:
+    """Words of the rows of all blocks; random positions where they are not read."""
+    *_, is_sparse = command
+    blocks = _cut(held, parameters["ROWS"], _tile_depth(parameters, command))
+    blocks = _add_idle(rng, parameters, blocks)
+    positions = rng.integers(0, 4, (*blocks.shape[:2], parameters["DEPTH"]))
+    if is_sparse:  # values that are not 0 come first, in the order of their positions
+        groups = blocks.reshape(*blocks.shape[:2], -1, 4)
+        kept = np.sort(np.argsort(groups == 0, axis=-1, kind="stable")[..., :2], axis=-1)
+        blocks = np.take_along_axis(groups, kept, axis=-1).reshape(*blocks.shape[:2], -1)
+        positions[..., : blocks.shape[-1]] = kept.reshape(blocks.shape)
+    packed = (positions.reshape(*positions.shape[:2], -1, 4) << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8)
+    return _to_words(parameters, np.concatenate([np.ascontiguousarray(blocks).view(np.uint8), packed], axis=-1))
 
 
-def _draw_elements(rng: np.random.Generator, shape: tuple[int, ...], is_int16: int) -> np.ndarray:
+def _write_columns(
+    rng: np.random.Generator, parameters: dict[str, int], command: list[int], streamed: np.ndarray
+) -> list[int]:
+    """Words of the columns that each block meets; random bytes where they are not read."""
+    n_streamed, n_held, _, _, _ = command
+    of_row = _cut(streamed, n_streamed, _tile_depth(parameters, command))
+    blocks = _add_idle(rng, parameters, np.tile(of_row, (_divide_up(n_held, parameters["ROWS"]), 1, 1)))
+    read = np.ascontiguousarray(blocks).view(np.uint8)
+    unread = rng.integers(0, 256, (*read.shape[:2], 2 * parameters["DEPTH"] - read.shape[-1]), np.uint8)
+    return _to_words(parameters, np.concatenate([read, unread], axis=-1))
+
+
+def _draw_elements(rng: np.random.Generator, shape: tuple[int, ...], is_int16: bool | int) -> np.ndarray:
     info = np.iinfo("<i2" if is_int16 else "i1")
     return rng.integers(info.min, info.max, shape, info.dtype, endpoint=True)
 
 
-def _number_blocks(parameters: dict[str, int], command: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give each block, idle tiles included, its number, first row and first element: along k first."""
-    depth = _tile_depth(parameters, command)
-    block = np.arange(_count_passes(parameters, command) * parameters["N_TILES"])
-    n_deep = divide_up(command[2], depth)
-    return block, block // n_deep * parameters["ROWS"], block % n_deep * depth
+def _cut(operand: np.ndarray, n_rows: int, depth: int) -> np.ndarray:
+    """Cut into blocks (block, row, element), along k first, and pad the last ones with zeros."""
+    padded = np.pad(operand, [(0, -size % part) for size, part in zip(operand.shape, (n_rows, depth), strict=True)])
+    blocks = padded.reshape(padded.shape[0] // n_rows, n_rows, -1, depth).swapaxes(1, 2)
+    return blocks.reshape(-1, n_rows, depth)
 
 
-def _to_words(fields: np.ndarray) -> list[int]:
-    """Words of bytes (pass, tile, row or column, byte): those of all tiles side by side, tile 0 in the lowest bits."""
-    lines = np.ascontiguousarray(fields.swapaxes(1, 2)).reshape(fields.shape[0] * fields.shape[2], -1)
+def _add_idle(rng: np.random.Generator, parameters: dict[str, int], blocks: np.ndarray) -> np.ndarray:
+    """Add random blocks for the tiles that have none in the last pass; nobody may read them."""
+    n_idle = -len(blocks) % parameters["N_TILES"]
+    return np.concatenate([blocks, _draw_elements(rng, (n_idle, *blocks.shape[1:]), blocks.itemsize == 2)])
+
+
+def _to_words(parameters: dict[str, int], blocks: np.ndarray) -> list[int]:
+    """Words of blocks (block, row or column, byte): those of all tiles side by side, tile 0 in the lowest bits."""
+    n_tiles, (_, n_lines, n_bytes) = parameters["N_TILES"], blocks.shape
+    lines = blocks.reshape(-1, n_tiles, n_lines, n_bytes).swapaxes(1, 2).reshape(-1, n_tiles * n_bytes)
     return [int.from_bytes(line.tobytes(), "little") for line in lines]
 
 
@@ -138,13 +150,14 @@ def _step_depth(parameters: dict[str, int], command: list[int]) -> int:
     return parameters["STEP"] or _tile_depth(parameters, command)
 
 
+def _divide_up(n: int, size: int) -> int:
+    return -(-n // size)
+
+
 def _count_blocks(parameters: dict[str, int], command: list[int]) -> int:
+    """Blocks that are played; not asked of the model, which has to find as many."""
     _, n_held, k, _, _ = command
-    return count_held_blocks(n_held, k, parameters["ROWS"], _tile_depth(parameters, command))
-
-
-def _count_passes(parameters: dict[str, int], command: list[int]) -> int:
-    return divide_up(_count_blocks(parameters, command), parameters["N_TILES"])
+    return _divide_up(n_held, parameters["ROWS"]) * _divide_up(k, _tile_depth(parameters, command))
 
 
 def _count_bytes(parameters: dict[str, int], command: list[int]) -> int:
@@ -165,8 +178,9 @@ def _count_cycles(parameters: dict[str, int], command: list[int]) -> int:
 def _lower(parameters: dict[str, int], command: list[int]) -> list[int]:
     """Row of the table that `dot_product_events` reads."""
     depth, step_depth = _tile_depth(parameters, command), _step_depth(parameters, command)
-    setup = divide_up(depth, step_depth) * parameters["GAP"]
-    return [command[0], _count_passes(parameters, command), setup, divide_up(step_depth, depth)]
+    n_passes = _divide_up(_count_blocks(parameters, command), parameters["N_TILES"])
+    setup = _divide_up(depth, step_depth) * parameters["GAP"]
+    return [command[0], n_passes, setup, _divide_up(step_depth, depth)]
 
 
 def _set_up(parameters: dict[str, int], table: np.ndarray, opened: np.ndarray) -> np.ndarray:

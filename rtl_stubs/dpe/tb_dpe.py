@@ -10,47 +10,39 @@ from tb_common import play
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
-    """Multiply each block with its columns, command by command; the bytes read are those that the model says."""
-    n_tiles, rows, depth = parameters["N_TILES"], parameters["ROWS"], parameters["DEPTH"]
-    sources, words = stimulus["sources"], []
-    row, column = 0, 0
-    for command in sources["command"]["data"]:
-        n_columns, n_blocks = command & 0xFFFF, command >> 16 & 0xFFFF
-        n_passes = -(-n_blocks // n_tiles)
-        held = _to_bytes(sources["row"]["data"][row : row + n_passes * rows], n_tiles, depth * 10 // 8)
-        streamed = _to_bytes(sources["column"]["data"][column : column + n_passes * n_columns], n_tiles, depth * 2)
-        row, column = row + len(held), column + len(streamed)
-        blocks, columns = _decode(held, streamed, depth, bool(command >> 32 & 1), bool(command >> 33))
-        blocks = blocks.reshape(n_passes, rows, n_tiles, -1)
-        columns = columns.reshape(n_passes, n_columns, n_tiles, -1)
-        sums = np.einsum("prtk,pctk->pctr", blocks, columns)
-        is_idle = np.arange(n_passes * n_tiles).reshape(n_passes, n_tiles) >= n_blocks
-        sums[np.broadcast_to(is_idle[:, None, :, None], sums.shape)] = 0
-        lines = (sums & 0xFFFFFFFF).astype("<u4").reshape(n_passes * n_columns, -1)
+    """Multiply the operands, block by block, and count the bytes of all blocks and of the columns that they meet.
+
+    Operands are those that were drawn, without padding, not the words that the bench plays. ``model_bytes`` takes the
+    words of ``bytes`` once more, to be compared with the model.
+    """
+    words: list[int] = []
+    n_bytes = []
+    for (*_, is_int16, is_sparse), operands in zip(stimulus["commands"], stimulus["operands"], strict=True):
+        held, streamed = (np.array(operand, np.int64) for operand in operands)
+        sums = _multiply(held, streamed, parameters["ROWS"], parameters["DEPTH"] * (1 + is_sparse) // (1 + is_int16))
+        row_bits = parameters["DEPTH"] * 8
+        if is_sparse:
+            row_bits += parameters["DEPTH"] // (1 + is_int16) * 2  # a position of two bits for each value
+        column_bits = parameters["DEPTH"] * (1 + is_sparse) * 8
+        n_bytes.append(len(sums) * (parameters["ROWS"] * row_bits + len(streamed) * column_bits) // 8)
+        n_tiles = parameters["N_TILES"]
+        padded = np.pad(sums, ((0, -len(sums) % n_tiles), (0, 0), (0, 0)))
+        passes = padded.reshape(-1, n_tiles, *sums.shape[1:]).swapaxes(1, 2)
+        lines = (passes & 0xFFFFFFFF).astype("<u4").reshape(-1, n_tiles * parameters["ROWS"])
         words += [int.from_bytes(line.tobytes(), "little") for line in lines]
-    return {"out": words, "bytes": stimulus["read_bytes"]}
+    return {"out": words, "bytes": n_bytes, "model_bytes": stimulus["model_bytes"]}
 
 
-def _to_bytes(words: list[int], n_tiles: int, n_bytes: int) -> np.ndarray:
-    """Bytes of the words (word, tile, byte)."""
-    text = b"".join(word.to_bytes(n_tiles * n_bytes, "little") for word in words)
-    return np.frombuffer(text, np.uint8).reshape(len(words), n_tiles, n_bytes)
-
-
-def _decode(
-    held: np.ndarray, streamed: np.ndarray, depth: int, is_int16: bool, is_sparse: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Elements of rows and columns; of a sparse row those that are not kept are 0."""
-    dtype = np.dtype("<i2" if is_int16 else "i1")
-    values = np.ascontiguousarray(held[..., :depth]).view(dtype).astype(np.int64)
-    columns = np.ascontiguousarray(streamed).view(dtype).astype(np.int64)
-    if not is_sparse:
-        return values, columns[..., : values.shape[-1]]
-    positions = (held[..., depth:, None] >> np.array([0, 2, 4, 6], np.uint8) & 3).reshape(*held.shape[:2], -1)
-    kept = values.shape[-1]
-    blocks = np.zeros((*values.shape[:2], 2 * kept), np.int64)
-    np.put_along_axis(blocks, np.arange(kept) // 2 * 4 + positions[..., :kept], values, axis=-1)
-    return blocks, columns
+def _multiply(held: np.ndarray, streamed: np.ndarray, n_rows: int, depth: int) -> np.ndarray:
+    """Compute the sums of each block (block, column, row), along k first; 0 in rows that the held operand lacks."""
+    (n_held, k), blocks = held.shape, []
+    for row in range(0, n_held, n_rows):
+        for first in range(0, k, depth):
+            sums = np.zeros((len(streamed), n_rows), np.int64)
+            rows = held[row : row + n_rows, first : first + depth]
+            sums[:, : len(rows)] = streamed[:, first : first + depth] @ rows.T
+            blocks.append(sums)
+    return np.array(blocks)
 
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
@@ -59,7 +51,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     for command in stimulus["commands"]:
         hit |= _shape_bins(parameters, *command)
         modes.add(tuple(command[3:]))
-    return hit | ({"mode_changes"} if len(modes) > 1 else set()) | _event_bins(parameters, measured["events"])
+    return hit | ({"mode_changes"} if len(modes) > 1 else set()) | _event_bins(parameters, stimulus, measured["events"])
 
 
 def _shape_bins(
@@ -84,20 +76,34 @@ def _shape_bins(
     return {mode} | {name for name, is_hit in happened.items() if is_hit}
 
 
-def _event_bins(parameters: dict[str, int], events: dict[str, list[int]]) -> set[str]:
-    columns, outs, passes = events["column"], events["out"], set(events["pass"])
+def _event_bins(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
+    rows, columns, outs, latency = events["row"], events["column"], events["out"], parameters["LATENCY"]
+    row_offered, column_offered = (
+        _offered(stimulus["sources"][name]["gap"], events[name]) for name in ("row", "column")
+    )
+    frees, set_up = set(events["pass"]) - set(events["done"]), set(events["setup"])
+    loaded = dict(zip([0, *np.searchsorted(columns, events["pass"]) + 1], events["block"], strict=False))
     happened = {
-        "block_waits_for_columns": any(row - 1 in passes for row in events["row"]),
-        "columns_wait_for_block": any(column - 1 in set(events["block"]) for column in columns),
+        # The last column of a pass frees the block, and a row that was offered meanwhile is taken then.
+        "block_waits_for_columns": any(o < at and at - 1 in frees for o, at in zip(row_offered, rows, strict=True)),
+        # The first column of a pass is offered before the last row of its block is taken.
+        "columns_wait_for_block": any(column_offered[i] <= at for i, at in loaded.items() if i < len(columns)),
+        # In the cycle before, a column is offered to a loaded block and to a step that is set up; a stage was missing.
         "pipeline_full": any(
-            columns[i] == outs[i - parameters["LATENCY"]]
-            for i in range(parameters["LATENCY"], min(len(columns), len(outs)))
+            column_offered[i] < at == outs[i - latency] and at - 1 not in set_up and loaded.get(i, 0) < at - 1
+            for i, at in enumerate(columns[: len(outs) + latency])
+            if i >= latency
         ),
-        "row_and_column_at_once": bool(set(events["row"]) & set(columns)),
+        "row_and_column_at_once": bool(set(rows) & set(columns)),
         "commands_back_to_back": bool(set(events["command"]) & set(events["done"])),
-        "out_waits": any(out - column > parameters["LATENCY"] for column, out in zip(columns, outs, strict=False)),
+        "out_waits": any(out - column > latency for column, out in zip(columns, outs, strict=False)),
     }
     return {name for name, is_hit in happened.items() if is_hit}
+
+
+def _offered(gap: list[int], at: list[int]) -> list[int]:
+    """Cycles from which a source offers each word, from the cycles in which they are taken."""
+    return [gap[i % len(gap)] + (at[i - 1] + 1 if i else 0) for i in range(len(at))]
 
 
 @cocotb.test()
