@@ -381,8 +381,8 @@ def write_multiply(
     occupancy = max(multiply_cycles(streamed, held, k, t), transfer_up(read, t.local_width))
     if pushed == 0 or reserved == 0:  # the sums of the block are not done in one go
         occupancy += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
-    blocks = count_held_blocks(held, k, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
-    issue = issue_cycles(blocks, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
+    block_products = count_held_blocks(held, k, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
+    issue = issue_cycles(block_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
     n = put(commands, n, MATRIX, issue, occupancy, t.matrix_latency, NONE, 0, OWN)
     take_and_give(commands, n - 1, NEAR_A, pop_a, ACCUMULATED, reserved, pushed)
     commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_B, 1, pop_b

@@ -45,7 +45,8 @@ def dot_product_cycles(
     A step of ``tile_rows × tile_cols × step_depth`` is what one instruction works on; it is set up for ``gap`` cycles
     before its columns stream. A pass that sets steps up has ``stream = n_streamed + ⌈n_streamed / tile_cols⌉ ·
     ⌈tile_depth / step_depth⌉ · gap``; a step that is deeper than a block is set up in the first of the
-    ``⌈step_depth / tile_depth⌉`` passes that it takes, in the others ``stream = n_streamed``.
+    ``⌈step_depth / tile_depth⌉`` passes that it takes, in the others ``stream = n_streamed``. Steps follow one another
+    through all passes: such a step runs on into the next held rows where ``k`` ends within it, which is optimistic.
 
     2:4 sparsity doubles ``tile_depth``.
 

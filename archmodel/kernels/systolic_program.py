@@ -95,8 +95,8 @@ def write_systolic(
     took = stream + systolic_fill_cycles(size, size, is_weight_stationary)
     interval = systolic_interval_cycles(stream, size, size, is_weight_stationary, is_overlapped)
     occupancy = max(interval, transfer_up(edges, t.sram_width))
-    # The sums of the last tile are complete in its last cycle, which is counted from 0.
-    latency = took - 1 - occupancy if occupancy <= took else 0
+    # The sums of a tile are complete in its last cycle, which is counted from 0.
+    latency = max(took, occupancy) - 1 - occupancy
     n = 0
     for part in range(3):
         first, last = part == 0, part == 2

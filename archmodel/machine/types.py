@@ -205,7 +205,8 @@ class CoreTiming:
     issue_cycles
         To issue one custom instruction.
     blocks_per_instruction
-        Blocks of the matrix engine that one instruction walks over: 1 without auto-increment.
+        Block products that one instruction walks over, each a held block of the matrix engine with ``reuse_cols``
+        columns: 1 without auto-increment.
     n_contexts
         Contexts (or cores) that issue in turn.
     queue_depth
@@ -255,7 +256,7 @@ class EngineTiming:
     load_cycles
         To load a held block into a tile of the matrix engine.
     gap_cycles, step_depth
-        Lost between two steps of the matrix engine, and how deep a step is [elements]: as deep as the held block unless
+        To set up a step of the matrix engine, and how deep a step is [elements]: as deep as the held block unless
         said otherwise. A step has ``reuse_rows`` rows and ``reuse_cols`` columns.
     matrix_latency_cycles, simd_latency_cycles
         From the last input of a command to its last result.
