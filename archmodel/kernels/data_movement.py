@@ -8,20 +8,24 @@ from archmodel.kernels.matrix_engine import divide_up, transfer_up
 
 @kernel
 def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
-    """Least cycles in which a leaky bucket lets ``n_bytes`` through: ``⌈max(0, bytes − bucket) / rate⌉``, from full.
+    """Least cycles in which traffic shaping lets ``n_bytes`` through: ``⌈max(0, bytes − bucket) / rate⌉``.
+
+    Model
+    -----
+    A command begins with a credit of ``bucket`` bytes, which earns ``rate`` per cycle and is not capped at ``bucket``.
 
     Parameters
     ----------
     n_bytes : float
         Bytes to move [B].
     bucket_bytes : float
-        Size of the bucket [B].
+        Credit at the start [B].
     rate : float
-        At which it lets through what it does not hold [B/cycle].
+        That it earns [B/cycle].
 
     Sources
     -------
-    ISCA 2025 (MTIA 2i), section 3.1: leaky-bucket traffic shaping.
+    ISCA 2025 (MTIA 2i), section 3.1 names leaky-bucket traffic shaping; this form of it is assumed.
     """
     return transfer_up(max(0.0, n_bytes - bucket_bytes), rate)
 
@@ -50,15 +54,16 @@ def spread_cycles(n_fragments: int, outstanding: int, latency: int) -> int:
     Model
     -----
     The last beat of a fragment is written ``latency`` cycles after it was asked for, and its room is free a cycle
-    later. Spread evenly, no more than ``outstanding`` fragments are under way: the last beat of fragment ``i`` leaves
-    no earlier than in cycle ``⌈(i + 1) · (latency + 1) / outstanding⌉ − 1``.
+    later. Fragments are spread evenly, ``outstanding`` of them over this time: the last beat of fragment ``i`` leaves
+    no earlier than in cycle ``⌈(i + 1) · (latency + 1) / outstanding⌉ − 1``. As only last beats are paced, up to one
+    fragment more is under way.
 
     Parameters
     ----------
     n_fragments : int
         Fragments.
     outstanding : int
-        Fragments under way at a time.
+        Fragments per ``latency + 1`` cycles.
     latency : int
         From asking for a beat to its write into local memory [cycles].
 
@@ -104,18 +109,21 @@ def transfer_cycles(
     fragment_bytes : int
         Largest request of the network [B].
     outstanding : int
-        Fragments under way at a time.
+        Fragments per ``latency + 1`` cycles.
     latency : int
         Of the memory behind [cycles].
     bucket_bytes : float
-        Size of the leaky bucket [B].
+        Credit of traffic shaping at the start of the command [B].
     bucket_rate : float
-        Its rate [B/cycle].
+        That it earns [B/cycle].
 
     Sources
     -------
-    Hardware block ``rtl_stubs/fabric_interface``, which takes exactly as long. ISCA 2025 (MTIA 2i), section 3.1 names
-    fragmentation, source flow control and traffic shaping; the numbers of machines are assumed.
+    Hardware block ``rtl_stubs/fabric_interface``, which takes exactly as long where it is checked: reads of up to 8
+    rows that begin on fragment boundaries, a fragment a power of two and a multiple of the width, whole-number bucket
+    and rate (1 or more, or no shaping), request 1 or more, latency 2 or more, nothing that stalls. ISCA 2025 (MTIA
+    2i), section 3.1 names fragmentation, source flow control and traffic shaping; the form of the law and the numbers
+    of machines are assumed.
     """
     n_beats = n_rows * count_row_beats(row_bytes, width, fragment_bytes)
     spread = spread_cycles(n_rows * transfer_up(row_bytes, float(fragment_bytes)), outstanding, latency)

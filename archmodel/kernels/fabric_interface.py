@@ -13,7 +13,8 @@ class FabricSettings(NamedTuple):
 
     ``request_cycles`` to take up a command; ``outstanding`` fragments per ``round_trip`` cycles; ``slots`` for beats
     under way; ``width``: bytes of a beat; ``latency`` from asking for a beat to its write into local memory, 2 or more
-    [cycles]; ``bucket`` [B] and ``rate`` [B/cycle] of traffic shaping, rate 0: none.
+    [cycles]; traffic shaping: credit of ``bucket`` [B] at the start of a command, which earns ``rate`` [B/cycle] and is
+    not capped, rate 0: none.
     """
 
     request_cycles: int

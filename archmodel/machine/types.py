@@ -233,9 +233,10 @@ class DmaTiming:
     fragment_bytes
         Largest request of the network.
     outstanding
-        Fragments under way at a time.
+        Fragments per latency and a cycle; up to one more is under way.
     bucket_bytes, bucket_rate_bytes_per_cycle
-        Leaky bucket that shapes the traffic: its size and rate; absent when traffic is not shaped.
+        Traffic shaping: credit at the start of a command and what it earns, not capped within a command; absent when
+        traffic is not shaped.
     """
 
     __pydantic_config__: ClassVar = SCHEMA

@@ -2,12 +2,13 @@
 // memory, packed.
 //
 // It takes up a command in REQUEST cycles, then asks for one beat per cycle at most. The first beat of a fragment
-// carries the request, each further one a credit: the memory sends a word for every one, in order. The receive buffer
-// has room for a fragment more than are under way when they are evenly spread. See README.md for the timing law.
+// carries the request, each further one a credit: the memory sends a word for every one, in order. OUTSTANDING
+// fragments are asked for per round trip; as only their last beats are paced, one more may be under way, for which the
+// receive buffer has room. See README.md for the timing law.
 module fabric_interface #(
     parameter int WIDTH       = 4,   // bytes of a beat, a power of two from 2 up
     parameter int FRAGMENT    = 16,  // most bytes of a request, a power of two from WIDTH up
-    parameter int OUTSTANDING = 3,   // fragments under way
+    parameter int OUTSTANDING = 3,   // fragments per round trip
     parameter int REQUEST     = 5,   // cycles to take up a command, 1 or more
     parameter int ROWS        = 8,   // most rows of a command
     parameter int ADDRESS     = 12   // bits of an address, more than those of FRAGMENT

@@ -51,7 +51,7 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
 
 
 def _slots(parameters: dict[str, int]) -> int:
-    """Beats for which the receive buffer has room: those of a fragment more than are under way."""
+    """Beats for which the receive buffer has room: those of a fragment more than are asked for per round trip."""
     return (parameters["OUTSTANDING"] + 1) * parameters["FRAGMENT"] // parameters["WIDTH"]
 
 

@@ -2,8 +2,9 @@
 //
 // Two accounts earn in every cycle. Flow control earns OUTSTANDING and pays round_trip with the last beat of each
 // fragment, so that as many fragments as that are asked for in this time, evenly spread. Traffic shaping begins with a
-// full bucket, earns rate and pays WIDTH bytes with every beat. While a beat that is due cannot leave, nothing is
-// earned: what stalls is not caught up. Both accounts begin anew with each command.
+// credit of bucket bytes, earns rate and pays WIDTH bytes with every beat. What it earns while flow control holds beats
+// back is not capped. While a beat that is due cannot leave, nothing is earned: what stalls is not caught up. Both
+// accounts begin anew with each command.
 module pacer #(
     parameter int OUTSTANDING = 3,
     parameter int WIDTH       = 4
@@ -14,7 +15,7 @@ module pacer #(
     input  logic        is_tail,     // the beat is the last one of its fragment
     input  logic        sent,
     input  logic [15:0] round_trip,  // cycles; 0: no flow control but by the slots
-    input  logic [15:0] bucket,      // bytes
+    input  logic [15:0] bucket,      // bytes at the start of a command
     input  logic [15:0] rate,        // bytes per cycle; 0: no traffic shaping
     output logic        due
 );

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from itertools import pairwise
 from typing import Any
 
@@ -74,7 +75,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
 
 
 def _played(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
-    width, fragment, config = parameters["WIDTH"], parameters["FRAGMENT"], stimulus["config"]
+    width, fragment = parameters["WIDTH"], parameters["FRAGMENT"]
     commands = _commands(stimulus)
     is_hit = {
         "strided": any(not c["indexed"] and c["n_rows"] > 1 for c in commands),
@@ -84,21 +85,22 @@ def _played(parameters: dict[str, int], stimulus: dict[str, Any]) -> set[str]:
         "unaligned": any(row % width for c in commands for row in c["rows"]),
         "several_fragments": any(row % fragment + c["row_bytes"] > fragment for c in commands for row in c["rows"]),
         "one_byte": any(c["row_bytes"] == 1 for c in commands),
-        "spread": config["round_trip"] > parameters["OUTSTANDING"] * fragment // width,
-        "shaped": config["rate"] > 0,
-        "burst_from_bucket": 0 < config["rate"] < width and config["bucket"] > 2 * width,
     }
     return {name for name, hit in is_hit.items() if hit}
 
 
 def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
-    sources, sinks = stimulus["sources"], stimulus["sinks"]
-    slots = (parameters["OUTSTANDING"] + 1) * parameters["FRAGMENT"] // parameters["WIDTH"]
+    sources, sinks, config = stimulus["sources"], stimulus["sinks"], stimulus["config"]
+    slots = _slots(parameters)
+    is_paced = any(_has_been_early(parameters, stimulus, events))
     asked, arrived, written = events["ask"], events["response"], events["write"]
-    unhindered = [t + stimulus["config"]["latency"] - 1 for t in asked]
+    unhindered = [t + config["latency"] - 1 for t in asked]
     taken = events["command"]
     n_at_once = sum(now - 1 in set(asked) for now in taken)  # when the command before had asked for its last beat
     is_hit = {
+        "spread": is_paced and config["rate"] == 0,
+        "shaped": is_paced and config["round_trip"] == 0,
+        "burst_from_bucket": config["rate"] > 0 and _has_burst(parameters, config["rate"], events),
         "slots_taken": any(later == sooner + 1 for sooner, later in zip(written, asked[slots:], strict=False)),
         "fabric_waits": any(_has_waited(sinks["ask"]["gap"], asked)),
         "index_waits": any(_has_waited(sources["index"]["gap"], events["index"])),
@@ -113,6 +115,38 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
         "all_at_once": bool(set(asked) & set(arrived) & set(written)),
     }
     return {name for name, hit in is_hit.items() if hit}
+
+
+def _slots(parameters: dict[str, int]) -> int:
+    return (parameters["OUTSTANDING"] + 1) * parameters["FRAGMENT"] // parameters["WIDTH"]
+
+
+def _has_been_early(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> list[bool]:
+    """Where a beat behind another one of its command waited though the fabric, a slot and its index were there."""
+    ask_gap, index_gap = stimulus["sinks"]["ask"]["gap"], stimulus["sources"]["index"]["gap"]
+    has_slot = dict(enumerate((now + 1 for now in events["write"]), _slots(parameters)))  # from this cycle on
+    has_index = {
+        now: before + 1 + index_gap[k % len(index_gap)]
+        for k, (before, now) in enumerate(pairwise([-1, *events["index"]]))
+    }
+    is_early = []
+    for i, (before, now) in enumerate(pairwise(events["ask"]), 1):
+        could_leave = max(before + 1 + ask_gap[i % len(ask_gap)], has_slot.get(i, 0), has_index.get(now, 0))
+        is_first = any(before < taken < now for taken in events["command"])
+        is_early.append(could_leave < now and not is_first)
+    return is_early
+
+
+def _has_burst(parameters: dict[str, int], rate: int, events: dict[str, list[int]]) -> bool:
+    """Whether the first three beats of a command left one after another, with more bytes than were earned by then."""
+    asked = events["ask"]
+    for taken in events["command"]:
+        begun, first = taken + parameters["REQUEST"], bisect(asked, taken)
+        three = asked[first : first + 3]
+        is_one_run = len(three) == 3 and three[2] - three[0] == 2
+        if is_one_run and 3 * parameters["WIDTH"] > rate * (three[2] - begun + 1):
+            return True
+    return False
 
 
 def _has_waited(gaps: list[int], cycles: list[int]) -> list[bool]:
