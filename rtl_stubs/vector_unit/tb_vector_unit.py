@@ -143,28 +143,29 @@ def _wait_bins(
     events: Mapping[str, Any],
 ) -> set[str]:
     """Say who waited for whom; nothing of a point in which something is missing."""
-    is_memory = [command["op"] >= LOAD_UNIT for command in commands]
+    pipes = ["request" if command["op"] >= LOAD_UNIT else "step" for command in commands]  # named after its event
     counts = [_count_steps(parameters, command) for command in commands]
-    n_steps = {name: sum(n for n, of in zip(counts, is_memory, strict=True) if of is kind)
-               for name, kind in (("step", False), ("request", True))}  # fmt: skip
-    if len(events["accept"]) != len(commands) or any(len(events[name]) != n for name, n in n_steps.items()):
+    n_steps = {"accept": len(commands), "request": 0, "step": 0}
+    for pipe, n in zip(pipes, counts, strict=True):
+        n_steps[pipe] += n
+    if any(len(events[name]) != n for name, n in n_steps.items()):
         return set()
     source, sink = stimulus["sources"]["command"], stimulus["sinks"]["request"]
     offered, ready = _offers(source, events["accept"]), _offers(sink, events["request"])
     hit = {"command_waits"} if any(a > o for a, o in zip(events["accept"], offered, strict=True)) else set()
     steps: list[list[int]] = []
-    taken, over = {False: 0, True: 0}, {False: 0, True: 0}  # of both pipes: steps, cycle of the last one
-    for i, (command, of, n) in enumerate(zip(commands, is_memory, counts, strict=True)):
-        first = taken[of]
-        steps.append(events["request" if of else "step"][first : first + n])
-        is_free = max(over[of], events["accept"][i - 1] + 1 if i > 0 else 0)
-        hit |= {"command_late"} if events["accept"][i] == offered[i] > is_free else set()
-        taken[of], over[of] = first + n, steps[i][-1]
-        free = events["accept"][i] + 1 + _setup(parameters, command)
-        free = max(free, ready[first]) if of else free
-        if i > 0 and steps[i][0] > free:
+    taken, over = {"step": 0, "request": 0}, {"step": 0, "request": 0}  # steps so far, cycle of the last one
+    for i, (command, pipe, n) in enumerate(zip(commands, pipes, counts, strict=True)):
+        first, is_memory = taken[pipe], pipe == "request"
+        steps.append(events[pipe][first : first + n])
+        free = max(over[pipe], events["accept"][i - 1] + 1 if i > 0 else 0)
+        hit |= {"command_late"} if events["accept"][i] == offered[i] > free else set()
+        taken[pipe], over[pipe] = first + n, steps[i][-1]
+        begins = events["accept"][i] + 1 + _setup(parameters, command)
+        begins = max(begins, ready[first]) if is_memory else begins
+        if i > 0 and steps[i][0] > begins:
             hit |= _hazard_bins(parameters, commands[i - 1], command, steps[i - 1], steps[i][0])
-        if of and command["op"] & 3 and _stalls(parameters, command, steps[i], ready[first:]):
+        if is_memory and command["op"] & 3 and _stalls(parameters, command, steps[i], ready[first:]):
             hit.add("memory_stalls")
     return hit
 

@@ -202,7 +202,8 @@ module vector_unit #(
     always_comb begin
         logic a_writes_data, a_writes_index, a_needs_data;
         a_writes_data = remains(m_to, a_destination, a_is_reduction ? 0 : a_group, a_is_reduction ? 1 : a_count);
-        a_writes_index = remains(m_from_index, a_destination, a_is_reduction ? 0 : a_group, a_is_reduction ? 1 : a_count);
+        a_writes_index =
+            remains(m_from_index, a_destination, a_is_reduction ? 0 : a_group, a_is_reduction ? 1 : a_count);
         a_needs_data = (a_reads_second && remains(m_to, a_second, a_group, a_count))
             || (a_reads_first && remains(m_to, a_first, a_is_reduction ? 0 : a_group, a_is_reduction ? 1 : a_count));
         m_is_held = is_busy[m_to] || (m_is_indexed && is_busy[m_from_index]);
