@@ -8,22 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.kernels.compile import kernel
-
-
-@kernel
-def offered(gap: Any, i: int, before: Any) -> int:
-    """First cycle in which a side that waits ``gap`` cycles between two words offers, or takes, word ``i``.
-
-    Parameters
-    ----------
-    gap : ndarray (G,) int64
-        Waits in front of each word [cycles]; used in turn.
-    i : int
-        Number of the word.
-    before : ndarray (N,) int64
-        Cycles in which words moved; read at ``i − 1``.
-    """
-    return int(gap[i % gap.size] + (before[i - 1] + 1 if i > 0 else 0))
+from archmodel.kernels.streams import offered_cycle
 
 
 @kernel
@@ -50,7 +35,7 @@ def dot_product_events(
     latency : int
         From a column to its sums [cycles].
     command_gap, row_gap, column_gap, out_gap : ndarray (G,) int64
-        Waits of the sides; see `offered`.
+        Waits of the sides; see `offered_cycle`.
     out_command : ndarray (C,) int64
         Written to: cycle in which each command is taken.
     out_row : ndarray (R,) int64
@@ -62,17 +47,17 @@ def dot_product_events(
     row, column = 0, 0
     for c in range(commands.shape[0]):
         n_columns, n_passes, setup, passes_per_step = commands[c]
-        out_command[c] = max(offered(command_gap, c, out_command), out_column[column - 1] if c > 0 else 0)
+        out_command[c] = max(offered_cycle(command_gap, c, out_command), out_column[column - 1] if c > 0 else 0)
         for p in range(n_passes):
             free = (out_column[column - n_columns - 1] if p > 1 else out_command[c]) + 1
             for _ in range(tile_rows):
-                out_row[row] = max(offered(row_gap, row, out_row), free)
+                out_row[row] = max(offered_cycle(row_gap, row, out_row), free)
                 row += 1
             for i in range(n_columns):
                 start = max(out_row[row - 1], out_column[column - 1] if column > 0 else 0) + 1
                 is_first_of_step = p % passes_per_step == 0 and i % tile_cols == 0
                 out_open[column] = start + (setup if is_first_of_step else 0)
                 full = out_given[column - latency] if column >= latency else 0
-                out_column[column] = max(offered(column_gap, column, out_column), out_open[column], full)
-                out_given[column] = max(offered(out_gap, column, out_given), out_column[column] + latency)
+                out_column[column] = max(offered_cycle(column_gap, column, out_column), out_open[column], full)
+                out_given[column] = max(offered_cycle(out_gap, column, out_given), out_column[column] + latency)
                 column += 1

@@ -128,11 +128,14 @@ def run_instruction(
     ----------
     core, instruction, n_elements
         The core; ndarray (6,) int64, see the columns; elements that the instruction treats, 1 or more.
-    command_gap, memory_gap : ndarray (G,) int64
-        Cycles after each command in which no other is offered, after each request in which memory takes no other; used
-        in turn.
-    n_commands, n_requests : int
-        Commands, and requests, before this instruction.
+    command_gap : ndarray (G,) int64
+        Cycles after each command in which no other is offered; used in turn.
+    n_commands : int
+        Commands before this instruction.
+    memory_gap : ndarray (G,) int64
+        Cycles after each request in which memory takes no other; used in turn.
+    n_requests : int
+        Requests before this instruction.
     state : VectorState
         Read and written.
     out_step : ndarray (S,) int64

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,20 @@ def _find(dut: Any, kind: str, name: str) -> Any:
 def _write(memory: Any, words: list[int]) -> None:
     for i, word in enumerate(words):
         memory[i].value = word
+
+
+def offered_cycles(side: Mapping[str, Any], moved: Sequence[int]) -> list[int]:
+    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved.
+
+    Parameters
+    ----------
+    side
+        Source or sink of a stimulus; its gaps are used in turn.
+    moved
+        Cycles in which its words moved.
+    """
+    gap = side["gap"]
+    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved][: len(moved)])]
 
 
 def _to_int(value: Any) -> int:

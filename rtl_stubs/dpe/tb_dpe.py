@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import play
+from tb_common import offered_cycles, play
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
@@ -79,7 +79,7 @@ def _shape_bins(
 def _event_bins(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]) -> set[str]:
     rows, columns, outs, latency = events["row"], events["column"], events["out"], parameters["LATENCY"]
     row_offered, column_offered = (
-        _offered(stimulus["sources"][name]["gap"], events[name]) for name in ("row", "column")
+        offered_cycles(stimulus["sources"][name], events[name]) for name in ("row", "column")
     )
     frees, set_up = set(events["pass"]) - set(events["done"]), set(events["setup"])
     loaded = dict(zip([0, *np.searchsorted(columns, events["pass"]) + 1], events["block"], strict=False))
@@ -99,11 +99,6 @@ def _event_bins(parameters: dict[str, int], stimulus: dict[str, Any], events: di
         "out_waits": any(out - column > latency for column, out in zip(columns, outs, strict=False)),
     }
     return {name for name, is_hit in happened.items() if is_hit}
-
-
-def _offered(gap: list[int], at: list[int]) -> list[int]:
-    """Cycles from which a source offers each word, from the cycles in which they are taken."""
-    return [gap[i % len(gap)] + (at[i - 1] + 1 if i else 0) for i in range(len(at))]
 
 
 @cocotb.test()

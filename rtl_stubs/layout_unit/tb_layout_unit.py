@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import play
+from tb_common import offered_cycles, play
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
@@ -39,18 +39,12 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     entered, left = taken[size - 1 :: size], given[size - 1 :: size]  # last rows of tiles
     if any(full < empty for full, empty in zip(entered[1:], left, strict=False)):
         hit.add("both_memories_full")
-    if any(row > offered for row, offered in zip(taken, _offers(stimulus["sources"]["in"], taken), strict=True)):
+    if any(row > offered for row, offered in zip(taken, offered_cycles(stimulus["sources"]["in"], taken), strict=True)):
         hit.add("input_waits")
     ready = [max(before, entered[i // size]) + 1 for i, before in enumerate([-1, *given[:-1]])]
     if any(row > offered for row, offered in zip(given, ready, strict=True)):
         hit.add("output_waits")
     return hit
-
-
-def _offers(side: dict[str, Any], moved: list[int]) -> list[int]:
-    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
-    gap = side["gap"]
-    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
 
 
 @cocotb.test()

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import play
+from tb_common import offered_cycles, play
 
 
 def _blocks(parameters: dict[str, int], stimulus: dict[str, Any]) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -75,7 +75,7 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
     for member in range(n_members):
         taken, full, passed = (np.array(events[f"{name}{member}"]) for name in ("in", "full", "pass"))
         blocks, beats = (stimulus["sources"][f"{name}[{member}]"] for name in ("block", "in"))
-        offered = np.maximum(_offers(beats, taken), np.repeat(_offers(blocks, full), n_entering))
+        offered = np.maximum(offered_cycles(beats, taken), np.repeat(offered_cycles(blocks, full), n_entering))
         waits[f"matrix_engine_waits_for_bank{member}"] = bool((taken > offered).any())
         own = np.maximum(np.repeat(full, n_beats), np.append(-1, passed[:-1])) + 1  # own sums may pass from here on
         if member > 0:
@@ -88,11 +88,6 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
             own = np.maximum(own, arrived)
     waits["end_waits"] = bool((passed > own).any())
     return {name.rstrip("0123") for name, has_waited in waits.items() if has_waited}
-
-
-def _offers(side: dict[str, Any], moved: np.ndarray) -> np.ndarray:
-    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
-    return np.append(-1, moved[:-1]) + 1 + np.resize(side["gap"], moved.size)
 
 
 @cocotb.test()

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import play
+from tb_common import offered_cycles, play
 
 NAMES = ("lookup", "scale", "quantise", "max", "min", "move")
 COUNTS = ("one_operation", "two_operations", "three_operations", "four_operations")
@@ -93,7 +93,7 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
     expected["out"] = stimulus["sinks"]["out"]["n"]
     if any(len(events[name]) != n for name, n in expected.items()):
         return set()
-    called_at, arrived_at = (_offers(stimulus["sources"][name], events[name]) for name in ("command", "in"))
+    called_at, arrived_at = (offered_cycles(stimulus["sources"][name], events[name]) for name in ("command", "in"))
     vector, operation, hit, entered = 0, 0, set(), []
     for command, (n_operations, has_result, n_vectors) in enumerate(counts):
         called = called_at[command]
@@ -114,12 +114,6 @@ def _waits(parameters: dict[str, int], stimulus: dict[str, Any], events: dict[st
     if not set(events["in"]).isdisjoint(left):
         hit.add("input_and_output_at_once")
     return hit
-
-
-def _offers(side: dict[str, Any], moved: list[int]) -> list[int]:
-    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
-    gap = side["gap"]
-    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
 
 
 @cocotb.test()

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import play
+from tb_common import offered_cycles, play
 
 # Fields of a command, from its lowest bits up.
 FIELDS = {
@@ -151,7 +151,7 @@ def _wait_bins(
     if any(len(events[name]) != n for name, n in n_steps.items()):
         return set()
     source, sink = stimulus["sources"]["command"], stimulus["sinks"]["request"]
-    offered, ready = _offers(source, events["accept"]), _offers(sink, events["request"])
+    offered, ready = offered_cycles(source, events["accept"]), offered_cycles(sink, events["request"])
     hit = {"command_waits"} if any(a > o for a, o in zip(events["accept"], offered, strict=True)) else set()
     steps: list[list[int]] = []
     taken, over = {"step": 0, "request": 0}, {"step": 0, "request": 0}  # steps so far, cycle of the last one
@@ -168,12 +168,6 @@ def _wait_bins(
         if is_memory and command["op"] & 3 and _stalls(parameters, command, steps[i], ready[first:]):
             hit.add("memory_stalls")
     return hit
-
-
-def _offers(side: Mapping[str, Any], moved: list[int]) -> list[int]:
-    """First cycle in which a side offers, or is ready to take, each word: ``1 + gap`` after the one before moved."""
-    gap = side["gap"]
-    return [before + 1 + gap[i % len(gap)] for i, before in enumerate([-1, *moved[:-1]])]
 
 
 def _count_steps(parameters: Mapping[str, int], command: Mapping[str, int]) -> int:
