@@ -33,7 +33,7 @@ def row(unit: Unit, points: list[Point], simulation: Simulation, law_seconds: fl
     rate = simulation.simulated_cycles / simulation.seconds
     return [
         unit.name, describe_point(points[0].parameters), simulation.simulator, f"{simulation.build_seconds:.1f}",
-        f"{rate:,.0f}", f"{len(points) / law_seconds:,.0f}", f"{simulation.seconds / law_seconds:,.0f} x",
+        f"{rate:,.0f}", f"{len(points) / law_seconds:,.0f}", f"{simulation.seconds / law_seconds:,.3g} x",
     ]  # fmt: skip
 
 

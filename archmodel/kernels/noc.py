@@ -14,6 +14,7 @@ N_PORTS = 5
 NEVER = 1 << 62
 FULL_FROM, EMPTY_FROM = 0, 1  # cycle from which a place can be read; from which the sender knows that it can be written
 HOLDER, LAST = 0, 1
+FRONT_WANTED, FRONT_PACKET, FRONT_FLIT = range(3)
 
 
 @kernel
@@ -125,6 +126,9 @@ class Network(NamedTuple):
     outputs: Any  # (N · 5, 2) input that holds each output, or −1; input that it was granted to last
     fifos: Any  # (F, 2) places that are read and written next
     places: Any  # (F, depth, 4) FULL_FROM, EMPTY_FROM, packet, number of the flit
+    fronts: (
+        Any  # (5, 3) of the router at hand, by input: outputs that a head asks for, packet or −1, number of the flit
+    )
     sources: Any  # (S, 4) packet and flit that come next, flits that have entered, cycle from which the next is offered
     sinks: Any  # (T, 2) flits that were taken, cycle from which the next is
     counts: Any  # (2,) events so far; cycle in which a flit entered, moved or was taken last
@@ -167,16 +171,23 @@ def _take(net: Network, fifo: int, now: int) -> tuple[int, int]:
 
 
 @kernel
-def _wants(net: Network, node: int, port: int, now: int) -> tuple[int, int, int]:
-    """Find what is at the front of an input: outputs that it asks for if it is a head, packet, number of the flit."""
-    fifo = node * N_PORTS + port
-    if not _has_flit(net, fifo, now):
-        return 0, -1, -1
-    _, _, packet, flit = net.places[fifo, net.fifos[fifo, 0]]
-    if flit > 0:
-        return 0, packet, flit
-    to_x, to_y, is_multicast, _ = net.packets[packet]
-    return route(net.nodes[node, 0], net.nodes[node, 1], to_x, to_y, is_multicast), packet, flit
+def _look(net: Network, node: int, now: int) -> bool:
+    """Write down what is at the front of each input of a router; False when there is nothing."""
+    is_anything = False
+    for port in range(N_PORTS):
+        fifo = node * N_PORTS + port
+        front = net.fifos[fifo, 0]
+        if net.places[fifo, front, FULL_FROM] > now:
+            net.fronts[port, FRONT_WANTED], net.fronts[port, FRONT_PACKET] = 0, -1
+            continue
+        is_anything = True
+        packet, flit, wanted = net.places[fifo, front, 2], net.places[fifo, front, 3], 0
+        if flit == 0:
+            to_x, to_y, is_multicast, _ = net.packets[packet]
+            wanted = route(net.nodes[node, 0], net.nodes[node, 1], to_x, to_y, is_multicast)
+        net.fronts[port, FRONT_WANTED], net.fronts[port, FRONT_PACKET] = wanted, packet
+        net.fronts[port, FRONT_FLIT] = flit
+    return is_anything
 
 
 @kernel
@@ -188,11 +199,11 @@ def _grant(net: Network, node: int, now: int) -> None:
             continue
         for step in range(1, N_PORTS + 1):
             port = (net.outputs[first + output, LAST] + step) % N_PORTS
-            wanted, packet, _ = _wants(net, node, port, now)
+            wanted = net.fronts[port, FRONT_WANTED]
             lacks_north = wanted >> NORTH & 1 == 1 and net.outputs[first + NORTH, HOLDER] != port
             if wanted >> output & 1 == 1 and not (output == LOCAL and lacks_north):
                 net.outputs[first + output, HOLDER] = net.outputs[first + output, LAST] = port
-                _write_down(net, now, GRANT, first + output, packet)
+                _write_down(net, now, GRANT, first + output, net.fronts[port, FRONT_PACKET])
                 break
 
 
@@ -201,7 +212,7 @@ def _move(net: Network, node: int, now: int) -> None:
     """Move a flit from each input whose packet holds all its outputs, if all of them have a credit."""
     first = node * N_PORTS
     for port in range(N_PORTS):
-        wanted, packet, flit = _wants(net, node, port, now)
+        wanted, packet, flit = net.fronts[port]
         if packet < 0:
             continue
         is_blocked = is_starved = False
@@ -301,8 +312,8 @@ def follow_flits(
     n_fifos = n_routers * N_PORTS + n_sinks
     net = Network(
         link, nodes, leads_to, packets, np.empty((leads_to.size, 2), np.int64), np.zeros((n_fifos, 2), np.int64),
-        np.zeros((n_fifos, depth, 4), np.int64), np.zeros((entry.size, 4), np.int64), np.zeros((n_sinks, 2), np.int64),
-        np.zeros(2, np.int64), out_trace,
+        np.zeros((n_fifos, depth, 4), np.int64), np.zeros((N_PORTS, 3), np.int64), np.zeros((entry.size, 4), np.int64),
+        np.zeros((n_sinks, 2), np.int64), np.zeros(2, np.int64), out_trace,
     )  # fmt: skip
     net.outputs[:, HOLDER], net.outputs[:, LAST], net.places[:, :, FULL_FROM] = -1, LOCAL, NEVER
     net.sources[:, 0], net.sources[:, 3], net.sinks[:, 1] = first_packet[:-1], source_gap[:, 0], sink_gap[:, 0]
@@ -313,8 +324,9 @@ def follow_flits(
             if net.sources[source, 0] < first_packet[source + 1]:
                 _inject(net, source, entry[source], source_gap[source], now)
         for node in range(n_routers):
-            _grant(net, node, now)
-            _move(net, node, now)
+            if _look(net, node, now):
+                _grant(net, node, now)
+                _move(net, node, now)
         for sink in range(n_sinks):
             _deliver(net, sink, n_routers * N_PORTS + sink, sink_gap[sink], now)
         now += 1
