@@ -133,8 +133,10 @@ def try_faults(
     (seed,) = {drawn[0].seed[0] for drawn in points.values()}
     rows = {name: simulation.points for name, (_, simulation) in sound.items()}
     measured.write_text(json.dumps({"seed": seed, "rows": rows}), encoding="utf-8")
-    yield from pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl[:n_of_each])
-    yield from pool.map(partial(_try_law, unit, measured), faults.law[:n_of_each])
+    of_rtl = pool.map(partial(_try_rtl, unit, icarus, points, folder), faults.rtl[:n_of_each])
+    of_law = pool.map(partial(_try_law, unit, measured), faults.law[:n_of_each])
+    yield from of_rtl
+    yield from of_law
 
 
 def _try_rtl(
