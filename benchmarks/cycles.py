@@ -10,9 +10,10 @@ import numpy as np
 from timing import Figure
 
 import archmodel as am
+from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import time_matmuls
-from archmodel.lowering.matmul import lower_phases, lower_shape, operator_timing, pack_points
-from archmodel.lowering.program import UNITS
+from archmodel.lowering.operators.matmul import lower_shape, pack_points
+from archmodel.lowering.phases import find_site, lower_phases
 from archmodel.mapping import place
 from archmodel.mapping.matmul import find_mapping, list_mappings
 from archmodel.workload.single import operators_trace
@@ -56,12 +57,12 @@ def measure_points() -> tuple[float, float]:
     trace = operators_trace("matmul", [cube(size) for size in sizes], "fp16", {})
     placement = place(trace, machine)
     points = []
-    for idx, operator in enumerate(trace.operators):
-        shape = lower_shape(trace, idx, machine, placement)
-        timing = operator_timing(operator, trace, machine, placement)
+    for idx in range(len(trace.operators)):
+        site = find_site(trace, idx, machine, placement)
+        shape, timing = lower_shape(site), site.timing
         points.append((shape, timing, find_mapping(shape, timing, machine.pe.n_pes).mapping))
     packed = pack_points(points * (N_POINTS // len(points)))
-    cycles, work = np.empty((N_POINTS, 2), np.int64), np.empty((N_POINTS, len(UNITS) + 4), np.int64)
+    cycles, work = np.empty((N_POINTS, 2), np.int64), np.empty((N_POINTS, N_STATIONS), np.int64)
     shape, timing, _ = points[-1]
     search_s = best_s(lambda: list_mappings(shape, timing, machine.pe.n_pes))
     return N_POINTS / best_s(lambda: time_matmuls(*packed, cycles, work)), search_s

@@ -96,7 +96,7 @@ def count_cycles(
         Tokens of each buffer.
     grid_b, grid_m, grid_n, grid_k : int
         Logical grid of the PEs.
-    work : ndarray (10, 12) int64
+    work : ndarray (10, 15) int64
         Working memory; afterwards row ``TOTAL`` has the cycles of each station.
 
     Returns

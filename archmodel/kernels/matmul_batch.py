@@ -49,7 +49,7 @@ def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_
         Fields of `MatmulMapping`.
     out_cycles : ndarray (P, 2) int64
         Cycles, and cycles if nothing overlapped.
-    out_work : ndarray (P, 12) int64
+    out_work : ndarray (P, 15) int64
         Cycles at work of each station: units, shared resources, core.
     """
     commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)

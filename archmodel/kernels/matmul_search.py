@@ -45,7 +45,7 @@ def time_matmul(
         Working memory.
     capacity : ndarray (8,) int64
         Working memory.
-    work : ndarray (10, 12) int64
+    work : ndarray (10, 15) int64
         Working memory; row 0 has the cycles at work of each station afterwards.
 
     Returns

@@ -31,14 +31,15 @@ N_WAIT_FIELDS = 2
 # Stall causes.
 DATA, SPACE, ISSUED, ARBITRATION, DRAM_WAIT = range(5)
 N_CAUSES = 5
-# Resources that requests share: SRAM and DRAM of the chip, and the links between the PEs of one group.
-SRAM, DRAM, LINK = range(3)
-N_RESOURCES = 3
+# Resources that requests share: SRAM and DRAM of the chip, its link to the host, and the links between the PEs of one
+# group.
+SRAM, DRAM, HOST, LINK = range(4)
+N_RESOURCES = 4
 # Who shares a request: nobody, or the PEs that need the same part of the first operand, the second or the result.
 OWN, SAME_A, SAME_B, SAME_C = range(4)
 
 NONE = -1
 
 # Units of a PE, in the order of arbitration.
-PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE, WRITE_BACK = range(8)
-N_UNITS = 8
+PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, LAYOUT, NETWORK, STORE, WRITE_BACK = range(10)
+N_UNITS = 10

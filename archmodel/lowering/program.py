@@ -47,9 +47,9 @@ from archmodel.kernels.steady_state import N_WATCH_FIELDS
 Ints = NDArray[np.int64]
 Mode = Literal["representative", "grid"]
 
-UNITS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "store", "write_back")
+UNITS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "layout", "network", "store", "write_back")
 """Units of a PE, in the order of arbitration."""
-SHARED = ("sram", "dram", "link")
+SHARED = ("sram", "dram", "host", "link")
 CASTS = ("own", "same_a", "same_b", "same_c")
 CAUSES = ("data", "space", "issue", "arbitration", "dram")
 MAX_TOKENS = 64

@@ -20,13 +20,14 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
     machine, timing
         The machine and its section ``timing``.
     dtype
-        Number format of the matrix engine; it has to be one of ``machine.matrix.macs_per_cycle``.
+        Number format; of no matter for the matrix engine where it is none of ``machine.matrix.macs_per_cycle``.
     cache_bytes
         SRAM that caches DRAM [B].
     """
     core, dma, engines, memory = timing.core, timing.dma, timing.engines, timing.memory
     dram = machine.dram
-    tile_depth = max(1, round(machine.matrix.macs_per_cycle[dtype] / machine.matrix.reuse_rows))
+    macs_per_cycle = machine.matrix.macs_per_cycle
+    tile_depth = max(1, round(macs_per_cycle.get(dtype, min(macs_per_cycle.values())) / machine.matrix.reuse_rows))
     dram_bytes_per_s = dram.bandwidth_bytes_per_s * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
     return PeTiming(
         n_tiles=machine.matrix.n_tiles,

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from archmodel.kernels.matmul_batch import time_matmuls
-from archmodel.lowering.matmul import Phase, is_one_product, lower_shape, operator_timing, pack_points
+from archmodel.lowering.operators.matmul import is_one_product, lower_shape, pack_points
+from archmodel.lowering.phases import Phase, find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.mapping.matmul import find_mapping
@@ -47,13 +48,13 @@ class Analytic(CountedModel):
         counts: list[list[Count]] = [[] for _ in machines]
         points, places = [], []
         for row, (machine, placement) in enumerate(zip(machines, placements, strict=True)):
-            for idx, operator in enumerate(trace.operators):
-                if not is_one_product(operator, machine):
-                    counts[row].append(self.count(trace, idx, machine, placement))
+            for idx in range(len(trace.operators)):
+                site = find_site(trace, idx, machine, placement)
+                if not is_one_product(site):
+                    counts[row].append(self.count(site))
                     continue
-                shape = lower_shape(trace, idx, machine, placement)
-                timing = operator_timing(operator, trace, machine, placement)
-                points.append((shape, timing, find_mapping(shape, timing, machine.pe.n_pes).mapping))
+                shape = lower_shape(site)
+                points.append((shape, site.timing, find_mapping(shape, site.timing, site.n_pes).mapping))
                 places.append((row, idx))
                 counts[row].append(_NOTHING)
         if points:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.lowering.matmul import lower_phases, lower_shape, operator_timing
+from archmodel.lowering.operators.matmul import lower_mapped, lower_shape
+from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.mapping.matmul import list_mappings, say_mapping
@@ -23,12 +24,11 @@ def candidates(trace: Trace, machine: Machine) -> ResultTable:
         reasons = (*reasons, f"{machine.name}: a systolic array has one mapping, its dataflow")
     if reasons:
         raise UnsupportedError(subject, reasons)
-    placement = place(trace, machine)
-    timing = operator_timing(trace.operators[0], trace, machine, placement)
-    found = list_mappings(lower_shape(trace, 0, machine, placement), timing, machine.pe.n_pes)
+    site = find_site(trace, 0, machine, place(trace, machine))
+    found = list_mappings(lower_shape(site), site.timing, site.n_pes)
     rows = []
     for candidate in found:
-        _, _, work, _ = lower_phases(trace, 0, machine, placement, candidate.mapping)[-1].count()
+        _, _, work, _ = lower_mapped(site, candidate.mapping)[-1].count()
         busiest = int(np.argmax(work))
         rows.append(
             {

@@ -11,7 +11,7 @@ import numpy as np
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.matmul_program import MatmulMapping
-from archmodel.lowering.matmul import KINDS, Phase, lower_phases
+from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against
@@ -25,11 +25,12 @@ STATIONS = (*UNITS, *SHARED, "issue")
 """Where the commands of a program are at work: units of a PE, shared resources, the core that issues."""
 _BOUND = {
     "load": "local", "store": "local", "prefetch": "dram", "write_back": "dram", "reduce": "local", "link": "local",
-    "matrix": "matrix", "simd": "simd", "vector": "vector", "sram": "sram", "dram": "dram", "issue": "issue",
+    "matrix": "matrix", "simd": "simd", "vector": "vector", "layout": "layout", "network": "link", "sram": "sram",
+    "dram": "dram", "host": "host", "issue": "issue",
 }  # fmt: skip
 MOST_CYCLES = 1e15
 """Longest work of the matrix engine that is counted; sums of 64-bit integers are far from overflowing."""
-BINDERS = (*RESOURCES, "issue", "launch")
+BINDERS = (*RESOURCES, "layout", "issue", "launch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ class CountedModel:
             return (f"{machine.name}: 'array' describes one systolic array; give one PE with one tile",)
         return ()
 
-    def count(self, trace: Trace, idx: int, machine: Machine, placement: Placement) -> Count:
+    def count(self, site: Site) -> Count:
         """Count the cycles of one execution of one operator; `UnsupportedError` when it does not fit."""
-        return self.count_phases(lower_phases(trace, idx, machine, placement))
+        return self.count_phases(lower_site(site))
 
     def evaluate(self, trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Result:
         """Evaluate one trace on one machine.
@@ -117,15 +118,9 @@ class CountedModel:
 
     def count_all(self, trace: Trace, machine: Machine, placement: Placement) -> list[Count]:
         """Count every operator; equal ones once."""
-        known: dict[tuple[Any, ...], Count] = {}
-        counts = []
-        for idx in range(len(trace.operators)):
-            phases = lower_phases(trace, idx, machine, placement)
-            key = tuple((phase.table.commands.tobytes(), phase.table.loops.tobytes(), phase.grid) for phase in phases)
-            if key not in known:
-                known[key] = self.count_phases(phases)
-            counts.append(known[key])
-        return counts
+        sites = [find_site(trace, idx, machine, placement) for idx in range(len(trace.operators))]
+        known = {site: self.count(site) for site in dict.fromkeys(sites)}
+        return [known[site] for site in sites]
 
     def count_machines(
         self, trace: Trace, machines: Sequence[Machine], placements: Sequence[Placement]
@@ -176,7 +171,7 @@ def _add_up(
         "upper_s": max(latency_s, sum(row["upper_s"] for row in rows) + placement.job_s),
         "launch_s": bound_s["launch"],
         "bound": max(bound_s, key=bound_s.__getitem__),
-        "bound_s": {name: time_s for name, time_s in bound_s.items() if name != "issue" or time_s > 0},
+        "bound_s": {name: time_s for name, time_s in bound_s.items() if name not in ("issue", "layout") or time_s > 0},
         "energy_j": energy_j(machine, latency_s),
         "throughput": trace.items / latency_s,
         "throughput_unit": f"{trace.item}/s",
@@ -197,8 +192,8 @@ def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:
 def reason_unknown(operator: Operator, machine: Machine) -> str:
     """Say why an operator is not counted; empty when it is."""
     op = operator.op
-    if op.kind not in KINDS:
-        return f"does not know operator kind {op.kind!r}; it knows {', '.join(KINDS)}"
+    if op.kind not in lowerings():
+        return f"does not know operator kind {op.kind!r}; it knows {', '.join(lowerings())}"
     peak = machine.peak_flop_per_s("matrix", operator.dtype) / machine.clock_hz
     if peak and op.work().matrix_flop / peak > MOST_CYCLES:
         return f"counts up to {MOST_CYCLES:.0e} cycles; a {op.kind} of this size takes more"

@@ -10,7 +10,8 @@ import numpy as np
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.program import MATRIX, NONE, OCCUPANCY, RESOURCE, SERVICE, UNIT
-from archmodel.lowering.matmul import Phase, lower_phases
+from archmodel.lowering.operators.matmul import lower_mapped
+from archmodel.lowering.phases import Phase, find_site, lower_site
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine, Timing
 from archmodel.mapping import place
@@ -26,6 +27,8 @@ LAWS = {
     "reduce": "(members - 1) x hop + bytes / width",
     "simd": "ceil(elements / lanes) x operations",
     "vector": "turns of the loop, each behind the one before by its busier pipe or by its chain of results",
+    "layout": "(tiles + 1) x rows of a tile",
+    "network": "steps x latency + bytes / bandwidth of the links to other chips",
     "store": "request + max(beats, fragments x (latency + 1) / outstanding, shaped)",
     "write_back": "asks DRAM to take what leaves the cache",
     "systolic": "stream + fill, or as long as the on-chip memory needs",
@@ -125,7 +128,7 @@ def explain(trace: Trace, machine: Machine) -> Explanation:
     if reasons:
         raise UnsupportedError(f"{trace.name} on {machine.name}", reasons)
     placement, operator = place(trace, machine), trace.operators[0]
-    phases = lower_phases(trace, 0, machine, placement)
+    phases = lower_site(find_site(trace, 0, machine, placement))
     mapping = phases[-1].mapping
     cycles = model.count_phases(phases).cycles
     peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop
@@ -138,7 +141,8 @@ def explain(trace: Trace, machine: Machine) -> Explanation:
         changed = change(machine)
         if changed.array is not None and changed.matrix.n_tiles > 1:
             continue  # one array has one tile
-        took = model.count_phases(lower_phases(trace, 0, changed, placement, mapping)).cycles
+        site = find_site(trace, 0, changed, placement)
+        took = model.count_phases(lower_site(site) if mapping is None else lower_mapped(site, mapping)).cycles
         gains.append({"change": what, "cycles": took, "gain_frac": cycles / took - 1})
     gains.sort(key=lambda row: -row["gain_frac"])
     lower_s = model.evaluate(trace, machine).operators["lower_s"][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.errors import UnsupportedError
+from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.models.analytic import Analytic
@@ -43,7 +44,7 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
         times: dict[str, Any] = {f"{rung.name}_s": None for rung in RUNGS}
         for rung in RUNGS:
             if not reason:
-                cycles = rung.count(trace, idx, machine, placement).cycles
+                cycles = rung.count(find_site(trace, idx, machine, placement)).cycles
                 times[f"{rung.name}_s"] = cycles / machine.clock_hz * operator.count
         peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop * operator.count
         slowest = times[f"{RUNGS[-1].name}_s"]

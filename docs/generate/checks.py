@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import archmodel as am
 from archmodel.kernels.matmul_program import MatmulMapping
-from archmodel.lowering.matmul import lower_phases
+from archmodel.lowering.operators.matmul import lower_mapped
+from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.units import format_si
@@ -151,7 +152,7 @@ def mtia_2i_gemm() -> str:
     trace = operators_trace("matmul", [test.FC], "fp16", test.FC_PLACE)
     mapping = MatmulMapping(0, 1, 8, 8, 1, 64, 128, 128, 2)
     same = [
-        lower_phases(trace, 0, chip, place(trace, chip), mapping)[0].run("representative").cycles
+        lower_mapped(find_site(trace, 0, chip, place(trace, chip)), mapping)[0].run("representative").cycles
         for chip in (machine, without)
     ]
     return table(

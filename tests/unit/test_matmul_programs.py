@@ -38,7 +38,7 @@ from archmodel.kernels.program import (
     UNIT,
 )
 from archmodel.lowering import program as lowering
-from archmodel.lowering.matmul import lower_phases
+from archmodel.lowering.phases import lower_phases
 from archmodel.lowering.program import CASTS, CommandTable, Grid, run_table
 from archmodel.lowering.timing import lower_matmul, lower_timing
 from archmodel.machine.load import load_machine

@@ -6,7 +6,8 @@ import pytest
 
 import archmodel as am
 from archmodel.kernels.matmul_program import MatmulMapping
-from archmodel.lowering.matmul import lower_phases
+from archmodel.lowering.operators.matmul import lower_mapped
+from archmodel.lowering.phases import find_site
 from archmodel.mapping import place
 from archmodel.workload.single import operators_trace
 
@@ -56,7 +57,7 @@ def test_without_broadcast_and_prefetch_it_takes_1_8_times_as_long_at_the_same_m
     cycles = []
     for settings in ({}, {"timing.memory.broadcast": "false", "timing.memory.prefetch": "false"}):
         machine = am.machine("mtia_2i", settings)
-        (phase,) = lower_phases(trace, 0, machine, place(trace, machine), mapping)
+        (phase,) = lower_mapped(find_site(trace, 0, machine, place(trace, machine)), mapping)
         cycles.append(phase.run("representative").cycles)
     assert cycles[1] / cycles[0] == pytest.approx(1 / 0.55, rel=0.15)  # ISCA 2025, section 4.2: latency - 45 %
 

@@ -25,7 +25,8 @@ import pytest
 import archmodel as am
 from archmodel.kernels.matmul_program import OUTPUT, MatmulMapping
 from archmodel.kernels.program import MATRIX
-from archmodel.lowering.matmul import lower_phases
+from archmodel.lowering.operators.matmul import lower_mapped
+from archmodel.lowering.phases import find_site
 from archmodel.mapping import place
 from archmodel.workload.single import operators_trace
 
@@ -49,7 +50,7 @@ def count(row: int) -> tuple[float, float, float]:
     block_m, block_n = m // n_rows // int(point["num_out_blocks_h"]), n // n_cols // int(point["num_out_blocks_w"])
     block_k = k // n_cols // int(point["in0_block_w_div"])
     mapping = MatmulMapping(OUTPUT, 1, n_rows, n_cols, 1, block_m, block_n, block_k, n_buffered=2)
-    (phase,) = lower_phases(trace, 0, machine, place(trace, machine), mapping)
+    (phase,) = lower_mapped(find_site(trace, 0, machine, place(trace, machine)), mapping)
     run = phase.run("representative")
     estimate = float(run.busy_cycles[0, MATRIX] + run.stall_cycles[0, MATRIX].sum())
     measured = m * n * k / (n_rows * n_cols * macs_per_cycle) / (float(point["device_util_pct"]) / 100)

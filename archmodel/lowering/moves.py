@@ -1,0 +1,103 @@
+"""Commands that move tiles between local memory and what is behind it, as every operator but matmuls uses them."""
+
+from __future__ import annotations
+
+from archmodel.kernels.data_movement import service_cycles, transfer_cycles
+from archmodel.kernels.lanes import issue_cycles
+from archmodel.kernels.matmul_program import MOST_CACHED, PeTiming
+from archmodel.lowering.program import Command, Input
+
+AHEAD = "_ahead"
+"""Ending of the buffer that holds tiles of a stream in the cache, before they are loaded."""
+BEHIND = "_behind"
+"""Ending of the buffer that holds tiles of a stream in the cache, before they are written back."""
+
+
+def plain_issue(timing: PeTiming) -> int:
+    """Cycles in which the core issues a command that is one instruction."""
+    return issue_cycles(1, 1, timing.instruction_cycles, timing.n_contexts)
+
+
+def load_rows(
+    timing: PeTiming, n_rows: int, row_bytes: float, into: str, *, is_far: bool, cast: str = "own", n_pushed: int = 1
+) -> tuple[Command, ...]:
+    """Bring contiguous rows into local memory, as `archmodel.kernels.matmul_program.write_load` does with a tile.
+
+    Parameters
+    ----------
+    timing
+        Where.
+    n_rows, row_bytes
+        Rows of the tile, and bytes of each [B].
+    into
+        Buffer that they fill. What comes from DRAM through a cache fills ``into + AHEAD`` first, which the program has
+        to list (`count_ahead`).
+    is_far
+        Whether they are in DRAM.
+    cast
+        Who shares the read; without broadcast nobody does.
+    n_pushed
+        Tokens of the buffer that they are.
+    """
+    issue = plain_issue(timing)
+    cast = cast if timing.has_broadcast else "own"
+    n_bytes = n_rows * row_bytes
+    latency, source, service = timing.sram_latency, "sram", service_cycles(n_bytes, timing.sram_width)
+    prefetches: tuple[Command, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    if is_far:
+        from_dram = service_cycles(n_bytes, timing.dram_width)
+        if timing.has_prefetch:
+            fetch = Command("prefetch", issue, 1, timing.dram_latency, (), into + AHEAD, 1, 1, "dram", from_dram, cast)
+            prefetches, inputs = (fetch,), (Input(into + AHEAD),)
+        else:
+            latency, source, service = latency + timing.dram_latency, "dram", max(service, from_dram)
+    occupancy = move_cycles(timing, n_rows, row_bytes, latency)
+    load = Command("load", issue, occupancy, latency, inputs, into, n_pushed, n_pushed, source, service, cast)
+    return *prefetches, load
+
+
+def store_rows(
+    timing: PeTiming, n_rows: int, row_bytes: float, out_of: str, *, is_far: bool, n_popped: int = 1
+) -> tuple[Command, ...]:
+    """Bring contiguous rows out of local memory, as `archmodel.kernels.matmul_program.write_result` does.
+
+    Parameters
+    ----------
+    timing, n_rows, row_bytes
+        As in `load_rows`.
+    out_of
+        Buffer that they empty. What goes to DRAM through a cache fills ``out_of + BEHIND``, which the program has to
+        list (`MOST_CACHED` tiles).
+    is_far
+        Whether they go to DRAM.
+    n_popped
+        Tokens of the buffer that they are.
+    """
+    issue = plain_issue(timing)
+    n_bytes = n_rows * row_bytes
+    occupancy = move_cycles(timing, n_rows, row_bytes, timing.sram_latency)
+    to_dram, to_sram = service_cycles(n_bytes, timing.dram_width), service_cycles(n_bytes, timing.sram_width)
+    inputs = (Input(out_of, n_popped, n_popped),)
+    if is_far and timing.cache_bytes == 0:
+        return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
+    if not is_far:
+        return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "sram", to_sram),)
+    behind = out_of + BEHIND
+    return (
+        Command("store", issue, occupancy, timing.sram_latency, inputs, behind, 1, 1, "sram", to_sram),
+        Command("write_back", 0, 1, 0, (Input(behind),), "", 1, 1, "dram", to_dram),
+    )
+
+
+def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -> int:
+    """Cycles for which the DMA engine is busy with contiguous rows (`transfer_cycles`)."""
+    return transfer_cycles(
+        n_rows, row_bytes, timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, latency,
+        timing.bucket_bytes, timing.bucket_rate,
+    )  # fmt: skip
+
+
+def count_ahead(timing: PeTiming, n_pes: int, tile_bytes: float) -> int:
+    """Count the tiles of a stream that the cache holds ahead of each PE: what fits half of it, 2 to 16."""
+    return max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / max(1.0, n_pes * tile_bytes))))

@@ -1,0 +1,1 @@
+"""How operators become programs: one file per family, each function registered for its kinds."""

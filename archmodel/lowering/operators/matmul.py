@@ -1,0 +1,141 @@
+"""Lower matmuls and linear layers to the programs that PEs run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.dtypes import dtype_bytes
+from archmodel.kernels.lanes import simd_cycles
+from archmodel.kernels.matmul_program import (
+    MAX_COMMANDS,
+    N_BUFFERS,
+    MatmulMapping,
+    MatmulShape,
+    PeTiming,
+    write_matmul,
+)
+from archmodel.kernels.program import N_COMMAND_FIELDS
+from archmodel.kernels.systolic_program import write_systolic
+from archmodel.kernels.vector_unit import VectorCore, vector_cycles
+from archmodel.lowering.moves import count_ahead, load_rows, plain_issue, store_rows
+from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.program import Command, CommandTable, Grid, Input, Program
+from archmodel.lowering.timing import lower_matmul
+from archmodel.machine.types import VectorTiming
+from archmodel.mapping.matmul import find_mapping
+from archmodel.workload.operators.linear import Linear
+from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
+
+_ROWS_PER_BLOCK = 4  # rows quantised at a time
+
+
+@lowers(Matmul.kind, BatchedMatmul.kind, Linear.kind)
+def lower_products(site: Site) -> tuple[Phase, ...]:
+    """Lower a product; rows that are quantised on the way in are a phase before it."""
+    return lower_mapped(site, None)
+
+
+def lower_mapped(site: Site, mapping: MatmulMapping | None) -> tuple[Phase, ...]:
+    """Lower a product with a mapping; with the mapper's choice if it is ``None``."""
+    op, phases = site.op, []
+    if isinstance(op, Linear) and op.is_quantised and site.vector:
+        wide = site.place("a").element_bytes, dtype_bytes(site.dtype)
+        program = _quantise_rows(op, wide, site.timing, site.n_pes, site.vector, is_far=site.place("a").is_far)
+        phases.append(site.phase("quantise", program))
+    phases.append(lower_product(lower_shape(site), site, mapping))
+    return tuple(phases)
+
+
+def lower_shape(site: Site) -> MatmulShape:
+    """Lower the shape of an operator's product: where its operands are, and what the SIMD engine does to results."""
+    op = site.op
+    assert isinstance(op, Matmul | BatchedMatmul | Linear)
+    a, b, c = (site.place(name) for name in ("a", "b", "c"))
+    batch = op.batch if isinstance(op, BatchedMatmul) else 1
+    operations = 1  # sums are converted
+    if isinstance(op, Linear):
+        operations += op.operations
+        if op.is_quantised:  # quantised rows are in SRAM by then
+            a = Place(site.dtype, a.role, is_far=False)
+    dtypes, is_far = (a.dtype, b.dtype, c.dtype), (a.is_far, b.is_far, c.is_far)
+    return lower_matmul(batch, op.m, op.n, op.k, dtypes, is_far, operations)
+
+
+class Points(NamedTuple):
+    """Matmuls on machines under mappings, as `archmodel.kernels.matmul_batch.time_matmuls` takes them: P rows each."""
+
+    shapes: NDArray[np.float64]
+    timings: NDArray[np.float64]
+    mappings: NDArray[np.int64]
+
+
+def pack_points(points: Sequence[tuple[MatmulShape, PeTiming, MatmulMapping]]) -> Points:
+    """Lower points to arrays."""
+    shapes, timings, mappings = zip(*points, strict=True)
+    return Points(
+        np.array(shapes, dtype=np.float64), np.array(timings, dtype=np.float64), np.array(mappings, dtype=np.int64)
+    )
+
+
+def is_one_product(site: Site) -> bool:
+    """Whether an operator is one matmul on a grid of PEs and nothing else: a point of a batch."""
+    is_product = isinstance(site.op, Matmul | BatchedMatmul | Linear)
+    return site.array is None and is_product and not (isinstance(site.op, Linear) and site.op.is_quantised)
+
+
+@lru_cache(maxsize=4096)
+def _write(shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
+    commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)
+    loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)
+    n = write_matmul(shape, mapping, timing, commands, loops, capacity)
+    return CommandTable(commands[:n].copy(), loops, capacity)
+
+
+def lower_product(shape: MatmulShape, site: Site, mapping: MatmulMapping | None = None) -> Phase:
+    """Lower a product on the matrix engines of a machine, with the mapper's choice if no mapping is given."""
+    timing = site.timing
+    if site.array is not None:
+        commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)
+        loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)
+        is_weight_stationary = site.array.dataflow == "weight_stationary"
+        n = write_systolic(
+            shape, timing, site.array.size, is_weight_stationary, site.array.overlap, commands, loops, capacity
+        )
+        table = CommandTable(commands[:n].copy(), loops, capacity)
+        return Phase("product", table, Grid(), timing.queue_depth, site.is_round_robin)
+    if mapping is None:
+        mapping = find_mapping(shape, timing, site.n_pes).mapping
+    grid = Grid(mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k)
+    table = _write(shape, mapping, timing)
+    return Phase("product", table, grid, timing.queue_depth, site.is_round_robin, mapping)
+
+
+def _quantise_rows(
+    op: Linear, element_bytes: tuple[float, float], timing: PeTiming, n_pes: int, vector: VectorTiming, *, is_far: bool
+) -> Program:
+    """Quantise a: every PE has its rows; it loads them, finds their largest magnitude, scales and rounds, stores."""
+    n_pes = min(n_pes, op.m)
+    rows = -(-op.m // n_pes)
+    n_blocks = -(-rows // _ROWS_PER_BLOCK)
+    n_rows = -(-rows // n_blocks)
+    n_elements = n_rows * op.k
+    issue = plain_issue(timing)
+    wide, narrow = (n_bytes * op.k for n_bytes in element_bytes)
+    # Per vector: load, clear the sign, maximum.
+    start_up = int(vector.start_up_cycles)
+    core = VectorCore(vector.vlen, vector.dlen, start_up, start_up, 0, 0, 0)
+    scan = vector_cycles(core, n_elements, 16, 3, vector.lmul)
+    scale = simd_cycles(n_elements, 2, timing.lanes)  # multiply, round
+    body = (
+        *load_rows(timing, n_rows, wide, "rows", is_far=is_far),
+        Command("vector", issue, scan, 0, (Input("rows"),), "scanned"),
+        Command("simd", issue, scale, timing.simd_latency, (Input("scanned"),), "scaled"),
+        *store_rows(timing, n_rows, narrow, "scaled", is_far=False),
+    )
+    buffers = {"rows_ahead": count_ahead(timing, n_pes, n_rows * wide), "rows": 2, "scanned": 2, "scaled": 2}
+    return Program(body=body, buffers=buffers, n_inner=n_blocks, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))

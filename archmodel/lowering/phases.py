@@ -1,0 +1,193 @@
+"""What operators become: phases, each a program on its grid, and the registry of the functions that write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from archmodel.dtypes import dtype_bytes
+from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
+from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
+from archmodel.lowering.program import CommandTable, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.timing import lower_timing
+from archmodel.machine.types import Machine, SystolicArray, VectorTiming
+from archmodel.mapping import Placement
+from archmodel.registry import import_plugins
+from archmodel.workload.types import OperatorKind, Role, Tensor, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A program on its grid; an operator is one phase after another.
+
+    Parameters
+    ----------
+    name
+        What it does.
+    table, grid, queue_depth, is_round_robin
+        As `archmodel.lowering.program.run_table` takes them.
+    mapping
+        Of a matmul on a grid of PEs, else ``None``.
+    """
+
+    name: str
+    table: CommandTable
+    grid: Grid
+    queue_depth: int
+    is_round_robin: bool
+    mapping: MatmulMapping | None = None
+
+    def run(self, mode: Mode) -> Run:
+        """Follow its commands."""
+        return run_table(self.table, self.grid, mode, self.queue_depth, self.is_round_robin)
+
+    def count(self) -> tuple[int, int, list[int], list[int]]:
+        """Count in closed form.
+
+        Returns
+        -------
+        (int, int, list, list)
+            Cycles, and cycles if nothing overlapped; per station (units, shared resources, core) its cycles at work,
+            and those before its first command can start.
+        """
+        work = np.zeros((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
+        grid = (self.grid.n_batch, self.grid.n_m, self.grid.n_n, self.grid.n_k)
+        commands, loops, capacity = self.table
+        cycles, serial = count_cycles(commands, len(commands), loops, capacity, *grid, work)
+        return int(cycles), int(serial), work[TOTAL].tolist(), work[HEAD].tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An operand of an operator where it is: its tensor's dtype and role, and whether it is in DRAM."""
+
+    dtype: str
+    role: Role
+    is_far: bool
+
+    @property
+    def element_bytes(self) -> float:
+        """Bytes per element."""
+        return dtype_bytes(self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An operator and all that decides which program it becomes; equal sites have equal programs.
+
+    Parameters
+    ----------
+    op, dtype
+        Kind with dims, and number format of the arithmetic.
+    places
+        Where each of ``op.operands()`` is, in their order.
+    timing
+        Of one PE, and of what is behind it.
+    n_pes
+        PEs of the machine.
+    vector, array
+        As the machine describes them.
+    is_round_robin
+        Shared resources grant requests in turn.
+    """
+
+    op: OperatorKind
+    dtype: str
+    places: tuple[Place, ...]
+    timing: PeTiming
+    n_pes: int
+    vector: VectorTiming | None
+    array: SystolicArray | None
+    is_round_robin: bool
+
+    def place(self, name: str) -> Place:
+        """Where the operand of a name is."""
+        names = [operand.name for operand in self.op.operands()]
+        return self.places[names.index(name)]
+
+    def phase(self, name: str, program: Program) -> Phase:
+        """Make a phase of a program."""
+        return Phase(name, tabulate(program), program.grid, program.queue_depth, self.is_round_robin)
+
+
+Lowering = Callable[[Site], tuple[Phase, ...]]
+_LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
+    """Decorate a function that lowers operators of some kinds: make it known."""
+
+    def register(function: Lowering) -> Lowering:
+        for kind in kinds:
+            if kind in _LOWERINGS:
+                raise ValueError(f"lowering of {kind!r} registered twice")
+            _LOWERINGS[kind] = function
+        return function
+
+    return register
+
+
+def lowerings() -> Mapping[str, Lowering]:
+    """Map every operator kind that can be lowered to the function that does."""
+    import_plugins("archmodel.lowerings")
+    return MappingProxyType(dict(sorted(_LOWERINGS.items())))
+
+
+def lower_phases(trace: Trace, idx: int, machine: Machine, placement: Placement) -> tuple[Phase, ...]:
+    """Lower one operator of a trace to its phases.
+
+    Parameters
+    ----------
+    trace, idx
+        The operator.
+    machine, placement
+        Where; the machine has a section ``timing``.
+
+    Raises
+    ------
+    UnsupportedError
+        When the operator does not fit, or cannot be done with what the machine describes.
+    """
+    return lower_site(find_site(trace, idx, machine, placement))
+
+
+@lru_cache(maxsize=4096)
+def lower_site(site: Site) -> tuple[Phase, ...]:
+    """Lower an operator; raises as `lower_phases`."""
+    return lowerings()[site.op.kind](site)
+
+
+def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) -> Site:
+    """Collect what decides which program an operator becomes; parameters as in `lower_phases`."""
+    operator = trace.operators[idx]
+    tensors = [trace.tensors[name] for name in operator.tensors]
+    assert machine.timing is not None  # whoever asks has checked
+    # SRAM that holds neither activations nor weights is cache.
+    used = placement.lls_bytes + (trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0)
+    used += sum(tensor.n_bytes for tensor in set(tensors) if tensor.level == "sram")
+    cache_bytes = max(0.0, machine.sram.capacity_bytes - used)
+    return Site(
+        op=operator.op,
+        dtype=operator.dtype,
+        places=tuple(
+            Place(tensor.dtype, tensor.role, _is_far(tensor, trace.live_bytes[idx], placement)) for tensor in tensors
+        ),
+        timing=lower_timing(machine, machine.timing, operator.dtype, cache_bytes),
+        n_pes=machine.pe.n_pes,
+        vector=machine.timing.vector,
+        array=machine.array,
+        is_round_robin=machine.timing.memory.arbitration == "round_robin",
+    )
+
+
+def _is_far(tensor: Tensor, live_bytes: float, placement: Placement) -> bool:
+    """Whether a tensor is in DRAM: as placement says; activations when more are alive than what is set aside."""
+    if tensor.level is not None:
+        return tensor.level == "dram"
+    if tensor.role == "weight":
+        return placement.weight_miss_frac > 0
+    return tensor.role in ("kv_cache", "table") or live_bytes > placement.lls_bytes

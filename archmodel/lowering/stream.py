@@ -1,0 +1,130 @@
+"""Programs of operators whose rows are independent: each PE loads tiles of its rows, works on them, stores results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archmodel.errors import UnsupportedError
+from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
+from archmodel.lowering.phases import Phase, Site
+from archmodel.lowering.program import Command, Grid, Input, Program
+
+LEAST_TILES = 4
+"""Tiles into which a PE cuts its rows at least, if it has as many: loads, work and stores then overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What moves for each row, in or out: bytes in one piece, and whether it is in DRAM."""
+
+    row_bytes: float
+    is_far: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Work of one unit on a tile: cycles for which it is busy, and from then until its result is visible."""
+
+    unit: str
+    occupancy_cycles: int
+    latency_cycles: int = 0
+
+
+def stream(
+    site: Site,
+    name: str,
+    n_rows: int,
+    flows_in: Sequence[Flow],
+    stages: Callable[[int], Sequence[Stage]],
+    flows_out: Sequence[Flow],
+) -> Phase:
+    """Spread independent rows over the PEs and stream them through local memory.
+
+    Parameters
+    ----------
+    site
+        The operator and where it runs.
+    name
+        Of the phase.
+    n_rows
+        Rows in all. Operators without rows, elementwise ones, cut their elements into rows of their own (`cut_rows`).
+    flows_in
+        What is loaded for each row: up to two flows, of which a tile each is one token. None: nothing is loaded.
+    stages
+        Gives the work on a tile of so many rows, in order; at least one.
+    flows_out
+        What is stored for each row: up to two flows.
+
+    Model
+    -----
+    PE i has ``⌈rows / PEs⌉`` of them, in tiles of equal size: as many rows as fit local memory with two tiles of each
+    flow and two between stages, but at least `LEAST_TILES` tiles. Stages run one after another on a tile and overlap
+    across tiles. What lies between stages is as wide as the widest flow.
+
+    Raises
+    ------
+    UnsupportedError
+        When a row does not fit local memory.
+    """
+    n_pes = min(site.n_pes, n_rows)
+    per_pe = math.ceil(n_rows / n_pes)
+    per_tile = _rows_of_tile(site, per_pe, [*flows_in, *flows_out], len(stages(1)))
+    n_tiles = math.ceil(per_pe / per_tile)
+    per_tile = math.ceil(per_pe / n_tiles)
+    timing, body, buffers, taken = site.timing, [], {}, []
+    for idx, flow in enumerate(flows_in):
+        into = f"in{idx}"
+        body += load_rows(timing, per_tile, flow.row_bytes, into, is_far=flow.is_far)
+        buffers |= {into: 2, into + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
+        taken.append(Input(into))
+    for idx, stage in enumerate(stages(per_tile)):
+        given, n_given = f"stage{idx}", 1
+        if idx == len(stages(per_tile)) - 1:
+            given, n_given = "out", max(1, len(flows_out))
+        occupancy, latency = stage.occupancy_cycles, stage.latency_cycles
+        command = Command(stage.unit, plain_issue(timing), occupancy, latency, tuple(taken), given, n_given, n_given)
+        body.append(command if flows_out or given != "out" else _without_output(command))
+        buffers[given] = 2 * n_given
+        taken = [Input(given)]
+    for flow in flows_out:
+        body += store_rows(timing, per_tile, flow.row_bytes, "out", is_far=flow.is_far)
+        buffers["out" + BEHIND] = MOST_CACHED
+    program = Program(tuple(body), buffers, n_inner=n_tiles, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))
+    return site.phase(name, program)
+
+
+def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, int]:
+    """Cut elements that have no rows into rows and elements per row: a fragment of the network each, or a PE's share.
+
+    Parameters
+    ----------
+    site
+        Where.
+    n_elements
+        In all.
+    element_bytes
+        Of the widest operand.
+    """
+    per_row = max(1, min(int(site.timing.fragment_bytes / element_bytes), math.ceil(n_elements / site.n_pes)))
+    return math.ceil(n_elements / per_row), per_row
+
+
+def _without_output(command: Command) -> Command:
+    return Command(command.unit, command.issue_cycles, command.occupancy_cycles, command.latency_cycles, command.inputs)
+
+
+def _rows_of_tile(site: Site, per_pe: int, flows: Sequence[Flow], n_stages: int) -> int:
+    """Rows of the largest tile that fits, two tiles of each flow and two between stages."""
+    widest = max(flow.row_bytes for flow in flows)
+    row_bytes = 2 * (sum(flow.row_bytes for flow in flows) + (n_stages - 1) * widest)
+    fit = int(site.timing.local_bytes // row_bytes)
+    if fit < 1:
+        reason = (
+            f"{site.op.kind}: a row needs {row_bytes:.0f} B of local memory with its buffers, and a PE has "
+            f"{site.timing.local_bytes:.0f} B; make local memory larger or the row shorter"
+        )
+        raise UnsupportedError("lowering", (reason,))
+    return min(fit, math.ceil(per_pe / min(LEAST_TILES, per_pe)))
