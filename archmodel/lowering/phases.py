@@ -12,7 +12,7 @@ import numpy as np
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
-from archmodel.lowering.program import CommandTable, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine.types import Machine, SystolicArray, VectorTiming
 from archmodel.mapping import Placement
@@ -41,9 +41,9 @@ class Phase:
     is_round_robin: bool
     mapping: MatmulMapping | None = None
 
-    def run(self, mode: Mode) -> Run:
-        """Follow its commands."""
-        return run_table(self.table, self.grid, mode, self.queue_depth, self.is_round_robin)
+    def run(self, mode: Mode, record: EventRecord | None = None) -> Run:
+        """Follow its commands; what happens goes into ``record``."""
+        return run_table(self.table, self.grid, mode, self.queue_depth, self.is_round_robin, record)
 
     def count(self) -> tuple[int, int, list[int], list[int]]:
         """Count in closed form.
@@ -76,6 +76,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """Elementwise operators fused behind another: SIMD operations per result, and what else is loaded per result."""
+
+    operations: int = 0
+    operands: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """An operator and all that decides which program it becomes; equal sites have equal programs.
 
@@ -84,7 +92,7 @@ class Site:
     op, dtype
         Kind with dims, and number format of the arithmetic.
     places
-        Where each of ``op.operands()`` is, in their order.
+        Where each of ``op.operands()`` is, in their order; the first output as what is fused behind leaves it.
     timing
         Of one PE, and of what is behind it.
     n_pes
@@ -93,6 +101,8 @@ class Site:
         As the machine describes them.
     is_round_robin
         Shared resources grant requests in turn.
+    tail
+        What is fused behind.
     """
 
     op: OperatorKind
@@ -103,6 +113,7 @@ class Site:
     vector: VectorTiming | None
     array: SystolicArray | None
     is_round_robin: bool
+    tail: Tail = Tail()
 
     def place(self, name: str) -> Place:
         """Where the operand of a name is."""

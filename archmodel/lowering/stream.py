@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archmodel.errors import UnsupportedError
+from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import MOST_CACHED
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site
@@ -18,10 +19,16 @@ LEAST_TILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What moves for each row, in or out: bytes in one piece, and whether it is in DRAM."""
+    """What moves for each row, in or out, in one piece: elements, bytes of each, and whether it is in DRAM."""
 
-    row_bytes: float
+    n_elements: float
+    element_bytes: float
     is_far: bool
+
+    @property
+    def row_bytes(self) -> float:
+        """Bytes of a row."""
+        return self.n_elements * self.element_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def stream(
     stages
         Gives the work on a tile of so many rows, in order; at least one.
     flows_out
-        What is stored for each row: up to two flows.
+        What is stored for each row: up to two flows. What is fused behind the operator works on the first.
 
     Model
     -----
@@ -71,19 +78,31 @@ def stream(
     """
     n_pes = min(site.n_pes, n_rows)
     per_pe = math.ceil(n_rows / n_pes)
-    per_tile = _rows_of_tile(site, per_pe, [*flows_in, *flows_out], len(stages(1)))
+    tail_flows = _tail_flows(site, flows_out)
+    per_tile = _rows_of_tile(site, per_pe, [*flows_in, *tail_flows, *flows_out], len(stages(1)))
     n_tiles = math.ceil(per_pe / per_tile)
     per_tile = math.ceil(per_pe / n_tiles)
-    timing, body, buffers, taken = site.timing, [], {}, []
+    timing, taken = site.timing, []
+    body: list[Command] = []
+    buffers: dict[str, int] = {}
     for idx, flow in enumerate(flows_in):
         into = f"in{idx}"
         body += load_rows(timing, per_tile, flow.row_bytes, into, is_far=flow.is_far)
         buffers |= {into: 2, into + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
         taken.append(Input(into))
-    for idx, stage in enumerate(stages(per_tile)):
+    work = list(stages(per_tile))
+    if site.tail.operations:
+        n_results = math.ceil(per_tile * flows_out[0].n_elements)
+        work.append(Stage("simd", simd_cycles(n_results, site.tail.operations, timing.lanes), timing.simd_latency))
+    for idx, stage in enumerate(work):
         given, n_given = f"stage{idx}", 1
-        if idx == len(stages(per_tile)) - 1:
+        if idx == len(work) - 1:
             given, n_given = "out", max(1, len(flows_out))
+            for flow in tail_flows:
+                body += load_rows(timing, per_tile, flow.row_bytes, "tail", is_far=flow.is_far)
+                n_tail = len(tail_flows)
+                buffers |= {"tail": 2 * n_tail, "tail" + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
+            taken += [Input("tail", len(tail_flows), len(tail_flows))] if tail_flows else []
         occupancy, latency = stage.occupancy_cycles, stage.latency_cycles
         command = Command(stage.unit, plain_issue(timing), occupancy, latency, tuple(taken), given, n_given, n_given)
         body.append(command if flows_out or given != "out" else _without_output(command))
@@ -110,6 +129,12 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
     """
     per_row = max(1, min(int(site.timing.fragment_bytes / element_bytes), math.ceil(n_elements / site.n_pes)))
     return math.ceil(n_elements / per_row), per_row
+
+
+def _tail_flows(site: Site, flows_out: Sequence[Flow]) -> list[Flow]:
+    """Operands of what is fused behind; tokens of one buffer come from one memory, so all are as far as the farthest."""
+    is_far = any(place.is_far for place in site.tail.operands)
+    return [Flow(flows_out[0].n_elements, place.element_bytes, is_far) for place in site.tail.operands]
 
 
 def _without_output(command: Command) -> Command:
