@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.compile import kernel
+from archmodel.kernels.event_record import record_skip
 from archmodel.kernels.program import (
     ARBITRATION,
     ASKED_AT,
@@ -28,6 +29,19 @@ from archmodel.kernels.program import (
     DONE_AT,
     DRAM,
     DRAM_WAIT,
+    EVENT_BUSY,
+    EVENT_CAUSE,
+    EVENT_COMMAND,
+    EVENT_COMMANDS,
+    EVENT_ENDED_AT,
+    EVENT_FREE_AT,
+    EVENT_GRANTED_AT,
+    EVENT_ISSUED_AT,
+    EVENT_PE,
+    EVENT_STARTED_AT,
+    EVENT_TURNS,
+    EVENT_UNIT,
+    EVENT_VISIBLE_AT,
     FIRST_MEMBER,
     FREE_AT,
     HOLD,
@@ -39,13 +53,16 @@ from archmodel.kernels.program import (
     LANE,
     LATENCY,
     LINK,
+    LOST_FROM,
     N_ASK_FIELDS,
     N_ASKED,
     N_BUFFER_FIELDS,
     N_CLAIMED,
     N_COMMAND_FIELDS,
     N_CORE_FIELDS,
+    N_EVENT_FIELDS,
     N_ISSUED,
+    N_LOST,
     N_MEMBERS,
     N_MISSING,
     N_POPPED,
@@ -54,6 +71,7 @@ from archmodel.kernels.program import (
     N_REQUEST_FIELDS,
     N_RESERVED,
     N_RESOURCES,
+    N_ROWS,
     N_SLOT_FIELDS,
     N_STARTED,
     N_TOKEN_FIELDS,
@@ -72,6 +90,7 @@ from archmodel.kernels.program import (
     QUEUED_COMMAND,
     REQUEST_AT,
     REQUEST_CAUSE,
+    REQUEST_ROW,
     RESERVE,
     RESOURCE,
     SERVICE,
@@ -102,11 +121,13 @@ def _row(n_fields: int) -> np.dtype[np.void]:
 _COMMAND, _UNIT, _CORE = _row(N_COMMAND_FIELDS), _row(N_UNIT_FIELDS), _row(N_CORE_FIELDS)
 _BUFFER = _row(N_BUFFER_FIELDS)
 _TOKEN, _QUEUED, _ASK, _REQUEST = _row(N_TOKEN_FIELDS), _row(N_QUEUE_FIELDS), _row(N_ASK_FIELDS), _row(N_REQUEST_FIELDS)
-_SLOT, _WAIT = _row(N_SLOT_FIELDS), _row(N_WAIT_FIELDS)
+_SLOT, _WAIT, _EVENT = _row(N_SLOT_FIELDS), _row(N_WAIT_FIELDS), _row(N_EVENT_FIELDS)
 
 
 @kernel
-def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall: Any, out_served: Any) -> Any:
+def run_program(
+    program: Any, state: Any, repeats: Any, record: Any, out_busy: Any, out_stall: Any, out_served: Any
+) -> Any:
     """Run a program on all PEs of the state.
 
     One function without calls, on rows: numba counts references on every array handed to a helper (measured: eight
@@ -121,6 +142,8 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
     repeats : RepeatLog
         Room to find that repetitions have become periodic (`archmodel.kernels.steady_state`); of size 0 to follow every
         command.
+    record : EventRecord
+        Room for what happens, and from and until when that is of interest; of size 0 and until 0 for nothing.
     out_busy : ndarray (P, U) int64
         Cycles for which each unit of each PE is busy.
     out_stall : ndarray (P, U, 5) int64
@@ -160,6 +183,9 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
     line = state.line.reshape(-1).view(_WAIT)
     busy, stall = out_busy.reshape(-1), out_stall.reshape(-1)
     n_causes = out_stall.shape[2]
+    events = record.rows.reshape(-1).view(_EVENT)
+    n_rows, since, until = record.rows.shape[0], record.window[0], record.window[1]
+    n_events, n_lost, lost_from = 0, 0, _FAR
     is_watching = repeats.saved.size > 0
     n_done, n_skipped, last_end = 0, 0, 0
     core_bit = 1 << n_units
@@ -185,6 +211,14 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
                 elif cause != DRAM_WAIT and served_at > ended_at:
                     cause = ARBITRATION
                 ended_at = max(ended_at, served_at)
+                row = request[REQUEST_ROW]
+                if row != NONE:
+                    # If repeats were skipped meanwhile, this is a later request; the one recorded was as much earlier.
+                    event = events[_at(row)]
+                    late = request[REQUEST_AT] - event[EVENT_STARTED_AT]
+                    event[EVENT_GRANTED_AT] = granted_at - late
+                    event[EVENT_ENDED_AT] = ended_at - late
+                    event[EVENT_VISIBLE_AT] = ended_at - late + command[LATENCY]
             while True:
                 if has_ended:
                     # A command is known to end: its output gets a time, and so does the space of its inputs.
@@ -273,6 +307,14 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
                             program, state, repeats, last_end, n_done, out_busy, out_stall, out_served
                         )
                         n_skipped += n_now
+                        if n_now > 0 and until > 0:
+                            n_written = record_skip(
+                                state, repeats, record.rows, n_events, n_now, outer, inner, issued_at
+                            )
+                            n_events += n_written
+                            if n_written == 0:
+                                n_lost += 1
+                                lost_from = min(lost_from, issued_at)
                         has_wrapped = False
                 elif to_look_at > 0:
                     # The first unit in question: when does its next command start, and what came last?
@@ -336,6 +378,28 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
                     queued[STARTED_AT] = start
                     unit[N_STARTED] = k + 1
                     n_done += 1
+                    row = NONE
+                    if start < until and ended_at >= since:
+                        if n_events < n_rows:
+                            row = n_events
+                            n_events += 1
+                            event = events[_at(row)]
+                            event[EVENT_PE] = pe
+                            event[EVENT_UNIT] = u
+                            event[EVENT_COMMAND] = c
+                            event[EVENT_ISSUED_AT] = queued[ISSUED_AT]
+                            event[EVENT_STARTED_AT] = start
+                            event[EVENT_FREE_AT] = ended_at
+                            event[EVENT_GRANTED_AT] = start
+                            event[EVENT_ENDED_AT] = ended_at
+                            event[EVENT_VISIBLE_AT] = ended_at + command[LATENCY]
+                            event[EVENT_CAUSE] = cause
+                            event[EVENT_TURNS] = 0
+                            event[EVENT_COMMANDS] = 1
+                            event[EVENT_BUSY] = command[OCCUPANCY]
+                        else:
+                            n_lost += 1
+                            lost_from = min(lost_from, start)
                     if k + 1 < unit[N_ISSUED]:
                         to_look_at |= 1 << u
                     if cores[_at(pe)][CORE_WAITS_FOR] == u:
@@ -351,6 +415,7 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
                     request = requests[_at(idx * n_requests + k)]
                     request[REQUEST_AT] = start
                     request[REQUEST_CAUSE] = cause
+                    request[REQUEST_ROW] = row
                     slot_idx = ask[ASKS_SLOT]
                     slot = slots[_at(slot_idx * n_requests + k)]
                     slot[SLOT_COMMAND] = c
@@ -425,4 +490,5 @@ def run_program(program: Any, state: Any, repeats: Any, out_busy: Any, out_stall
         for u in range(n_units):
             unit = units[_at(pe * n_units + u)]
             out_busy[pe, u] -= max(0, unit[FREE_AT] - max(unit[DONE_AT], 0))
+    record.counts[N_ROWS], record.counts[N_LOST], record.counts[LOST_FROM] = n_events, n_lost, lost_from
     return last_end, n_done, n_skipped

@@ -21,13 +21,23 @@ VISIBLE_AT, POPPED_AT, TOKEN_CAUSE = range(3)
 N_TOKEN_FIELDS = 3
 N_ASKED, ASKS_SLOT = range(2)
 N_ASK_FIELDS = 2
-REQUEST_AT, REQUEST_CAUSE = range(2)
-N_REQUEST_FIELDS = 2
+REQUEST_AT, REQUEST_CAUSE, REQUEST_ROW = range(3)
+N_REQUEST_FIELDS = 3
 ASKED_AT, N_MISSING, SLOT_COMMAND = range(3)
 N_SLOT_FIELDS = 3
 N_MEMBERS, SLOT_LANE, FIRST_MEMBER = range(3)
 WAITS_SINCE, WAITING_SLOT = range(2)
 N_WAIT_FIELDS = 2
+# Columns of a row of a record: a command from its being issued until its result is visible, and what it waited for. Or
+# repeats that were skipped (no command): for how long, how many turns of a loop and commands, and for how many cycles
+# they keep the unit busy. Shared resources follow on the units.
+EVENT_PE, EVENT_UNIT, EVENT_COMMAND, EVENT_ISSUED_AT, EVENT_STARTED_AT, EVENT_FREE_AT = range(6)
+EVENT_GRANTED_AT, EVENT_ENDED_AT, EVENT_VISIBLE_AT, EVENT_CAUSE = range(6, 10)
+EVENT_TURNS, EVENT_COMMANDS, EVENT_BUSY = range(10, 13)
+N_EVENT_FIELDS = 13
+# What a record says of itself: rows written, events that found no row, and the earliest cycle of those.
+N_ROWS, N_LOST, LOST_FROM = range(3)
+N_RECORD_COUNTS = 3
 # Stall causes.
 DATA, SPACE, ISSUED, ARBITRATION, DRAM_WAIT = range(5)
 N_CAUSES = 5
