@@ -186,6 +186,7 @@ def run_program(
     events = record.rows.reshape(-1).view(_EVENT)
     n_rows, since, until = record.rows.shape[0], record.window[0], record.window[1]
     n_events, n_lost, lost_from = 0, 0, _FAR
+    held_before = record.held_before.reshape(-1)
     is_watching = repeats.saved.size > 0
     n_done, n_skipped, last_end = 0, 0, 0
     core_bit = 1 << n_units
@@ -400,6 +401,14 @@ def run_program(
                         else:
                             n_lost += 1
                             lost_from = min(lost_from, start)
+                    elif start < since:
+                        # Over before anything is recorded, but for the tokens that it leaves.
+                        if command[RESERVE] > 0:
+                            held_before[_at(first_buffer + command[OUT])] += command[RESERVE]
+                        if command[POP_A] > 0:
+                            held_before[_at(first_buffer + command[IN_A])] -= command[POP_A]
+                        if command[POP_B] > 0:
+                            held_before[_at(first_buffer + command[IN_B])] -= command[POP_B]
                     if k + 1 < unit[N_ISSUED]:
                         to_look_at |= 1 << u
                     if cores[_at(pe)][CORE_WAITS_FOR] == u:

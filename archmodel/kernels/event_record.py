@@ -54,7 +54,8 @@ def record_skip(
     Model
     -----
     A unit skips from when it was free, a resource from the horizon on, both for as long as the core does. What they did
-    is that of one period times the number of periods.
+    is that of one period times the number of periods. The horizon is said, too: what is recorded and comes after
+    it comes again after the skip.
     """
     units, cores, counts = state.units, state.cores, repeats.counts
     n_units, n_resources = units.shape[1], state.free_at.size
@@ -80,7 +81,7 @@ def record_skip(
             continue
         row = out_rows[n]
         row[EVENT_PE], row[EVENT_UNIT], row[EVENT_COMMAND] = 0, i, NONE
-        row[EVENT_ISSUED_AT], row[EVENT_STARTED_AT], row[EVENT_GRANTED_AT] = start, start, start
+        row[EVENT_ISSUED_AT], row[EVENT_STARTED_AT], row[EVENT_GRANTED_AT] = horizon, start, horizon
         row[EVENT_FREE_AT], row[EVENT_ENDED_AT], row[EVENT_VISIBLE_AT] = start + cycles, start + cycles, start + cycles
         row[EVENT_CAUSE], row[EVENT_TURNS], row[EVENT_COMMANDS], row[EVENT_BUSY] = DATA, n_turns, n_commands, n_busy
         n += 1

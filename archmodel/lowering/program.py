@@ -24,15 +24,12 @@ from archmodel.kernels.program import (
     N_CAUSES,
     N_COMMAND_FIELDS,
     N_CORE_FIELDS,
-    N_EVENT_FIELDS,
     N_ISSUED,
     N_MEMBERS,
     N_MISSING,
     N_QUEUE_FIELDS,
-    N_RECORD_COUNTS,
     N_REQUEST_FIELDS,
     N_RESOURCES,
-    N_ROWS,
     N_SLOT_FIELDS,
     N_STARTED,
     N_TOKEN_FIELDS,
@@ -46,6 +43,7 @@ from archmodel.kernels.program import (
     UNIT,
 )
 from archmodel.kernels.steady_state import N_WATCH_FIELDS
+from archmodel.lowering.record import EventRecord, new_record
 
 Ints = NDArray[np.int64]
 Mode = Literal["representative", "grid"]
@@ -57,8 +55,6 @@ CASTS = ("own", "same_a", "same_b", "same_c")
 CAUSES = ("data", "space", "issue", "arbitration", "dram")
 MAX_TOKENS = 64
 """Largest circular buffer and queue."""
-EVER = 1 << 62
-"""A cycle that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,43 +276,6 @@ class RepeatLog(NamedTuple):
     ring: int
 
 
-class EventRecord(NamedTuple):
-    """Room for the commands of a run (`new_record`); columns as in ``archmodel.kernels.program``.
-
-    Parameters
-    ----------
-    rows : (N, 13) int64
-        A command each, in the order in which their starts became known.
-    window : (2,) int64
-        What starts before the second and keeps its unit busy up to the first or longer is recorded [cycles].
-    counts : (3,) int64
-        After the run: rows written, events that found no row, and the earliest cycle of those.
-    """
-
-    rows: Ints
-    window: Ints
-    counts: Ints
-
-    def events(self) -> Ints:
-        """Rows written: (n, 13)."""
-        return self.rows[: self.counts[N_ROWS]]
-
-
-def new_record(n_events: int, since_cycle: int = 0, until_cycle: int = EVER) -> EventRecord:
-    """Make room for what happens in a run.
-
-    Parameters
-    ----------
-    n_events
-        Commands at most; further ones are counted.
-    since_cycle, until_cycle
-        Commands at work in between are recorded.
-    """
-    counts = np.zeros(N_RECORD_COUNTS, dtype=np.int64)
-    rows = np.zeros((n_events, N_EVENT_FIELDS), dtype=np.int64)
-    return EventRecord(rows, np.array([since_cycle, until_cycle], dtype=np.int64), counts)
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """What a run of a program took.
@@ -455,15 +414,14 @@ def run_table(
         Filled with what happens. If it is of a part of the run only, all repetitions are followed.
     """
     is_grid = mode == "grid"
-    record = new_record(0, 0, 0) if record is None else record
-    is_of_part = 0 < record.window[1] < EVER or record.window[0] > 0
     chosen, lag = (table, 0) if is_grid else _share(table, grid)
     pack = _pack(chosen, grid if is_grid else Grid(), queue_depth, is_round_robin)
     state = _new_state(pack)
     n_pes, n_units = state.units.shape[:2]
     busy, stall = np.zeros((n_pes, n_units), dtype=np.int64), np.zeros((n_pes, n_units, N_CAUSES), dtype=np.int64)
     served = np.zeros(N_RESOURCES, dtype=np.int64)
-    repeats = _new_log(state, is_watching=not is_grid and not is_of_part)
+    record = new_record(n_pes, table.capacity.size, 0, 0, 0) if record is None else record
+    repeats = _new_log(state, is_watching=not is_grid and not record.is_of_part)
     cycles, n_commands, n_skipped = run_program(pack, state, repeats, record, busy, stall, served)
     _check_finished(pack, state)
     n_like = 1 if is_grid else grid.n_pes
@@ -502,6 +460,11 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     commands[is_shared, HOLD] *= n_groups[is_shared]
     commands[is_shared & ~is_own, SERVICE] *= n_groups[is_shared & ~is_own]
     return CommandTable(commands, table.loops, table.capacity), lag
+
+
+def hold_cycles(table: CommandTable, grid: Grid, mode: Mode) -> Ints:
+    """Count the cycles for which each command holds its shared resource in a run: (C,)."""
+    return (table if mode == "grid" else _share(table, grid)[0]).commands[:, HOLD]
 
 
 def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool) -> ProgramPack:
