@@ -1,0 +1,104 @@
+"""Windows of images: which pixels the rows of an implicit matrix product need."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.matrix_engine import divide_up
+
+
+class Window(NamedTuple):
+    """How a kernel walks over images, or that rows of a product are just rows (``is_image`` 0).
+
+    ``kernel`` and ``stride`` of lines and columns, and of frames; positions of the kernel in a line of the output,
+    lines and frames of the output; columns, lines and frames of the input.
+    """
+
+    is_image: int
+    kernel: int
+    kernel_frames: int
+    stride: int
+    stride_frames: int
+    out_cols: int
+    out_lines: int
+    out_frames: int
+    cols: int
+    lines: int
+    frames: int
+
+
+PLAIN = Window(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+"""Rows of a product that are no windows."""
+
+
+@kernel
+def count_positions(window: Window) -> int:
+    """Count the positions of a kernel: pixels of one window."""
+    return window.kernel_frames * window.kernel * window.kernel
+
+
+@kernel
+def reach(n_steps: int, kernel_size: int, stride: int, size: int) -> int:
+    """Count what ``n_steps`` windows reach along one axis: ``min(size, stride · (steps − 1) + max(kernel, stride))``.
+
+    Parameters
+    ----------
+    n_steps : int
+        Windows in a row.
+    kernel_size : int
+        Of a window.
+    stride : int
+        From one window to the next; what it skips comes along.
+    size : int
+        Of the input; padding is not moved.
+    """
+    return min(size, stride * (n_steps - 1) + max(kernel_size, stride))
+
+
+@kernel
+def window_lines(window: Window, n_rows: int) -> int:
+    """Count the lines that ``n_rows`` windows, one after another, need: parts of a line of pixels each.
+
+    Parameters
+    ----------
+    window : Window
+        Of an image.
+    n_rows : int
+        Windows: rows of the product.
+    """
+    w = window
+    per_frame = w.out_cols * w.out_lines
+    if n_rows <= per_frame:
+        in_lines = divide_up(n_rows, w.out_cols)
+        return reach(in_lines, w.kernel, w.stride, w.lines) * reach(1, w.kernel_frames, w.stride_frames, w.frames)
+    if n_rows <= per_frame * w.out_frames:
+        return w.lines * reach(divide_up(n_rows, per_frame), w.kernel_frames, w.stride_frames, w.frames)
+    return w.lines * w.frames * divide_up(n_rows, per_frame * w.out_frames)
+
+
+@kernel
+def count_pixels(window: Window, n_rows: int) -> Any:
+    """Count the pixels that ``n_rows`` windows, one after another, need together.
+
+    Model
+    -----
+    Windows follow each other along a line of the output, then line by line, frame by frame, image by image, from the
+    start of whatever they fill: a rectangle of lines (`window_lines`) and columns, in which each pixel counts once.
+    Rows that are no windows are a pixel each.
+
+    Parameters
+    ----------
+    window : Window
+        Of an image, or `PLAIN`.
+    n_rows : int
+        Rows of the product.
+
+    Sources
+    -------
+    Follows from the structure. Implicit GEMM: Chetlur et al., cuDNN, arXiv:1410.0759.
+    """
+    if window.is_image == 0:
+        return n_rows
+    cols = reach(min(n_rows, window.out_cols), window.kernel, window.stride, window.cols)
+    return window_lines(window, n_rows) * cols
