@@ -11,6 +11,7 @@ from archmodel.kernels.compile import kernel
 from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import time_matmul
 from archmodel.kernels.program import N_COMMAND_FIELDS
+from archmodel.kernels.window import PLAIN
 
 
 @kernel
@@ -22,16 +23,17 @@ def read_timing(rows: Any, p: int) -> PeTiming:
         rows[p, 13], rows[p, 14], int(rows[p, 15]), int(rows[p, 16]), int(rows[p, 17]), int(rows[p, 18]),
         int(rows[p, 19]), rows[p, 20], int(rows[p, 21]), int(rows[p, 22]), int(rows[p, 23]), rows[p, 24],
         rows[p, 25], rows[p, 26], int(rows[p, 27]), rows[p, 28], rows[p, 29], int(rows[p, 30]), rows[p, 31] != 0,
-        rows[p, 32] != 0,
+        rows[p, 32] != 0, int(rows[p, 33]),
     )  # fmt: skip
 
 
 @kernel
 def read_shape(rows: Any, p: int) -> MatmulShape:
-    """Read a `MatmulShape` from its fields in order, row ``p``."""
+    """Read a `MatmulShape` of plain products from its fields in order, row ``p``."""
     return MatmulShape(
         int(rows[p, 0]), int(rows[p, 1]), int(rows[p, 2]), int(rows[p, 3]), rows[p, 4], rows[p, 5], rows[p, 6],
-        rows[p, 7] != 0, rows[p, 8] != 0, rows[p, 9] != 0, rows[p, 10],
+        rows[p, 7] != 0, rows[p, 8] != 0, rows[p, 9] != 0, int(rows[p, 10]), rows[p, 11], rows[p, 12] != 0,
+        rows[p, 13] != 0, rows[p, 14] != 0, PLAIN,
     )  # fmt: skip
 
 
@@ -41,9 +43,9 @@ def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_
 
     Parameters
     ----------
-    shapes : ndarray (P, 11) float64
-        Fields of `MatmulShape`.
-    timings : ndarray (P, 33) float64
+    shapes : ndarray (P, 15) float64
+        Fields of `MatmulShape` but the window: products that are not implicit.
+    timings : ndarray (P, 34) float64
         Fields of `PeTiming`.
     mappings : ndarray (P, 9) int64
         Fields of `MatmulMapping`.

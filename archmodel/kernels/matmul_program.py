@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
+from archmodel.kernels.layout_unit import transpose_cycles
 from archmodel.kernels.matrix_engine import (
     count_held_blocks,
     divide_up,
@@ -26,6 +27,7 @@ from archmodel.kernels.program import (
     IN_B,
     ISSUE,
     LATENCY,
+    LAYOUT,
     LINK,
     LOAD,
     MATRIX,
@@ -53,12 +55,15 @@ from archmodel.kernels.program import (
     UNIT,
     WRITE_BACK,
 )
+from archmodel.kernels.window import PLAIN, Window, count_pixels, count_positions, window_lines
 
 # Circular buffers: tiles of the operands in the cache (LLC) and in local memory, sums in the accumulators, added up
-# over the chain, results in local memory and in the cache.
+# over the chain, results in local memory and in the cache; of what is fused behind, tiles in the cache and in local
+# memory; transposed tiles of a, and results that are not transposed yet.
 FAR_A, FAR_B, NEAR_A, NEAR_B, ACCUMULATED, REDUCED, RESULT, FAR_RESULT = range(8)
-N_BUFFERS = 8
-MAX_COMMANDS = 24
+FAR_TAIL, NEAR_TAIL, TURNED_A, WORKED = range(8, 12)
+N_BUFFERS = 12
+MAX_COMMANDS = 32
 # What stays in place while the inner loop runs.
 OUTPUT, WEIGHT, INPUT = range(3)
 
@@ -105,10 +110,16 @@ class PeTiming(NamedTuple):
     dram_latency: int
     has_broadcast: bool
     has_prefetch: bool
+    layout_rows: int
 
 
 class MatmulShape(NamedTuple):
-    """``batch`` products of m × k and k × n: bytes per element, what is in DRAM, SIMD operations per result."""
+    """``batch`` products of m × k and k × n: bytes per element, what is in DRAM, SIMD operations per result.
+
+    ``tail_bytes`` are loaded for each result besides, as ``is_tail_far`` says where from; ``turns_a`` and ``turns_c``
+    say whether the layout unit transposes tiles of a, and results. Where ``window`` is of an image, rows of a are its
+    windows and ``k`` is channels times the positions of the kernel.
+    """
 
     batch: int
     m: int
@@ -121,6 +132,11 @@ class MatmulShape(NamedTuple):
     is_b_far: bool
     is_c_far: bool
     operations: int
+    tail_bytes: float
+    is_tail_far: bool
+    turns_a: bool
+    turns_c: bool
+    window: Window = PLAIN
 
 
 class MatmulMapping(NamedTuple):
@@ -144,7 +160,8 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
     Model
     -----
     ``2 · held + n_buffered · swept + 2 · result + sums ≤ local``, output-stationary ``n_buffered · (a + b)`` in place
-    of the first two: bytes of the tiles, and of the sums (4 B each) where the accumulators do not hold a block.
+    of the first two: bytes of the tiles, and of the sums (4 B each) where the accumulators do not hold a block. What
+    is fused behind has two tiles more, and what is transposed two of a or of the result.
 
     Parameters
     ----------
@@ -156,7 +173,8 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
         Where.
     """
     depth = mapping.block_k
-    tile_a, tile_b = mapping.block_m * depth * shape.a_bytes, mapping.block_n * depth * shape.b_bytes
+    tile_a = count_pixels(shape.window, mapping.block_m) * depth * shape.a_bytes / count_positions(shape.window)
+    tile_b = mapping.block_n * depth * shape.b_bytes
     result = mapping.block_m * mapping.block_n * shape.c_bytes
     kept = 2 * tile_b + mapping.n_buffered * tile_a
     if mapping.stationary == INPUT:
@@ -166,7 +184,12 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
     spilled = mapping.block_m * mapping.block_n * 4
     if spilled <= t.accumulator_bytes:
         spilled = 0
-    return kept + 2 * result + spilled <= t.local_bytes
+    fused = 2 * mapping.block_m * mapping.block_n * shape.tail_bytes
+    if shape.turns_a:
+        fused += 2 * tile_a
+    if shape.turns_c:
+        fused += 2 * result
+    return kept + 2 * result + spilled + fused <= t.local_bytes
 
 
 @kernel
@@ -177,7 +200,8 @@ def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: 
     -----
     With one operand in place, the one that is swept again and again is read once if one product's fits half of the
     cache (at least a byte), else at each sweep. Output-stationary, one of the two is swept, the one for which less is
-    read: once for each part of the other that fits half of the cache, but no more often than it is swept.
+    read: once for each part of the other that fits half of the cache, but no more often than it is swept. Windows of an
+    image share its pixels, each of which is read once in a sweep.
 
     Parameters
     ----------
@@ -198,7 +222,8 @@ def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: 
         Of a and of b, for all products [B].
     """
     half = max(1.0, cache_bytes / 2)
-    one_a, one_b = shape.m * shape.k * shape.a_bytes, shape.k * shape.n * shape.b_bytes
+    one_a = count_pixels(shape.window, shape.m) * shape.k * shape.a_bytes / count_positions(shape.window)
+    one_b = shape.k * shape.n * shape.b_bytes
     far_a = shape.batch * one_a if shape.is_a_far else 0.0
     far_b = shape.batch * one_b if shape.is_b_far else 0.0
     if mapping.stationary == WEIGHT:
@@ -219,7 +244,7 @@ def put(
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     n : int
         Commands so far.
@@ -253,7 +278,7 @@ def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, rese
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     c : int
         The command.
@@ -274,8 +299,9 @@ def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, rese
 
 @kernel
 def write_load(
-    commands: Any, n: int, is_b: bool, n_rows: int, row_bytes: float, missed_bytes: float, is_shared: bool, t: PeTiming
-) -> int:
+    commands: Any, n: int, far: int, near: int, cast: int, n_rows: int, row_bytes: float, missed_bytes: float,
+    t: PeTiming,
+) -> int:  # fmt: skip
     """Write the commands that bring one tile into local memory; returns the new number of commands.
 
     What the cache lacks is prefetched from DRAM by a command of its own, or, without prefetch, fetched by the load
@@ -283,25 +309,25 @@ def write_load(
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     n : int
         Commands so far.
-    is_b : bool
-        The tile is one of b, not of a.
+    far : int
+        Buffer of tiles in the cache.
+    near : int
+        Buffer of tiles in local memory.
+    cast : int
+        Who shares the read.
     n_rows : int
         Rows of the tile.
     row_bytes : float
         Bytes of a row [B].
     missed_bytes : float
         Bytes that the cache lacks [B].
-    is_shared : bool
-        PEs that need the tile share the read.
     t : PeTiming
         Where.
     """
-    far, near = (FAR_B, NEAR_B) if is_b else (FAR_A, NEAR_A)
-    cast = OWN if not is_shared else SAME_B if is_b else SAME_A
     issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
     n_bytes = n_rows * row_bytes
     latency, resource, service, taken = t.sram_latency, SRAM, service_cycles(n_bytes, t.sram_width), NONE
@@ -320,6 +346,71 @@ def write_load(
     )  # fmt: skip
     n = put(commands, n, LOAD, issue, occupancy, latency, resource, service, cast)
     take_and_give(commands, n - 1, taken, 1 if taken != NONE else 0, near, 1, 1)
+    return n
+
+
+@kernel
+def write_turn(commands: Any, n: int, taken: int, given: int, n_rows: int, n_cols: int, t: PeTiming) -> int:
+    """Write the transposing of a tile by the layout unit; returns the new number of commands.
+
+    Parameters
+    ----------
+    commands : ndarray (32, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    taken : int
+        Buffer of the tile.
+    given : int
+        Buffer of the transposed tile.
+    n_rows : int
+        Rows of the tile.
+    n_cols : int
+        Columns of the tile.
+    t : PeTiming
+        Where.
+    """
+    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
+    size = t.layout_rows
+    took = transpose_cycles(divide_up(n_rows, size) * divide_up(n_cols, size), size)
+    n = put(commands, n, LAYOUT, issue, took, 0, NONE, 0, OWN)
+    take_and_give(commands, n - 1, taken, 1, given, 1, 1)
+    return n
+
+
+@kernel
+def write_operand(
+    commands: Any, n: int, is_b: bool, n_rows: int, row_bytes: float, missed_bytes: float, shape: MatmulShape,
+    t: PeTiming,
+) -> int:  # fmt: skip
+    """Write the commands that bring a tile of an operand into local memory, transposed if it must be.
+
+    Parameters
+    ----------
+    commands : ndarray (32, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    is_b : bool
+        The tile is one of b, not of a.
+    n_rows : int
+        Rows of the tile.
+    row_bytes : float
+        Bytes of a row [B].
+    missed_bytes : float
+        Bytes that the cache lacks [B].
+    shape : MatmulShape
+        What.
+    t : PeTiming
+        Where.
+    """
+    if is_b:
+        return write_load(
+            commands, n, FAR_B, NEAR_B, SAME_B if t.has_broadcast else OWN, n_rows, row_bytes, missed_bytes, t
+        )
+    n = write_load(commands, n, FAR_A, NEAR_A, SAME_A if t.has_broadcast else OWN, n_rows, row_bytes, missed_bytes, t)
+    if shape.turns_a:
+        n = write_turn(commands, n, NEAR_A, TURNED_A, n_rows, int(row_bytes / shape.a_bytes), t)
     return n
 
 
@@ -353,7 +444,7 @@ def write_multiply(
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     n : int
         Commands so far.
@@ -384,7 +475,8 @@ def write_multiply(
     block_products = count_held_blocks(held, k, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
     issue = issue_cycles(block_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
     n = put(commands, n, MATRIX, issue, occupancy, t.matrix_latency, NONE, 0, OWN)
-    take_and_give(commands, n - 1, NEAR_A, pop_a, ACCUMULATED, reserved, pushed)
+    taken = TURNED_A if shape.turns_a else NEAR_A
+    take_and_give(commands, n - 1, taken, pop_a, ACCUMULATED, reserved, pushed)
     commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_B, 1, pop_b
     return n
 
@@ -397,7 +489,7 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     n : int
         Commands so far.
@@ -417,9 +509,17 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         source = REDUCED
     # Every PE of a chain ends with its share of the block.
     n_elements = divide_up(n_elements, mapping.grid_k)
+    if shape.tail_bytes > 0:
+        row_bytes = mapping.block_n * shape.tail_bytes / mapping.grid_k
+        far_bytes = mapping.block_m * row_bytes if shape.is_tail_far else 0.0
+        n = write_load(commands, n, FAR_TAIL, NEAR_TAIL, OWN, mapping.block_m, row_bytes, far_bytes, t)
     took = simd_cycles(n_elements, shape.operations, t.lanes)
     n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
-    take_and_give(commands, n - 1, source, 1, RESULT, 1, 1)
+    take_and_give(commands, n - 1, source, 1, WORKED if shape.turns_c else RESULT, 1, 1)
+    if shape.tail_bytes > 0:
+        commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_TAIL, 1, 1
+    if shape.turns_c:
+        n = write_turn(commands, n, WORKED, RESULT, divide_up(mapping.block_m, mapping.grid_k), mapping.block_n, t)
     row_bytes = mapping.block_n * shape.c_bytes / mapping.grid_k
     n_bytes = mapping.block_m * row_bytes
     took = transfer_cycles(
@@ -454,11 +554,11 @@ def write_matmul(
     ----------
     shape, mapping, t
         What, how, where.
-    out_commands : ndarray (24, 17) int64
+    out_commands : ndarray (32, 17) int64
         Columns as in ``archmodel.kernels.program``.
     out_loops : ndarray (5,) int64
         Commands of prologue, body and epilogue; inner and outer repeats.
-    out_capacity : ndarray (8,) int64
+    out_capacity : ndarray (12,) int64
         Tokens of each buffer.
 
     Returns
@@ -488,11 +588,15 @@ def write_matmul(
     if t.cache_bytes == 0 and not t.has_broadcast:  # nothing keeps for one PE what another has read
         dram_a *= mapping.grid_n
         dram_b *= mapping.grid_m
+    pixels, n_blocks = count_pixels(shape.window, mapping.block_m), n_m * mapping.grid_m
+    if t.cache_bytes == 0:  # nothing keeps for one block what another has read
+        dram_a *= max(1.0, n_blocks * pixels / count_pixels(shape.window, shape.m)) if shape.window.is_image else 1.0
     missed_a, missed_b = dram_a / (float(groups_a) * n_loads_a), dram_b / (float(groups_b) * n_loads_b)
-    rows_a, bytes_a = mapping.block_m, mapping.block_k * shape.a_bytes
+    rows_a, bytes_a = pixels, mapping.block_k * shape.a_bytes / count_positions(shape.window)
+    if shape.window.is_image and mapping.block_k == shape.k:  # with all channels, the pixels of a line are contiguous
+        rows_a = window_lines(shape.window, mapping.block_m)
+        bytes_a *= pixels // rows_a
     rows_b, bytes_b = mapping.block_k, mapping.block_n * shape.b_bytes
-    is_shared = t.has_broadcast
-
     n = 0
     if is_output:
         # The first multiply of a block takes the accumulators, the last one hands them over.
@@ -500,8 +604,8 @@ def write_matmul(
             first, last = part == 0, part == 2
             n_before = n
             if last or n_k >= (2 if first else 3):
-                n = write_load(out_commands, n, False, rows_a, bytes_a, missed_a, is_shared, t)
-                n = write_load(out_commands, n, True, rows_b, bytes_b, missed_b, is_shared, t)
+                n = write_operand(out_commands, n, False, rows_a, bytes_a, missed_a, shape, t)
+                n = write_operand(out_commands, n, True, rows_b, bytes_b, missed_b, shape, t)
                 is_first, is_last = first or n_k == 1, last
                 n = write_multiply(out_commands, n, shape, mapping, t, 1, 1, 1 if is_first else 0, 1 if is_last else 0)
             if last:
@@ -510,14 +614,14 @@ def write_matmul(
         out_loops[3], out_loops[4] = max(0, n_k - 2), blocks
     else:
         rows, row_bytes, missed = (rows_b, bytes_b, missed_b) if is_weight else (rows_a, bytes_a, missed_a)
-        n = write_load(out_commands, n, is_weight, rows, row_bytes, missed, is_shared, t)
+        n = write_operand(out_commands, n, is_weight, rows, row_bytes, missed, shape, t)
         out_loops[0] = n
         rows, row_bytes, missed = (rows_a, bytes_a, missed_a) if is_weight else (rows_b, bytes_b, missed_b)
         n_steps = n_m if is_weight else n_n
         for part in range(1, 3):
             n_before = n
             if part == 2 or n_steps > 1:
-                n = write_load(out_commands, n, not is_weight, rows, row_bytes, missed, is_shared, t)
+                n = write_operand(out_commands, n, not is_weight, rows, row_bytes, missed, shape, t)
                 # The last step frees what stayed in place.
                 pop_held = 1 if part == 2 else 0
                 pop_a, pop_b = (1, pop_held) if is_weight else (pop_held, 1)
@@ -535,5 +639,9 @@ def write_matmul(
     out_capacity[ACCUMULATED] = max(1, min(2, t.accumulator_bytes // block_bytes))
     out_capacity[REDUCED] = 1
     out_capacity[RESULT] = 2
-    out_capacity[FAR_RESULT] = MOST_CACHED
+    out_capacity[FAR_RESULT] = out_capacity[FAR_TAIL] = MOST_CACHED
+    out_capacity[NEAR_TAIL], out_capacity[WORKED] = 2, 2
+    out_capacity[TURNED_A] = tokens_a
+    if shape.turns_a:
+        out_capacity[NEAR_A] = 2
     return n

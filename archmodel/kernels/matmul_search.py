@@ -39,11 +39,11 @@ def time_matmul(
         How.
     t : PeTiming
         Where.
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     loops : ndarray (5,) int64
         Working memory.
-    capacity : ndarray (8,) int64
+    capacity : ndarray (12,) int64
         Working memory.
     work : ndarray (10, 15) int64
         Working memory; row 0 has the cycles at work of each station afterwards.

@@ -32,7 +32,7 @@ def write_fetch(commands: Any, n: int, near: int, n_bytes: float, t: PeTiming) -
 
     Parameters
     ----------
-    commands : ndarray (24, 17) int64
+    commands : ndarray (32, 17) int64
         Written to.
     n : int
         Commands so far.

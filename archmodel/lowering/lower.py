@@ -12,20 +12,23 @@ from archmodel.machine.types import LaneEngine, Machine
 from archmodel.mapping.placement import Placement
 from archmodel.workload.types import Operator, Trace
 
-_FIELDS = [name for name in OperatorPack._fields if name != "dtype_idx"]
+_FIELDS = [name for name in OperatorPack._fields if name not in ("dtype_idx", "exchange_idx")]
 
 
 def pack_operators(trace: Trace) -> OperatorPack:
     """Lower the operators of a trace."""
     rows = np.zeros((len(_FIELDS), len(trace.operators)))
     dtypes = np.zeros(len(trace.operators), dtype=np.int64)
+    exchanges = np.zeros(len(trace.operators), dtype=np.int64)
+    exchange_idx = {exchange: 1 + idx for idx, exchange in enumerate(trace.exchanges)}
     tables = _lay_out_tables(trace)
     for idx, operator in enumerate(trace.operators):
         row = _lower_operator(trace, operator, tables) | {"live_bytes": trace.live_bytes[idx]}
         rows[:, idx] = [row.get(name, 0.0) for name in _FIELDS]
         dtypes[idx] = dtype_idx(operator.dtype)
+        exchanges[idx] = exchange_idx.get((operator.op, operator.dtype), 0)
     columns = {name: np.ascontiguousarray(rows[i]) for i, name in enumerate(_FIELDS)}
-    return OperatorPack(dtype_idx=dtypes, **columns)
+    return OperatorPack(dtype_idx=dtypes, exchange_idx=exchanges, **columns)
 
 
 def _lay_out_tables(trace: Trace) -> dict[str, tuple[float, float]]:
@@ -135,7 +138,9 @@ def _inverse(rate: float) -> float:
 
 def pack_placements(placements: Sequence[Placement]) -> PlacementPack:
     """Lower one placement per machine."""
-    return PlacementPack(*(_column(placements, name) for name in PlacementPack._fields))
+    exchange_s = np.array([(0.0, *placement.exchange_s) for placement in placements])
+    columns = {name: _column(placements, name) for name in PlacementPack._fields if name != "exchange_s"}
+    return PlacementPack(**columns, exchange_s=np.ascontiguousarray(exchange_s.T))
 
 
 def _column(placements: Sequence[Placement], name: str) -> Floats:

@@ -29,6 +29,8 @@ class OperatorPack(NamedTuple):
         Where the table begins when all are laid out behind each other, smallest first, and its size; 0 for weights [B].
     link_bytes : (N,)
         Sent to other chips [B].
+    exchange_idx : (N,) int64
+        Row of `PlacementPack.exchange_s`; 0 where nothing is sent.
     reuse_sqrt, reuse_linear : (N,)
         Traffic into a memory of S bytes is at least ``reuse_sqrt/√S + reuse_linear/S`` [B^1.5, B²].
     element_bytes : (N,)
@@ -53,6 +55,7 @@ class OperatorPack(NamedTuple):
     table_first_byte: Floats
     table_bytes: Floats
     link_bytes: Floats
+    exchange_idx: NDArray[np.int64]
     reuse_sqrt: Floats
     reuse_linear: Floats
     element_bytes: Floats
@@ -122,6 +125,8 @@ class PlacementPack(NamedTuple):
         SRAM left for them; a table that ends within stays there whole; may be negative [B].
     launch_s, job_s : (M,)
         Per operator and per step [s].
+    exchange_s : (1 + X, M)
+        Time of each of the X unlike exchanges of the trace with other chips, behind a row of zeros [s].
     """
 
     lls_bytes: Floats
@@ -130,3 +135,4 @@ class PlacementPack(NamedTuple):
     table_sram_bytes: Floats
     launch_s: Floats
     job_s: Floats
+    exchange_s: Floats

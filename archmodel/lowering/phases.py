@@ -12,11 +12,13 @@ import numpy as np
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
+from archmodel.lowering.dram import DramChannels, lower_dram
 from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine.types import Machine, SystolicArray, VectorTiming
 from archmodel.mapping import Placement
 from archmodel.registry import import_plugins
+from archmodel.workload.fused import Fused
 from archmodel.workload.types import OperatorKind, Role, Tensor, Trace
 
 
@@ -77,10 +79,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Elementwise operators fused behind another: SIMD operations per result, and what else is loaded per result."""
+    """What is fused behind an operator, per result of it.
+
+    Parameters
+    ----------
+    operations
+        SIMD operations.
+    operands
+        What is loaded besides, an element of each.
+    stored_frac
+        Elements that are stored.
+    is_turned
+        Results are transposed before they are stored.
+    """
 
     operations: int = 0
     operands: tuple[Place, ...] = ()
+    stored_frac: float = 1.0
+    is_turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +117,12 @@ class Site:
         As the machine describes them.
     is_round_robin
         Shared resources grant requests in turn.
+    dram
+        Behind all PEs: what random rows get of it.
     tail
         What is fused behind.
+    is_input_turned
+        The first operand is transposed on its way in.
     """
 
     op: OperatorKind
@@ -113,7 +133,9 @@ class Site:
     vector: VectorTiming | None
     array: SystolicArray | None
     is_round_robin: bool
+    dram: DramChannels
     tail: Tail = Tail()
+    is_input_turned: bool = False
 
     def place(self, name: str) -> Place:
         """Where the operand of a name is."""
@@ -175,24 +197,44 @@ def lower_site(site: Site) -> tuple[Phase, ...]:
 def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) -> Site:
     """Collect what decides which program an operator becomes; parameters as in `lower_phases`."""
     operator = trace.operators[idx]
-    tensors = [trace.tensors[name] for name in operator.tensors]
+    tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
     assert machine.timing is not None  # whoever asks has checked
     # SRAM that holds neither activations nor weights is cache.
     used = placement.lls_bytes + (trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0)
-    used += sum(tensor.n_bytes for tensor in set(tensors) if tensor.level == "sram")
+    used += sum(tensor.n_bytes for tensor in tensors if tensor.level == "sram")
     cache_bytes = max(0.0, machine.sram.capacity_bytes - used)
+
+    def locate(names: tuple[str, ...]) -> tuple[Place, ...]:
+        found = (trace.tensors[name] for name in names)
+        return tuple(Place(each.dtype, each.role, _is_far(each, trace.live_bytes[idx], placement)) for each in found)
+
+    op, bound, tail = operator.op, operator.tensors, Tail()
+    places = locate(bound)
+    if isinstance(op, Fused):
+        bound = op.head_tensors
+        tail = Tail(op.tail_operations, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
     return Site(
-        op=operator.op,
+        op=op.principal,
         dtype=operator.dtype,
-        places=tuple(
-            Place(tensor.dtype, tensor.role, _is_far(tensor, trace.live_bytes[idx], placement)) for tensor in tensors
-        ),
-        timing=lower_timing(machine, machine.timing, operator.dtype, cache_bytes),
+        places=locate(bound),
+        timing=lower_timing(machine, machine.timing, operator.dtype, cache_bytes, _write_frac(operator.op, places)),
         n_pes=machine.pe.n_pes,
         vector=machine.timing.vector,
         array=machine.array,
         is_round_robin=machine.timing.memory.arbitration == "round_robin",
+        dram=lower_dram(machine),
+        tail=tail,
+        is_input_turned=isinstance(op, Fused) and op.is_input_turned,
     )
+
+
+def _write_frac(op: OperatorKind, places: tuple[Place, ...]) -> float:
+    """Share of the bytes between an operator and DRAM that it writes, each operand moved once."""
+    moved_bytes = {True: 0.0, False: 0.0}
+    for operand, place in zip(op.operands(), places, strict=True):
+        if place.is_far:
+            moved_bytes[operand.is_output] += operand.n_touched * place.element_bytes
+    return moved_bytes[True] / max(1.0, sum(moved_bytes.values()))
 
 
 def _is_far(tensor: Tensor, live_bytes: float, placement: Placement) -> bool:

@@ -132,7 +132,7 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
 
 
 def _tail_flows(site: Site, flows_out: Sequence[Flow]) -> list[Flow]:
-    """Operands of what is fused behind; tokens of one buffer come from one memory, so all are as far as the farthest."""
+    """Operands of what is fused behind: tokens of one buffer come from one memory, that of the farthest."""
     is_far = any(place.is_far for place in site.tail.operands)
     return [Flow(flows_out[0].n_elements, place.element_bytes, is_far) for place in site.tail.operands]
 

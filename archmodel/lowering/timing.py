@@ -6,13 +6,14 @@ import math
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.matmul_program import MatmulShape, PeTiming
+from archmodel.lowering.dram import lower_dram
 from archmodel.machine.types import LaneEngine, Machine, Timing
 
 UNSHAPED_BYTES = 1e30
 """Size of a leaky bucket that never empties."""
 
 
-def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: float) -> PeTiming:
+def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: float, write_frac: float = 0.0) -> PeTiming:
     """Lower the timing of one PE for one dtype.
 
     Parameters
@@ -23,12 +24,12 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
         Number format; of no matter for the matrix engine where it is none of ``machine.matrix.macs_per_cycle``.
     cache_bytes
         SRAM that caches DRAM [B].
+    write_frac
+        Share of the traffic of DRAM that is written; the rest is read.
     """
     core, dma, engines, memory = timing.core, timing.dma, timing.engines, timing.memory
-    dram = machine.dram
     macs_per_cycle = machine.matrix.macs_per_cycle
     tile_depth = max(1, round(macs_per_cycle.get(dtype, min(macs_per_cycle.values())) / machine.matrix.reuse_rows))
-    dram_bytes_per_s = dram.bandwidth_bytes_per_s * dram.efficiency_frac * (1 - dram.ecc_overhead_frac)
     return PeTiming(
         n_tiles=machine.matrix.n_tiles,
         tile_rows=machine.matrix.reuse_rows,
@@ -59,10 +60,11 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
         sram_width=machine.sram.width_bytes_per_cycle,
         sram_latency=math.ceil(memory.sram_latency_cycles),
         cache_bytes=cache_bytes if memory.is_cache else 0.0,
-        dram_width=dram_bytes_per_s / machine.clock_hz,
+        dram_width=lower_dram(machine).width(write_frac),
         dram_latency=math.ceil(memory.dram_latency_s * machine.clock_hz),
         has_broadcast=memory.broadcast,
         has_prefetch=memory.prefetch and memory.is_cache,
+        layout_rows=engines.layout_rows or 0,
     )
 
 
@@ -77,4 +79,4 @@ def lower_matmul(
 ) -> MatmulShape:
     """Lower the shape of a matmul: dtypes of a, b, c, whether each is in DRAM, SIMD operations per result."""
     a_bytes, b_bytes, c_bytes = (dtype_bytes(dtype) for dtype in dtypes)
-    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, operations)
+    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, operations, 0.0, False, False, False)

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import Document, KeyPath, build, in_reading_order, is_file, keys_at, read_yaml
+from archmodel.machine.dram_technology import DramTechnology
 from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance, VectorTiming
 
 SUBJECT = "machine description"
@@ -36,6 +37,38 @@ def preset_paths() -> Mapping[str, Path]:
 def machine_names() -> tuple[str, ...]:
     """Names of the shipped machines, sorted."""
     return tuple(preset_paths())
+
+
+@cache
+def dram_technologies() -> Mapping[str, Path]:
+    """Map the name of every DRAM technology that is described to its file."""
+    folder = Path(str(files("archmodel.machine") / "dram"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+@cache
+def load_dram(name: str) -> DramTechnology:
+    """Load a DRAM technology.
+
+    Parameters
+    ----------
+    name
+        As ``dram.technology`` of a machine gives it; one of `dram_technologies`.
+
+    Raises
+    ------
+    UnknownNameError
+        When none has that name.
+    InputError
+        When the file is wrong; lists every fault.
+    """
+    if name not in dram_technologies():
+        raise UnknownNameError("DRAM technology", name, dram_technologies())
+    faults: list[Fault] = []
+    document, provenance = _resolve(dram_technologies()[name], (), faults)
+    if faults:
+        raise InputError("DRAM technology", in_reading_order(faults))
+    return dataclasses.replace(build(DramTechnology, document), provenance=provenance)
 
 
 def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -> Machine:
@@ -272,6 +305,7 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
             where = document.where(("timing", "dma"))
             faults.append(Fault(where, "timing.dma: give bucket and bucket_rate, or neither; a leaky bucket has both"))
         faults += _vector_faults(machine.timing.vector, document)
+        faults += _dram_faults(machine, document)
     if machine.sram.capacity_bytes > machine.dram.capacity_bytes:
         faults.append(Fault(document.where(("sram", "capacity")), "sram.capacity: larger than dram.capacity; swapped?"))
     return faults
@@ -290,3 +324,13 @@ def _vector_faults(vector: VectorTiming | None, document: Document) -> list[Faul
     if vector.lmul not in (1, 2, 4, 8):
         found.append(("lmul", f"no group has {vector.lmul} registers; allowed: 1, 2, 4, 8"))
     return [Fault(document.where(("timing", "vector", key)), f"timing.vector.{key}: {text}") for key, text in found]
+
+
+def _dram_faults(machine: Machine, document: Document) -> list[Fault]:
+    """Find channels of a technology that is not described."""
+    name = machine.dram.technology
+    if machine.timing is None or machine.timing.dram is None or name in dram_technologies():
+        return []
+    known = ", ".join(dram_technologies())
+    text = f"dram.technology: 'timing.dram' needs one that is described: {known}; {name!r} is not. Take 'timing.dram' away"
+    return [Fault(document.where(("dram", "technology")), f"{text} (null), or name one of them")]

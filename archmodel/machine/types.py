@@ -14,6 +14,7 @@ from archmodel.inputs import SCHEMA
 from archmodel.units import FRACTION, GIVEN_COUNT, POSITIVE, Number, Quantity, YesNo
 
 Kind = Literal["published", "derived", "assumed"]
+Topology = Literal["switch", "mesh", "ring", "torus"]
 SET_BY_USER = "set by the user"
 """Source of a value that an override gave."""
 
@@ -267,6 +268,8 @@ class EngineTiming:
         Between accumulators and local memory, for sums that do not fit.
     hop_cycles, reduction_width_bytes_per_cycle
         Reduction network between neighbours: latency and width.
+    layout_rows
+        Rows and columns of a tile that the layout unit transposes; absent where there is none.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -279,6 +282,7 @@ class EngineTiming:
     hop_cycles: Cycles
     reduction_width_bytes_per_cycle: BytesPerCycle
     step_depth: Count | None = None
+    layout_rows: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +324,35 @@ class MemoryTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class DramTiming:
+    """How the channels of ``dram.technology`` are driven; the laws are in ``docs/methods/memory.md``.
+
+    Parameters
+    ----------
+    pin_rate_bytes_per_s
+        Data of one pin; with the width of a channel it says how many channels the bandwidth is spread over.
+    n_ranks
+        Sets of banks that share a channel.
+    interleave_bytes
+        Consecutive bytes in one channel, before the next one follows.
+    queue_depth
+        Bursts that a channel holds.
+    write_batch
+        Bursts of the rarer direction that a channel collects, and moves before it turns around.
+    refresh
+        Whether all banks stop for a refresh, or one at a time while the others serve.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    pin_rate_bytes_per_s: BytesPerSecond
+    n_ranks: Count
+    interleave_bytes: Bytes
+    queue_depth: Annotated[int, Number("a queue depth", 1, 1024, integer=True)]
+    write_batch: Count
+    refresh: Literal["all_bank", "per_bank"]
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """What models that count cycles need beyond peaks; the laws are in ``docs/methods/timing.md``."""
 
@@ -329,6 +362,7 @@ class Timing:
     engines: EngineTiming
     memory: MemoryTiming
     vector: VectorTiming | None = None
+    dram: DramTiming | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,11 +375,32 @@ class HostLink:
 
 @dataclass(frozen=True, slots=True)
 class ScaleUpLink:
-    """The links to other chips, one direction of all of them; ``n_chips`` is the size of the domain they span."""
+    """The links to other chips.
+
+    Parameters
+    ----------
+    bandwidth_bytes_per_s
+        Of all links of a chip together, in one direction.
+    n_chips
+        Size of the domain that they join.
+    topology
+        ``switch``: any chip reaches any other at full bandwidth; ``mesh``: a link between every two chips; ``ring``, and
+        ``torus`` of two dimensions: links to neighbours.
+    latency_s
+        Of one step: from the send of one chip until a peer or neighbour goes on with what came.
+    launch_s
+        Start of a collective operation, besides that of any operator.
+    efficiency_frac
+        Share of the bandwidth that large messages reach.
+    """
 
     __pydantic_config__: ClassVar = SCHEMA
     bandwidth_bytes_per_s: BytesPerSecond
     n_chips: Count
+    topology: Topology
+    latency_s: Seconds
+    launch_s: Seconds
+    efficiency_frac: Efficiency
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,12 @@ class Analytic(CountedModel):
         return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases[-1].mapping)
 
     def count_machines(
-        self, trace: Trace, machines: Sequence[Machine], placements: Sequence[Placement]
+        self, traces: Sequence[Trace], machines: Sequence[Machine], placements: Sequence[Placement]
     ) -> list[list[Count]]:
-        """Count every operator on every machine: all products on grids of PEs in one kernel call."""
+        """Count every operator of a trace on its machine: all products on grids of PEs in one kernel call."""
         counts: list[list[Count]] = [[] for _ in machines]
         points, places = [], []
-        for row, (machine, placement) in enumerate(zip(machines, placements, strict=True)):
+        for row, (trace, machine, placement) in enumerate(zip(traces, machines, placements, strict=True)):
             for idx in range(len(trace.operators)):
                 site = find_site(trace, idx, machine, placement)
                 if not is_one_product(site):

@@ -15,9 +15,11 @@ from archmodel.lowering.phases import Phase, Site, find_site, lower_site, loweri
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against
+from archmodel.mapping.fusion import RULES, fuse
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
+from archmodel.workload.fused import Fused
 from archmodel.workload.operators.linear import Linear
 from archmodel.workload.types import Operator, Trace
 
@@ -93,6 +95,7 @@ class CountedModel:
         reasons = self.supports(trace, machine)
         if reasons:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
+        trace = fuse_for(trace, machine, launch)
         placement = place(trace, machine, launch)
         bound = Roofline().evaluate(trace, machine, launch)
         rows = [
@@ -123,35 +126,45 @@ class CountedModel:
         return [known[site] for site in sites]
 
     def count_machines(
-        self, trace: Trace, machines: Sequence[Machine], placements: Sequence[Placement]
+        self, traces: Sequence[Trace], machines: Sequence[Machine], placements: Sequence[Placement]
     ) -> list[list[Count]]:
-        """Count every operator on every machine, each with its placement."""
-        return [self.count_all(trace, *each) for each in zip(machines, placements, strict=True)]
+        """Count every operator of a trace on its machine, with its placement."""
+        return [self.count_all(*each) for each in zip(traces, machines, placements, strict=True)]
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
         reasons = [self.supports(trace, machine) for machine in machines]
         able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
-        placements = [place(trace, machine, launch) for machine in able]
-        counts = iter(self.count_machines(trace, able, placements))
-        bounds = Roofline().evaluate_batch(trace, machines, launch)["lower_s"]
-        rows, placed = [], iter(placements)
-        for machine, against, lower_s in zip(machines, reasons, bounds, strict=True):
+        traces = [fuse_for(trace, machine, launch) for machine in able]
+        placements = [place(fused, machine, launch) for fused, machine in zip(traces, able, strict=True)]
+        counts = self.count_machines(traces, able, placements)
+        answers = iter(zip(traces, placements, counts, strict=True))
+        rows = []
+        for machine, against in zip(machines, reasons, strict=True):
             row: dict[str, Any] = {
                 "machine": machine.name, "workload": trace.name, "phase": trace.phase, "dtype": trace.dtype,
                 "model": self.name, "launch": launch, "status": "unsupported" if against else "ok",
                 "message": "; ".join(against), **dict.fromkeys(TOTALS), "warnings": [],
             }  # fmt: skip
             if not against:
-                placement = next(placed)
-                counted = [
-                    _operator_row(trace, idx, machine, placement, count, 0.0) for idx, count in enumerate(next(counts))
+                fused, placement, counted = next(answers)
+                operators = [
+                    _operator_row(fused, idx, machine, placement, count, 0.0) for idx, count in enumerate(counted)
                 ]
-                total = _add_up(trace, machine, placement, counted, lower_s)
+                (lower_s,) = Roofline().evaluate_batch(fused, [machine], launch)["lower_s"]
+                total = _add_up(fused, machine, placement, operators, lower_s)
                 row |= {name: total[name] for name in TOTALS}
-                row["warnings"] = list(say_warnings(trace, machine, placement))
+                row["warnings"] = list(say_warnings(fused, machine, placement))
             rows.append(row)
         return ResultTable.from_rows(rows)
+
+
+def fuse_for(trace: Trace, machine: Machine, launch: LaunchMode) -> Trace:
+    """Join operators as the compiler of a machine does: not if the host launches each, nor on a systolic array."""
+    if launch == "eager" or machine.array is not None or machine.timing is None:
+        return trace
+    has_layout = machine.timing.engines.layout_rows is not None
+    return fuse(trace, RULES if has_layout else ("tails", "siblings"))
 
 
 def _add_up(
@@ -191,7 +204,7 @@ def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:
 
 def reason_unknown(operator: Operator, machine: Machine) -> str:
     """Say why an operator is not counted; empty when it is."""
-    op = operator.op
+    op = operator.op.principal
     if op.kind not in lowerings():
         return f"does not know operator kind {op.kind!r}; it knows {', '.join(lowerings())}"
     peak = machine.peak_flop_per_s("matrix", operator.dtype) / machine.clock_hz
@@ -221,8 +234,8 @@ def _operator_row(
     mapping = count.mapping
     return {
         "operator": operator.name,
-        "kind": operator.op.kind,
-        "group": operator.op.group,
+        "kind": operator.op.principal.kind,
+        "group": operator.op.principal.group,
         "dtype": operator.dtype,
         "count": executions,
         "flop": flop,
@@ -237,6 +250,7 @@ def _operator_row(
         "throughput": flop / latency_s,
         "throughput_unit": "FLOP/s",
         **{f"{name}_busy_s": time_s for name, time_s in busy_s.items()},
+        "fused": [] if not isinstance(operator.op, Fused) else [member.kind for member in operator.op.members],
         "cycles": count.cycles * executions,
         "work_cycles": {name: cycles * executions for name, cycles in count.work_cycles.items() if cycles},
         "stall_cycles": {cause: cycles * executions for cause, cycles in count.stall_cycles.items()},

@@ -9,7 +9,7 @@ from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.models.analytic import Analytic
-from archmodel.models.counted import CountedModel, reason_unknown
+from archmodel.models.counted import CountedModel, fuse_for, reason_unknown
 from archmodel.models.cycle import Cycle
 from archmodel.models.roofline import Roofline
 from archmodel.results import ResultTable
@@ -25,7 +25,7 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
     Returns
     -------
     ResultTable
-        A row per operator, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s],
+        A row per operator of the fused trace, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s],
         ``utilisation`` of the matrix engine by the last, and under ``message`` why a model has no answer (``None``).
 
     Raises
@@ -33,10 +33,11 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
     UnsupportedError
         When not even the roofline has an answer.
     """
-    placement = place(trace, machine)
     against = RUNGS[0].reasons_against_machine(machine)
     if against:
         raise UnsupportedError(f"ladder on {machine.name}", against)
+    trace = fuse_for(trace, machine, "graph")
+    placement = place(trace, machine)
     rows = []
     for idx, row in enumerate(Roofline().evaluate(trace, machine).operators.rows()):
         operator = trace.operators[idx]
@@ -51,7 +52,7 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
         rows.append(
             {
                 "operator": operator.name,
-                "kind": operator.op.kind,
+                "kind": operator.op.principal.kind,
                 "count": operator.count,
                 "bound_s": row["lower_s"],
                 "roofline_s": row["latency_s"] - row["launch_s"],

@@ -177,8 +177,8 @@ def _operator_table(
         rows.append(
             {
                 "operator": operator.name,
-                "kind": operator.op.kind,
-                "group": operator.op.group,
+                "kind": operator.op.principal.kind,
+                "group": operator.op.principal.group,
                 "dtype": operator.dtype,
                 "count": operator.count,
                 "flop": flop,

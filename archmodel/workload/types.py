@@ -105,6 +105,11 @@ class OperatorKind:
     kind: ClassVar[str]
     group: ClassVar[str]
 
+    @property
+    def principal(self) -> OperatorKind:
+        """What the operator is at heart: itself, unless it stands for several."""
+        return self
+
     def operands(self) -> tuple[Operand, ...]:
         """List the operands, inputs before outputs."""
         raise NotImplementedError
@@ -255,6 +260,12 @@ class Trace:
     def matrix_flop(self) -> float:
         """Arithmetic of one step on the matrix engine: twice the published "MACs" [FLOP]."""
         return sum(o.op.work().matrix_flop * o.count for o in self.operators)
+
+    @cached_property
+    def exchanges(self) -> tuple[tuple[OperatorKind, str], ...]:
+        """Unlike operators that send to other chips, each with its dtype."""
+        sending = ((o.op, o.dtype) for o in self.operators if o.op.link_bytes(o.dtype))
+        return tuple(dict.fromkeys(sending))
 
     @cached_property
     def live_bytes(self) -> tuple[float, ...]:

@@ -63,7 +63,20 @@ def lower_shape(site: Site) -> MatmulShape:
         if op.is_quantised:  # quantised rows are in SRAM by then
             a = Place(site.dtype, a.role, is_far=False)
     dtypes, is_far = (a.dtype, b.dtype, c.dtype), (a.is_far, b.is_far, c.is_far)
-    return lower_matmul(batch, op.m, op.n, op.k, dtypes, is_far, operations)
+    return add_fused(lower_matmul(batch, op.m, op.n, op.k, dtypes, is_far, operations), site)
+
+
+def add_fused(shape: MatmulShape, site: Site) -> MatmulShape:
+    """Add to the shape of a product what is fused with it."""
+    tail = site.tail
+    return shape._replace(
+        c_bytes=shape.c_bytes * tail.stored_frac,
+        operations=shape.operations + tail.operations,
+        tail_bytes=sum(place.element_bytes for place in tail.operands),
+        is_tail_far=any(place.is_far for place in tail.operands),
+        turns_a=site.is_input_turned,
+        turns_c=tail.is_turned,
+    )
 
 
 class Points(NamedTuple):
@@ -78,7 +91,9 @@ def pack_points(points: Sequence[tuple[MatmulShape, PeTiming, MatmulMapping]]) -
     """Lower points to arrays."""
     shapes, timings, mappings = zip(*points, strict=True)
     return Points(
-        np.array(shapes, dtype=np.float64), np.array(timings, dtype=np.float64), np.array(mappings, dtype=np.int64)
+        np.array([shape[:-1] for shape in shapes], dtype=np.float64),
+        np.array(timings, dtype=np.float64),
+        np.array(mappings, dtype=np.int64),
     )
 
 

@@ -1,0 +1,188 @@
+"""What the DRAM of a machine gives: to streams, to mixed reads and writes, to random rows. ``docs/methods/memory.md``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.kernels.dram_channel import (
+    BURST,
+    CCD,
+    CL,
+    CWL,
+    N_STEPS,
+    N_TIMES,
+    RAS,
+    RCD,
+    REFI,
+    RFC,
+    RP,
+    RRD,
+    RTP,
+    RTW,
+    WR,
+    WTR,
+    channel_events,
+    mixed_efficiency,
+    refresh_cycles,
+    stream_cycles,
+)
+from archmodel.machine.load import load_dram
+from archmodel.machine.types import DramTiming, Machine
+
+N_ROWS = 2000  # random rows whose service is followed; the efficiency of 4000 differs by less than 1 %
+SWITCH_CYCLES = 2  # between read data and written data on a bus, as Ramulator 2.0 has it for all technologies
+NEVER = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class DramChannels:
+    """The DRAM of a machine, as programs meet it.
+
+    Parameters
+    ----------
+    technology
+        Name of a technology that is described.
+    timing
+        How its channels are driven; without it both efficiencies of the machine are constants.
+    peak_width
+        Bytes per cycle of the machine that the pins move, less the tax of ECC [B/cycle].
+    stream_efficiency, gather_efficiency
+        Constants of the machine, used where ``timing`` is not described.
+    n_channels
+        Channels that the bandwidth is spread over; 1 where ``timing`` is not described.
+    """
+
+    technology: str
+    timing: DramTiming | None
+    peak_width: float
+    stream_efficiency: float
+    gather_efficiency: float
+    n_channels: int
+
+    def width(self, write_frac: float = 0.0) -> float:
+        """Bytes per cycle of long streams [B/cycle].
+
+        Parameters
+        ----------
+        write_frac
+            Share of the bytes that are written.
+        """
+        if self.timing is None:
+            return self.peak_width * self.stream_efficiency
+        return self.peak_width * stream_efficiency(self.technology, self.timing, write_frac)
+
+    def gather_width(self, row_bytes: float, n_channels: int | None = None) -> float:
+        """Bytes per cycle of reads of random rows, of whole access units [B/cycle].
+
+        Parameters
+        ----------
+        row_bytes
+            Contiguous bytes of a row.
+        n_channels
+            Channels that hold the rows: all of them where tables are interleaved, fewer where one was placed so.
+        """
+        if self.timing is None:
+            return self.peak_width * self.gather_efficiency
+        share = min(1.0, n_channels / self.n_channels) if n_channels else 1.0
+        piece = min(row_bytes, self.timing.interleave_bytes, load_dram(self.technology).row_bytes)
+        n_bursts = max(1, math.ceil(piece / load_dram(self.technology).burst_bytes))
+        return self.peak_width * share * gather_efficiency(self.technology, self.timing, n_bursts)
+
+
+def lower_dram(machine: Machine) -> DramChannels:
+    """Lower the DRAM of a machine."""
+    dram = machine.dram
+    timing = machine.timing.dram if machine.timing else None
+    n_channels = 1
+    if timing is not None:
+        channel_bytes_per_s = timing.pin_rate_bytes_per_s * load_dram(dram.technology).n_pins
+        n_channels = max(1, round(dram.bandwidth_bytes_per_s / channel_bytes_per_s))
+    return DramChannels(
+        technology=dram.technology,
+        timing=timing,
+        peak_width=dram.bandwidth_bytes_per_s * (1 - dram.ecc_overhead_frac) / machine.clock_hz,
+        stream_efficiency=dram.efficiency_frac,
+        gather_efficiency=dram.gather_efficiency_frac,
+        n_channels=n_channels,
+    )
+
+
+@lru_cache
+def channel_times(technology: str, timing: DramTiming) -> NDArray[np.int64]:
+    """Times of a channel in cycles of its command clock, without refresh, as `archmodel.kernels.dram_channel` has them.
+
+    Four activations in ``FAW`` are taken as one in a quarter of it. Bursts follow one another without gaps (``CCD =
+    BURST``): successive ones are of different bank groups.
+    """
+    dram = load_dram(technology)
+    clock_s = dram.transfers_per_cycle / (8 * timing.pin_rate_bytes_per_s)
+    times = np.ones(N_TIMES, np.int64)
+    given = {
+        RCD: dram.rcd_s, RP: dram.rp_s, RAS: dram.ras_s, RRD: max(dram.rrd_s, dram.faw_s / 4), CL: dram.cl_s,
+        CWL: dram.cwl_s, RTP: dram.rtp_s, WR: dram.wr_s, WTR: dram.wtr_s, RFC: dram.rfc_s, REFI: dram.refi_s,
+    }  # fmt: skip
+    for place, time_s in given.items():
+        times[place] = max(1, math.ceil(time_s / clock_s - 1e-9))
+    times[BURST] = times[CCD] = math.ceil(dram.burst_length / dram.transfers_per_cycle)
+    times[RTW] = max(1, times[CL] + times[BURST] + SWITCH_CYCLES - times[CWL])
+    times.flags.writeable = False
+    return times
+
+
+@lru_cache
+def stream_efficiency(technology: str, timing: DramTiming, write_frac: float) -> float:
+    """Share of the pins' bandwidth that long streams of row hits reach.
+
+    Parameters
+    ----------
+    technology, timing
+        The channels.
+    write_frac
+        Share of the bytes that are written.
+
+    Model
+    -----
+    `mixed_efficiency`, times ``1 − lost / REFI`` where all banks stop for a refresh (`refresh_cycles`). A refresh of
+    one bank costs nothing: the controller refreshes a bank when nobody waits for it.
+    """
+    times = channel_times(technology, timing)
+    efficiency = mixed_efficiency(times, timing.write_batch, write_frac)
+    if timing.refresh == "all_bank":
+        efficiency *= 1 - refresh_cycles(times, write_frac > 0) / times[REFI]
+    return float(efficiency)
+
+
+@lru_cache
+def gather_efficiency(technology: str, timing: DramTiming, n_bursts: int) -> float:
+    """Share of the pins' bandwidth that reads of random rows reach.
+
+    Parameters
+    ----------
+    technology, timing
+        The channels.
+    n_bursts
+        Bursts that lie together in a channel.
+
+    Model
+    -----
+    `channel_events` follows `N_ROWS` rows, each in a bank drawn at random, and none twice; requests are never short.
+    What the first one takes alone is not counted. Refreshes as in `stream_efficiency`.
+    """
+    times = channel_times(technology, timing).copy()
+    refresh_frac = refresh_cycles(times, False) / times[REFI] if timing.refresh == "all_bank" else 0.0
+    times[REFI] = NEVER
+    n_banks = load_dram(technology).n_banks * timing.n_ranks
+    n = N_ROWS * n_bursts
+    requests = np.zeros((n, 3), np.int64)
+    requests[:, 1] = np.repeat(np.random.default_rng(0).integers(0, n_banks, N_ROWS), n_bursts)
+    requests[:, 2] = np.repeat(np.arange(N_ROWS), n_bursts)
+    steps, found, given = np.zeros((n, N_STEPS), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    no_gap, closed, banks = np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((n_banks, 2), np.int64)
+    channel_events(times, timing.queue_depth, n, requests, no_gap, no_gap, banks, steps, found, given, closed)
+    cycles = given[-1] + 1 - stream_cycles(times, n, 1, False, 0) + times[CCD]
+    return float(n * times[BURST] / cycles * (1 - refresh_frac))

@@ -1,0 +1,85 @@
+"""Lower convolutions: implicit products on the matrix engine, or passes of the SIMD engine where channels are grouped."""
+
+from __future__ import annotations
+
+import math
+
+from archmodel.kernels.lanes import simd_cycles
+from archmodel.kernels.matmul_program import MatmulShape
+from archmodel.kernels.window import PLAIN, Window, count_positions, reach
+from archmodel.lowering.operators.matmul import add_fused, lower_product
+from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.stream import Flow, Stage, stream
+from archmodel.lowering.timing import lower_matmul
+from archmodel.workload.operators.conv import Conv2d, Conv3d
+
+_OPERATIONS_PER_PRODUCT = 2  # multiply, add
+
+
+@lowers(Conv2d.kind, Conv3d.kind)
+def lower_convolution(site: Site) -> tuple[Phase, ...]:
+    """Lower a convolution as an implicit product; with groups, as that or as passes over lines, whichever is faster.
+
+    Groups are products of their own. With few channels each they leave most of the matrix engine idle, while the SIMD
+    engine works on all channels of a pixel alike. The closed form judges.
+    """
+    product = lower_product(lower_implicit(site), site)
+    if _conv(site).groups == 1:
+        return (product,)
+    return (min(product, _pass_lines(site), key=lambda phase: phase.count()[0]),)
+
+
+def lower_implicit(site: Site) -> MatmulShape:
+    """Lower the shape of a convolution's product: a row for each element of the output, a column for each channel."""
+    op = _conv(site)
+    window = find_window(op)
+    x, weight, out = (site.place(name) for name in ("x", "weight", "out"))
+    m, n = op.batch * window.out_frames * window.out_lines * window.out_cols, op.out_channels // op.groups
+    k = count_positions(window) * op.in_channels // op.groups
+    dtypes, is_far = (x.dtype, weight.dtype, out.dtype), (x.is_far, weight.is_far, out.is_far)
+    shape = lower_matmul(op.groups, m, n, k, dtypes, is_far, 1 + op.has_bias)
+    is_pixel = count_positions(window) == 1 and op.stride == 1 and window.stride_frames == 1
+    return add_fused(shape._replace(window=PLAIN if is_pixel else window), site)
+
+
+def find_window(op: Conv2d | Conv3d) -> Window:
+    """Find how the kernel of a convolution walks over its input."""
+    is_video = isinstance(op, Conv3d)
+    return Window(
+        is_image=1,
+        kernel=op.kernel,
+        kernel_frames=op.kernel_frames if is_video else 1,
+        stride=op.stride,
+        stride_frames=op.stride_frames if is_video else 1,
+        out_cols=op.out_width,
+        out_lines=op.out_height,
+        out_frames=op.out_frames if is_video else 1,
+        cols=op.width,
+        lines=op.height,
+        frames=op.frames if is_video else 1,
+    )
+
+
+def _pass_lines(site: Site) -> Phase:
+    """Pass over lines of the output: load a line of the input once, multiply and add for each position of the kernel.
+
+    Lines stay in local memory until the last window that needs them; a PE begins with those before its first.
+    """
+    op, window = _conv(site), find_window(_conv(site))
+    n_lines = op.batch * window.out_frames * window.out_lines
+    per_pe = math.ceil(n_lines / site.n_pes)
+    per_line = reach(per_pe, op.kernel, op.stride, window.lines) / min(per_pe, window.out_lines)
+    per_line *= reach(window.out_frames, window.kernel_frames, window.stride_frames, window.frames) / window.out_frames
+    n_slices = _slice_channels(site, per_line)
+    x, out = site.place("x"), site.place("out")
+    n_out = op.out_channels * window.out_cols / n_slices
+    depth = op.in_channels // op.groups * count_positions(window)
+    n_operations = _OPERATIONS_PER_PRODUCT * depth + op.has_bias
+
+    def stages(n_rows: int) -> tuple[Stage, ...]:
+        took = simd_cycles(math.ceil(n_rows * n_out), n_operations, site.timing.lanes)
+        return (Stage("simd", took, site.timing.simd_latency),)
+
+    taken = Flow(per_line * op.in_channels * window.cols / n_slices, x.element_bytes, x.is_far)
+    given = Flow(n_out, out.element_bytes, out.is_far)
+    return stream(site, "lines", n_lines * n_slices, [taken], stages, [given])
