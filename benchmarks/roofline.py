@@ -56,7 +56,7 @@ class Problem(NamedTuple):
         return Problem(
             self.ops,
             MachinePack(*(np.ascontiguousarray(column[..., start:stop]) for column in self.machines)),
-            PlacementPack(*(column[start:stop] for column in self.placement)),
+            PlacementPack(*(np.ascontiguousarray(column[..., start:stop]) for column in self.placement)),
         )
 
     def parts(self, n_machines: int) -> list[Problem]:
@@ -79,7 +79,7 @@ def build_problems(n_steps: int = N_STEPS) -> list[Problem]:
         trace = am.workload(name, **settings)
         # Placement looks at capacities only, and only that of the SRAM varies.
         by_sram = pack_placements([place(trace, replace(base, sram=sram)) for sram in srams])
-        placement = PlacementPack(*(np.repeat(column, n_steps**2) for column in by_sram))
+        placement = PlacementPack(*(np.repeat(column, n_steps**2, axis=-1) for column in by_sram))
         problems.append(Problem(pack_operators(trace), machine_pack, placement))
     return problems
 
@@ -90,7 +90,7 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     m = MachinePack(
         *(column[:, None] if column.ndim == 1 else np.take(column.T, ops.dtype_idx, axis=1) for column in machines)
     )
-    p = PlacementPack(*(column[:, None] for column in placement))
+    p = PlacementPack(*(column[:, None] if column.ndim == 1 else column.T[:, ops.exchange_idx] for column in placement))
     spilled_bytes = ops.activation_bytes * np.maximum(0.0, 1.0 - p.lls_bytes / np.maximum(1.0, ops.live_bytes))
     dram_bytes = ops.dram_bytes + spilled_bytes + ops.weight_bytes * p.weight_miss_frac
     moved_bytes = ops.activation_bytes + ops.weight_bytes + ops.dram_bytes + ops.sram_bytes
@@ -121,10 +121,11 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
         sram_bytes * m.sram_s_per_byte,
         dram_s,
         host_s,
-        ops.link_bytes * m.link_s_per_byte,
+        p.exchange_s,
         matrix_s * m.matrix_efficiency,
         moved_bytes * m.sram_s_per_byte,
         (dram_bytes - spilled_bytes) * m.dram_peak_s_per_byte,
+        ops.link_bytes * m.link_s_per_byte,
     )
 
 
@@ -146,7 +147,7 @@ def totals_numpy(problem: Problem) -> Totals:
     bound_s = bound_s.reshape(-1, n_binders)
     bound_s[:, N_RESOURCES] = launches_s
     upper_s = np.sum(sums_s[:N_RESOURCES], axis=0) + launches_s
-    return slowest_s @ count + launches_s, np.max(sums_s[1:4] + sums_s[6:], axis=0), upper_s, bound_s
+    return slowest_s @ count + launches_s, np.max(sums_s[1:4] + sums_s[6:7] + sums_s[8:], axis=0), upper_s, bound_s
 
 
 def totals_kernel(problem: Problem) -> Totals:

@@ -14,7 +14,7 @@ import numpy as np
 from archmodel.kernels.compile import kernel
 
 N_RESOURCES = 8
-N_BUSY = N_RESOURCES + 3  # matrix engine, SRAM and DRAM once more, at their physical bound
+N_BUSY = N_RESOURCES + 4  # matrix engine, SRAM, DRAM and link once more, at their physical bound
 _BLOCK = 64  # machines that meet an operator together: their columns and sums (20 KiB) stay in the first-level cache
 
 
@@ -42,9 +42,9 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
 
     Returns
     -------
-    busy : tuple of 11 float
-        The eight resources at achievable rates, then matrix engine, SRAM and DRAM at their physical bound (peak rates,
-        each operand moved once, and nothing spilled: smaller batches might not).
+    busy : tuple of 12 float
+        The eight resources at achievable rates, then matrix engine, SRAM, DRAM and link at their physical bound (peak
+        rates, each operand moved once, and nothing spilled: smaller batches might not).
     """
     # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
     activation_bytes = ops.activation_bytes[o]
@@ -81,17 +81,18 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
         sram_bytes * machines.sram_s_per_byte[m],
         streamed_bytes * machines.dram_s_per_byte[m] + gather_bytes * machines.gather_s_per_byte[m],
         host_bytes * machines.host_s_per_byte[m],
-        ops.link_bytes[o] * machines.link_s_per_byte[m],
+        placement.exchange_s[ops.exchange_idx[o], m],
         matrix_s * machines.matrix_efficiency[m],
         moved_bytes * machines.sram_s_per_byte[m],
         (dram_bytes - spilled_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
+        ops.link_bytes[o] * machines.link_s_per_byte[m],
     )
 
 
 @kernel
 def slowest_at_peak(busy: Any) -> Any:
     """Largest busy time at the physical bound, of what `operator_busy` returns or its sums [s]."""
-    lanes_and_links = max(max(busy[1], busy[2]), max(busy[6], busy[7]))
+    lanes_and_links = max(max(busy[1], busy[2]), max(busy[6], busy[11]))
     return max(max(lanes_and_links, busy[3]), max(max(busy[8], busy[9]), busy[10]))
 
 

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 
 from archmodel.errors import UnknownNameError
 from archmodel.machine.types import Machine
+from archmodel.mapping.collectives import time_exchange
 from archmodel.units import format_si
 from archmodel.workload.types import Trace
 
@@ -41,6 +42,8 @@ class Placement:
         SRAM left for embedding tables; negative when not even the weights fit [B].
     launch_s, job_s
         Launch cost per operator and per step [s].
+    exchange_s
+        Time of each of ``Trace.exchanges`` on the scale-up link [s].
     """
 
     lls_bytes: float
@@ -49,6 +52,7 @@ class Placement:
     table_sram_bytes: float
     launch_s: float
     job_s: float
+    exchange_s: tuple[float, ...] = ()
 
 
 def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Placement:
@@ -76,6 +80,9 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
         table_sram_bytes=table_sram_bytes,
         launch_s=machine.launch.operator_s if is_graph else machine.launch.eager_s,
         job_s=machine.launch.job_s if is_graph else 0.0,
+        exchange_s=tuple(time_exchange(op, dtype, machine.scale_up).time_s for op, dtype in trace.exchanges)
+        if machine.scale_up
+        else (),
     )
 
 

@@ -15,6 +15,7 @@ from archmodel.lowering import MachinePack, OperatorPack, PlacementPack
 from archmodel.results import RESOURCES
 
 N_DTYPES = len(DTYPES)
+N_EXCHANGES = 4  # rows of times of exchanges, that of none among them
 SEEDS = range(3)
 
 
@@ -28,6 +29,7 @@ def random_operators(rng: np.random.Generator, n: int) -> OperatorPack:
     """Operators of every sort: without arithmetic, without activations, gathers of weights and of tables, links."""
     columns = {name: logs(rng, 1e3, 1e10, n, zeros=0.4) for name in OperatorPack._fields}
     columns["dtype_idx"] = rng.integers(N_DTYPES, size=n)
+    columns["exchange_idx"] = np.where(columns["link_bytes"] > 0, rng.integers(1, N_EXCHANGES, n), 0)
     columns["activation_bytes"] = logs(rng, 1e3, 1e9, n, zeros=0.1)
     columns["live_bytes"] = columns["activation_bytes"] * rng.uniform(1, 4, n)
     columns["gather_row_bytes"] = np.where(columns["gather_rows"] > 0, rng.integers(1, 2000, n), 0.0)
@@ -55,6 +57,7 @@ def random_machines(rng: np.random.Generator, n: int) -> MachinePack:
     columns["access_bytes"] = rng.choice([32.0, 64.0, 512.0], n)
     columns["embedding_hit_frac"] = rng.uniform(0, 1, n)
     columns["matrix_efficiency"] = rng.uniform(0.5, 1, n)
+    columns["link_s_per_byte"] = logs(rng, 1e-16, 1e-15, n)  # times of exchanges are drawn on their own, above it
     return MachinePack(**columns)
 
 
@@ -66,6 +69,7 @@ def random_placements(rng: np.random.Generator, n: int) -> PlacementPack:
         table_sram_bytes=rng.uniform(-1e9, 1e9, n),
         launch_s=logs(rng, 1e-7, 1e-5, n, zeros=0.2),
         job_s=logs(rng, 1e-6, 1e-5, n, zeros=0.2),
+        exchange_s=np.concatenate([np.zeros((1, n)), logs(rng, 1e-5, 1e-2, (N_EXCHANGES - 1, n))]),
     )
 
 
@@ -143,7 +147,7 @@ MACHINE = {
     "embedding_hit_frac": 0.5, "matrix_efficiency": 0.8,
 }  # fmt: skip
 PLACEMENT = {"lls_bytes": 1e9, "weight_miss_frac": 1.0, "table_dram_bytes": 7e9, "table_sram_bytes": 1e8,
-             "launch_s": 0.001, "job_s": 0.01}  # fmt: skip
+             "launch_s": 0.001, "job_s": 0.01, "exchange_s": 0.0}  # fmt: skip
 
 # What binds, the operator, busy times [s], lower bound [s].
 BY_HAND = {
@@ -181,7 +185,8 @@ BY_HAND = {
         {"local": 9.6e-5, "sram": 9.6e-4},
         9.6e-4,
     ),
-    "link": ({"link_bytes": 1e9}, {"link": 1.0}, 1.0),
+    # Steps and launch besides the bytes: 1.2 s.
+    "link": ({"link_bytes": 1e9}, {"link": 1.2}, 1.0),
     # 4 GB alive, 1 GB set aside for them: three quarters of the 2 GB that the operator moves spill.
     "dram, spilled": (
         {"activation_bytes": 2e9, "live_bytes": 4e9},
@@ -206,7 +211,9 @@ def packs_by_hand(**fields):
     for name, table in tables.items():
         table[2] = MACHINE[name]
     placement = PlacementPack(**{name: np.array([value]) for name, value in PLACEMENT.items()})
-    return ops._replace(dtype_idx=np.array([2])), machines._replace(**tables), placement
+    placement = placement._replace(exchange_s=np.array([[0.0], [1.2]]))
+    exchange_idx = np.array([int(ops.link_bytes[0] > 0)])
+    return ops._replace(dtype_idx=np.array([2]), exchange_idx=exchange_idx), machines._replace(**tables), placement
 
 
 @pytest.mark.parametrize("case", BY_HAND)
@@ -229,8 +236,8 @@ def test_worked_example(case):
 
 
 def test_first_of_equals_binds():
-    *_, bound_s = time_traces(*packs_by_hand(simd_flop=1e10, vector_flop=5e9, link_bytes=1e9))  # 1 s each
-    np.testing.assert_allclose(bound_s[0, :8], [0, 3, 0, 0, 0, 0, 0, 0], rtol=1e-12)
+    *_, bound_s = time_traces(*packs_by_hand(simd_flop=1.2e10, vector_flop=6e9, link_bytes=1e9))  # 1.2 s each
+    np.testing.assert_allclose(bound_s[0, :8], [0, 3.6, 0, 0, 0, 0, 0, 0], rtol=1e-12)
 
 
 def test_unlike_dtypes_take_their_own_rates():

@@ -119,7 +119,11 @@ def test_a_link_that_is_not_described_is_refused():
     assert lonely.scale_up is None
     question = {"function": "all_reduce", "n": 2**20, "n_chips": 8}
     row = am.evaluate_operator(card, "collective", **question)
-    assert row["link_busy_s"] == pytest.approx(2 * 7 / 8 * 2**20 * 2 / card.scale_up.bandwidth_bytes_per_s)
+    # Eight chips of a torus are a row: two of four links, and 14 steps of a ring.
+    link = card.scale_up
+    bytes_s = 2 * 7 / 8 * 2**20 * 2 / link.bandwidth_bytes_per_s
+    assert row["lower_s"] == pytest.approx(bytes_s)
+    assert row["link_busy_s"] == pytest.approx(link.launch_s + 14 * link.latency_s + 2 * bytes_s / link.efficiency_frac)
     with pytest.raises(am.UnsupportedError, match="scale-up link joins 256 chips; 'collective0' spans 1000"):
         am.evaluate_operator(card, "collective", **{**question, "n_chips": 1000})
     with pytest.raises(am.UnsupportedError, match="mtia_v1: no scale_up link is described"):
