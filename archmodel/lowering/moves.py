@@ -19,7 +19,15 @@ def plain_issue(timing: PeTiming) -> int:
 
 
 def load_rows(
-    timing: PeTiming, n_rows: int, row_bytes: float, into: str, *, is_far: bool, cast: str = "own", n_pushed: int = 1
+    timing: PeTiming,
+    n_rows: int,
+    row_bytes: float,
+    into: str,
+    *,
+    is_far: bool,
+    cast: str = "own",
+    n_pushed: int = 1,
+    missed_frac: float = 1.0,
 ) -> tuple[Command, ...]:
     """Bring contiguous rows into local memory, as `archmodel.kernels.matmul_program.write_load` does with a tile.
 
@@ -38,6 +46,8 @@ def load_rows(
         Who shares the read; without broadcast nobody does.
     n_pushed
         Tokens of the buffer that they are.
+    missed_frac
+        Of what is in DRAM, the part that the cache lacks.
     """
     issue = plain_issue(timing)
     cast = cast if timing.has_broadcast else "own"
@@ -46,7 +56,7 @@ def load_rows(
     prefetches: tuple[Command, ...] = ()
     inputs: tuple[Input, ...] = ()
     if is_far:
-        from_dram = service_cycles(n_bytes, timing.dram_width)
+        from_dram = service_cycles(n_bytes * missed_frac, timing.dram_width)
         if timing.has_prefetch:
             fetch = Command("prefetch", issue, 1, timing.dram_latency, (), into + AHEAD, 1, 1, "dram", from_dram, cast)
             prefetches, inputs = (fetch,), (Input(into + AHEAD),)

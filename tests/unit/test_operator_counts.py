@@ -89,9 +89,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 # Where arithmetic besides matrix products runs: elementwise on SIMD and reductions on the vector core, or all on one.
-SIMD_ONLY = {"attention", "elementwise", "conv2d", "conv3d", "dequantise", "collective"}
+SIMD_ONLY = {"elementwise", "conv2d", "conv3d", "dequantise", "collective"}
 VECTOR_ONLY = {"embedding_bag", "layer_norm", "rms_norm", "group_norm", "reduction", "top_k", "moe_combine"}
-BY_OPERATION = {"softmax", "quantise", "linear"}
+BY_OPERATION = {"attention", "softmax", "quantise", "linear"}
 NONE = {
     "matmul", "batched_matmul", "grouped_matmul", "gather", "scatter", "transpose", "permute", "concat", "moe_dispatch",
 }  # fmt: skip

@@ -47,8 +47,9 @@ _RULES = (
     ),
 )
 
-# One FLOP per pair and operation. Softmax: scale, maximum, subtract, exp, sum; SiLU: scale, silu, divide.
-_PAIR_FLOP = {"softmax": 5, "silu": 3}
+# One FLOP per pair and operation, on the SIMD engine and on the vector core. Softmax: scale, subtract, exp; maximum, sum.
+# SiLU: scale, silu, divide.
+_PAIR_FLOP = {"softmax": (3, 2), "silu": (3, 0)}
 
 
 @register
@@ -84,8 +85,9 @@ class Attention(OperatorKind):
     -----
     Matrix engine: ``2 · pairs · batch · n_heads · (head_dim + v_dim)`` FLOP, masked pairs skipped.
 
-    SIMD engine, one FLOP per pair and operation: softmax 5 (scale, maximum, subtract, exp, sum) and then one division
-    per output element, since fused kernels normalise last; SiLU 3 (scale, silu as one look-up, divide by the length).
+    One FLOP per pair and operation: softmax 3 on the SIMD engine (scale, subtract, exp) and 2 on the vector core
+    (maximum, sum), then one SIMD division per output element, since fused kernels normalise last; SiLU 3 on the SIMD
+    engine (scale, silu as one look-up, divide by the length).
 
     Traffic when the memory holds S elements only: half of it holds blocks of Q and out, half blocks of K and V, so a Q
     block has ``R = S / (2·(head_dim + v_dim))`` rows, the ``S/(4d)`` of FlashAttention when both dims are d. A KV head
@@ -161,12 +163,14 @@ class Attention(OperatorKind):
         )
 
     def work(self) -> Work:
-        """Count both products on the matrix engine and the score function on the SIMD engine."""
+        """Count both products on the matrix engine and the score function on the SIMD engine and the vector core."""
         n_pairs = float(self.batch * self.n_heads * self.pairs)
         n_out = self.batch * self.q_len * self.n_heads * self.value_dim
+        elementwise, reductions = _PAIR_FLOP[self.score]
         return Work(
             matrix_flop=2 * n_pairs * (self.head_dim + self.value_dim),
-            simd_flop=n_pairs * _PAIR_FLOP[self.score] + (n_out if self.score == "softmax" else 0),
+            simd_flop=n_pairs * elementwise + (n_out if self.score == "softmax" else 0),
+            vector_flop=n_pairs * reductions,
         )
 
     def reuse(self) -> Reuse:
