@@ -93,7 +93,8 @@ def evaluate(
     model
         One of `models`.
     launch
-        ``graph``: the step is one compiled job; ``eager``: the host launches every operator on its own.
+        ``graph``: the step is one compiled job that the chip starts; ``replay``: the host starts it, as before;
+        ``switch``: the host starts it behind another job; ``eager``: the host launches every operator on its own.
     mode
         Of model ``cycle``: ``representative`` (default) follows one PE, ``grid`` all of them.
 

@@ -58,7 +58,8 @@ class RunOptions:
     model
         Model to use.
     launch
-        graph: the step is one compiled job; eager: the host launches every operator.
+        graph: the step is one compiled job; replay, switch: the host starts it, behind the same or another job;
+        eager: the host launches every operator.
     mode
         Of model cycle: representative (one PE, the default) or grid (all of them).
     set_

@@ -238,6 +238,8 @@ class DmaTiming:
     bucket_bytes, bucket_rate_bytes_per_cycle
         Traffic shaping: credit at the start of a command and what it earns, not capped within a command; absent when
         traffic is not shaped.
+    rows_per_command
+        Rows at a list of indices that one command moves; absent without indexed commands, where each row is a command.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -247,6 +249,7 @@ class DmaTiming:
     outstanding: Count
     bucket_bytes: Bytes | None = None
     bucket_rate_bytes_per_cycle: BytesPerCycle | None = None
+    rows_per_command: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +273,8 @@ class EngineTiming:
         Reduction network between neighbours: latency and width.
     layout_rows
         Rows and columns of a tile that the layout unit transposes; absent where there is none.
+    pooled_rows
+        Rows that one pooling command adds up; absent where nothing limits it but what is under way.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -283,17 +288,34 @@ class EngineTiming:
     reduction_width_bytes_per_cycle: BytesPerCycle
     step_depth: Count | None = None
     layout_rows: Count | None = None
+    pooled_rows: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VectorTiming:
-    """The RISC-V vector core: bits of a register and of the data path, registers per group, start-up of a chain."""
+    """The RISC-V vector cores of a PE.
+
+    Parameters
+    ----------
+    vlen, dlen
+        Bits of a register and of the data path.
+    lmul
+        Registers per group.
+    start_up_cycles
+        From a step of the arithmetic pipe until its result can be read.
+    n_cores
+        Vector cores; each has rows of its own.
+    load_cycles
+        From a request to local memory until what it brings can be read; as ``start_up_cycles`` unless said otherwise.
+    """
 
     __pydantic_config__: ClassVar = SCHEMA
     vlen: Count
     dlen: Count
     lmul: Count
     start_up_cycles: Cycles
+    n_cores: Count = 1
+    load_cycles: Cycles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +361,9 @@ class DramTiming:
         Bursts that a channel holds.
     write_batch
         Bursts of the rarer direction that a channel collects, and moves before it turns around.
-    refresh
-        Whether all banks stop for a refresh, or one at a time while the others serve.
+    refresh_loss_frac
+        Share of the time that is lost where one bank at a time is refreshed and the others serve; absent where all of
+        them stop, as then it follows from the times of the technology.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -349,7 +372,7 @@ class DramTiming:
     interleave_bytes: Bytes
     queue_depth: Annotated[int, Number("a queue depth", 1, 1024, integer=True)]
     write_batch: Count
-    refresh: Literal["all_bank", "per_bank"]
+    refresh_loss_frac: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +386,55 @@ class Timing:
     memory: MemoryTiming
     vector: VectorTiming | None = None
     dram: DramTiming | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaveTiming:
+    """What model `wave` needs beyond peaks: kernels whose output tiles go round by round through the PEs.
+
+    Parameters
+    ----------
+    tile_rows, tile_cols
+        Smallest tile of the matrix instruction [elements].
+    slots
+        Tiles that a PE works on at a time, each with its share of the PE: 1, or one per matrix unit.
+    accumulators_bytes
+        Sums, four bytes each, that a slot holds.
+    step_bytes
+        Depth of one step of the main loop.
+    sharing
+        Slots that get the same operand from one read of the SRAM.
+    width_bytes_per_cycle
+        From the SRAM into one PE.
+    in_flight_bytes
+        Requests to memory that a PE has under way.
+    sram_copies
+        Parts of the SRAM that each keep a copy of what all PEs read.
+    start_s
+        From the start of a kernel to its first request.
+    sram_latency_s, dram_latency_s
+        From request to data, under load.
+    exps_per_cycle
+        Exponentials per cycle and PE.
+    overlap_frac
+        In fused attention, share of the shorter of products and score function that is hidden behind the longer.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    tile_rows: Count
+    tile_cols: Count
+    slots: Count
+    accumulators_bytes: Bytes
+    step_bytes: Bytes
+    sharing: Count
+    width_bytes_per_cycle: BytesPerCycle
+    in_flight_bytes: Bytes
+    sram_copies: Count
+    start_s: Seconds
+    sram_latency_s: Seconds
+    dram_latency_s: Seconds
+    exps_per_cycle: Positive
+    overlap_frac: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,17 +482,22 @@ class Launch:
     Parameters
     ----------
     job_s
-        Start of a compiled job (a graph of operators), once per step.
+        Start of a compiled job (a graph of operators) by the chip itself, once per step.
     operator_s
         From one operator to the next inside a job.
     eager_s
         An operator that the host launches on its own.
+    replay_s, switch_s
+        Start of a compiled job by the host, when the job before was the same one, and when it was another; absent
+        where they are not known.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
     job_s: Seconds
     operator_s: Seconds
     eager_s: Seconds
+    replay_s: Seconds | None = None
+    switch_s: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,6 +544,7 @@ class Machine:
     vector: LaneEngine | None = None
     array: SystolicArray | None = None
     timing: Timing | None = None
+    wave: WaveTiming | None = None
     scale_up: ScaleUpLink | None = None
     die_mm2: SquareMillimetres | None = None
     published: PublishedPeaks = field(default_factory=PublishedPeaks)

@@ -17,13 +17,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from archmodel.errors import UnknownNameError
+from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
 from archmodel.mapping.collectives import time_exchange
 from archmodel.units import format_si
 from archmodel.workload.types import Trace
 
-LaunchMode = Literal["graph", "eager"]
+LaunchMode = Literal["graph", "replay", "switch", "eager"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +63,40 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     trace, machine
         What and where.
     launch
-        ``graph``: the step is one compiled job; ``eager``: the host launches every operator on its own.
+        ``graph``: the step is one compiled job that the chip starts; ``replay``: the host starts it, as before;
+        ``switch``: the host starts it behind another job; ``eager``: the host launches every operator on its own.
     """
     sram, dram = machine.sram, machine.dram
     peak_live_bytes = max(trace.live_bytes, default=0.0)
     grains = math.ceil(peak_live_bytes / sram.partition_bytes)
     lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
     table_sram_bytes = sram.capacity_bytes - lls_bytes - trace.role_bytes("weight")
-    if launch not in get_args(LaunchMode):
-        raise UnknownNameError("launch mode", launch, get_args(LaunchMode))
-    is_graph = launch == "graph"
+    against = reasons_against_launch(machine, launch)
+    if against:
+        raise UnsupportedError(f"launch mode {launch!r}", against)
+    job_s = {"graph": machine.launch.job_s, "replay": machine.launch.replay_s, "switch": machine.launch.switch_s}
     return Placement(
         lls_bytes=lls_bytes,
         weight_miss_frac=0.0 if table_sram_bytes >= 0 else 1.0,
         table_dram_bytes=dram.capacity_bytes - _resident_bytes(trace, machine),
         table_sram_bytes=table_sram_bytes,
-        launch_s=machine.launch.operator_s if is_graph else machine.launch.eager_s,
-        job_s=machine.launch.job_s if is_graph else 0.0,
+        launch_s=machine.launch.eager_s if launch == "eager" else machine.launch.operator_s,
+        job_s=job_s.get(launch) or 0.0,
         exchange_s=tuple(time_exchange(op, dtype, machine.scale_up).time_s for op, dtype in trace.exchanges)
         if machine.scale_up
         else (),
     )
+
+
+def reasons_against_launch(machine: Machine, launch: LaunchMode) -> tuple[str, ...]:
+    """Say why a machine cannot launch in a mode; empty when it can."""
+    if launch not in get_args(LaunchMode):
+        raise UnknownNameError("launch mode", launch, get_args(LaunchMode))
+    known = {"replay": machine.launch.replay_s, "switch": machine.launch.switch_s}
+    if known.get(launch, 0.0) is None:
+        able = [mode for mode in get_args(LaunchMode) if known.get(mode, 0.0) is not None]
+        return (f"{machine.name}: 'launch.{launch}' is not described; set it or launch by {', '.join(able)}",)
+    return ()
 
 
 def _resident_bytes(trace: Trace, machine: Machine) -> float:

@@ -14,7 +14,7 @@ from archmodel.kernels.matmul_program import MatmulMapping
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
-from archmodel.mapping import LaunchMode, Placement, place, reasons_against
+from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.fusion import RULES, fuse
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
@@ -92,7 +92,7 @@ class CountedModel:
         UnsupportedError
             With every reason.
         """
-        reasons = self.supports(trace, machine)
+        reasons = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
         if reasons:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
         trace = fuse_for(trace, machine, launch)
@@ -133,7 +133,7 @@ class CountedModel:
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
-        reasons = [self.supports(trace, machine) for machine in machines]
+        reasons = [(*self.supports(trace, each), *reasons_against_launch(each, launch)) for each in machines]
         able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
         traces = [fuse_for(trace, machine, launch) for machine in able]
         placements = [place(fused, machine, launch) for fused, machine in zip(traces, able, strict=True)]

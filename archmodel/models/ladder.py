@@ -25,8 +25,9 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
     Returns
     -------
     ResultTable
-        A row per operator of the fused trace, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s],
-        ``utilisation`` of the matrix engine by the last, and under ``message`` why a model has no answer (``None``).
+        A row per operator of the fused trace, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``,
+        ``cycle_s`` [s], ``utilisation`` of the matrix engine by the last, and under ``message`` why a model has no
+        answer (``None``).
 
     Raises
     ------

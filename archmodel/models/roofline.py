@@ -12,7 +12,7 @@ from archmodel.errors import UnsupportedError
 from archmodel.kernels.roofline import N_RESOURCES, time_operators, time_traces
 from archmodel.lowering import OperatorPack, pack_machines, pack_operators, pack_placements
 from archmodel.machine.types import SET_BY_USER, Machine
-from archmodel.mapping import LaunchMode, Placement, place, reasons_against
+from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.models import register
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.types import Trace
@@ -50,7 +50,7 @@ class Roofline:
         UnsupportedError
             With every reason.
         """
-        reasons = self.supports(trace, machine)
+        reasons = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
         if reasons:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
         placement = place(trace, machine, launch)
@@ -79,7 +79,7 @@ class Roofline:
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines in one kernel call: a row each, with ``status`` and ``message``."""
-        reasons = [self.supports(trace, machine) for machine in machines]
+        reasons = [(*self.supports(trace, each), *reasons_against_launch(each, launch)) for each in machines]
         able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
         placements = [place(trace, machine, launch) for machine in able]
         packs = (pack_operators(trace), pack_machines(able), pack_placements(placements)) if able else None
