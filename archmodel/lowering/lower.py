@@ -21,7 +21,7 @@ def pack_operators(trace: Trace) -> OperatorPack:
     dtypes = np.zeros(len(trace.operators), dtype=np.int64)
     exchanges = np.zeros(len(trace.operators), dtype=np.int64)
     exchange_idx = {exchange: 1 + idx for idx, exchange in enumerate(trace.exchanges)}
-    tables = _lay_out_tables(trace)
+    tables = lay_out_tables(trace)
     for idx, operator in enumerate(trace.operators):
         row = _lower_operator(trace, operator, tables) | {"live_bytes": trace.live_bytes[idx]}
         rows[:, idx] = [row.get(name, 0.0) for name in _FIELDS]
@@ -31,7 +31,7 @@ def pack_operators(trace: Trace) -> OperatorPack:
     return OperatorPack(dtype_idx=dtypes, exchange_idx=exchanges, **columns)
 
 
-def _lay_out_tables(trace: Trace) -> dict[str, tuple[float, float]]:
+def lay_out_tables(trace: Trace) -> dict[str, tuple[float, float]]:
     """Put the embedding tables behind each other, smallest first: first byte and size by tensor name."""
     tables = sorted((t for t in trace.tensors.values() if t.role == "table"), key=lambda t: t.n_bytes * t.count)
     places, first_byte = {}, 0.0

@@ -14,6 +14,7 @@ from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, 
 from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
 from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.row_access import RowAccess, find_row_access
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine.types import Machine, SystolicArray, VectorTiming
 from archmodel.mapping import Placement
@@ -119,6 +120,8 @@ class Site:
         Shared resources grant requests in turn.
     dram
         Behind all PEs: what random rows get of it.
+    rows
+        How rows at indices are reached; ``None`` for an operator without.
     tail
         What is fused behind.
     is_input_turned
@@ -134,6 +137,7 @@ class Site:
     array: SystolicArray | None
     is_round_robin: bool
     dram: DramChannels
+    rows: RowAccess | None = None
     tail: Tail = Tail()
     is_input_turned: bool = False
 
@@ -223,6 +227,7 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
         array=machine.array,
         is_round_robin=machine.timing.memory.arbitration == "round_robin",
         dram=lower_dram(machine),
+        rows=find_row_access(trace, operator, machine, placement),
         tail=tail,
         is_input_turned=isinstance(op, Fused) and op.is_input_turned,
     )

@@ -1,0 +1,115 @@
+"""Commands that move rows at a list of indices between local memory and what is behind it."""
+
+from __future__ import annotations
+
+import math
+
+from archmodel.kernels.data_movement import service_cycles, transfer_cycles
+from archmodel.kernels.matrix_engine import transfer_up
+from archmodel.lowering.moves import BEHIND, plain_issue
+from archmodel.lowering.phases import Site
+from archmodel.lowering.program import Command, Input
+from archmodel.lowering.row_access import RowAccess
+
+INDEX_BYTES = 4.0
+
+
+def gather_rows(
+    site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, inputs: tuple[Input, ...] = (),
+    beside_bytes: float = INDEX_BYTES,
+) -> Command:  # fmt: skip
+    """Bring rows at a list of indices into local memory: all commands that this takes, as one.
+
+    Parameters
+    ----------
+    site
+        The operator and where it runs; it has `Site.rows`.
+    n_rows
+        Rows.
+    row_bytes
+        Bytes of each [B].
+    into
+        Buffer that they fill with one token.
+    is_far
+        Whether they are in DRAM. Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
+    inputs
+        What the commands wait for.
+    beside_bytes
+        Of each row, what is read in sequence besides: its index, and a weight [B].
+
+    Model
+    -----
+    ``⌈rows / rows_per_command⌉`` commands are issued and taken up one after another. Their rows are fragments of their
+    own (`transfer_cycles`), asked for at the latency that rows have on average. The SRAM serves all bytes, the DRAM
+    the whole access units of rows that miss, as fast as it serves random rows; whichever takes longer is the resource.
+    If any row misses, the last one is a DRAM latency late. What is read in sequence is asked for a tile ahead: it has
+    bytes, but no latency.
+    """
+    timing, access = site.timing, _rows_of(site)
+    missed_frac = 1.0 - access.hit_frac if is_far else 0.0
+    from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.sram_width)
+    from_dram = service_cycles(n_rows * missed_frac * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
+    latency = timing.sram_latency + (timing.dram_latency if missed_frac > 0 else 0)
+    mean_latency = timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
+    issue, occupancy = _many_commands(site, n_rows, row_bytes, mean_latency)
+    occupancy += transfer_up(n_rows * beside_bytes, timing.dma_width)
+    is_dram = missed_frac > 0 and from_dram >= from_sram
+    source, service = ("dram", from_dram) if is_dram else ("sram", from_sram)
+    return Command("load", issue, occupancy, latency, inputs, into, 1, 1, source, service)
+
+
+def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_far: bool) -> tuple[Command, ...]:
+    """Bring rows in local memory to places at a list of indices: all commands that this takes, as one.
+
+    Parameters
+    ----------
+    site, n_rows, row_bytes, is_far
+        As in `gather_rows`.
+    out_of
+        Buffer that they empty. What goes to DRAM through a cache fills ``out_of + BEHIND``, which the program has to
+        list (`archmodel.kernels.matmul_program.MOST_CACHED` tiles).
+
+    Model
+    -----
+    As `gather_rows`; DRAM takes whole access units of every row.
+    """
+    timing = site.timing
+    issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
+    to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.sram_width)
+    to_dram = service_cycles(n_rows * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
+    inputs = (Input(out_of),)
+    if is_far and timing.cache_bytes == 0:
+        return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
+    if not is_far:
+        return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "sram", to_sram),)
+    behind = out_of + BEHIND
+    return (
+        Command("store", issue, occupancy, timing.sram_latency, inputs, behind, 1, 1, "sram", to_sram),
+        Command("write_back", 0, 1, 0, (Input(behind),), "", 1, 1, "dram", to_dram),
+    )
+
+
+def unit_bytes(site: Site, row_bytes: float) -> float:
+    """Bytes that DRAM moves for a row: whole access units [B]."""
+    unit = _rows_of(site).unit_bytes
+    return math.ceil(row_bytes / unit) * unit
+
+
+def _rows_of(site: Site) -> RowAccess:
+    assert site.rows is not None  # operators with rows have it
+    return site.rows
+
+
+def _many_commands(site: Site, n_rows: int, row_bytes: float, latency: int) -> tuple[int, int]:
+    """Cycles to issue the commands that move so many rows, and cycles for which they keep the DMA engine busy."""
+    timing, per_command = site.timing, min(n_rows, _rows_of(site).rows_per_command)
+    n_full, rest = divmod(n_rows, per_command)
+
+    def occupy(n: int) -> int:
+        return transfer_cycles(
+            n, row_bytes, timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, latency,
+            timing.bucket_bytes, timing.bucket_rate,
+        )  # fmt: skip
+
+    occupancy = n_full * occupy(per_command) + (occupy(rest) if rest else 0)
+    return (n_full + (rest > 0)) * plain_issue(timing), occupancy

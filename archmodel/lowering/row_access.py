@@ -1,0 +1,77 @@
+"""What decides how rows at a list of indices are reached: commands, the cache, the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archmodel.lowering.lower import lay_out_tables
+from archmodel.machine.types import Machine
+from archmodel.mapping import Placement
+from archmodel.workload.types import Operator, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class RowAccess:
+    """Rows at indices, as one operator reaches them on one machine.
+
+    Parameters
+    ----------
+    rows_per_command, pooled_rows
+        Rows that a command moves, and that one adds up, at most.
+    unit_bytes
+        Smallest access of the DRAM [B].
+    hit_frac
+        Share of the rows of tables that the cache has.
+    remote_frac
+        Share of the other rows of tables that are behind the host link.
+    host_width
+        Of that link [B/cycle].
+    """
+
+    rows_per_command: int = 1
+    pooled_rows: int = 1
+    unit_bytes: float = 64.0
+    hit_frac: float = 0.0
+    remote_frac: float = 0.0
+    host_width: float = 1.0
+
+
+def find_row_access(trace: Trace, operator: Operator, machine: Machine, placement: Placement) -> RowAccess | None:
+    """Say how an operator reaches rows at indices; ``None`` when it has none.
+
+    Parameters
+    ----------
+    trace, operator
+        The operator and the trace that it is of.
+    machine, placement
+        Where; the machine has a section ``timing``.
+
+    Model
+    -----
+    As in the roofline: tables take the DRAM that is left, smallest first, and rows beyond it are behind the host link;
+    a table that fits beside all smaller ones in the SRAM that is left is always hit.
+    """
+    bound = zip(operator.op.operands(), operator.tensors, strict=True)
+    rows = [name for operand, name in bound if operand.row > 0]
+    if not rows:
+        return None
+    assert machine.timing is not None  # whoever asks has checked
+    hit_frac, remote_frac = 0.0, 0.0
+    table = next((trace.tensors[name] for name in rows if trace.tensors[name].role == "table"), None)
+    if table is not None and table.level == "sram":
+        hit_frac = 1.0
+    elif table is not None:
+        first_byte, n_bytes = lay_out_tables(trace)[table.name]
+        last_byte = first_byte + n_bytes
+        hit_frac = machine.sram.embedding_hit_frac if last_byte > placement.table_sram_bytes else 1.0
+        remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes) / max(1.0, n_bytes)))
+    dma, engines = machine.timing.dma, machine.timing.engines
+    per_command = dma.rows_per_command or 1
+    return RowAccess(
+        rows_per_command=per_command,
+        pooled_rows=engines.pooled_rows or dma.outstanding,
+        unit_bytes=machine.dram.access_bytes,
+        hit_frac=hit_frac,
+        remote_frac=remote_frac,
+        host_width=machine.host.bandwidth_bytes_per_s / machine.clock_hz,
+    )
