@@ -19,16 +19,21 @@ LEAST_TILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What moves for each row, in or out, in one piece: elements, bytes of each, and whether it is in DRAM."""
+    """What moves for each row, in or out: elements, bytes of each, whether it is in DRAM, contiguous pieces of a row."""
 
     n_elements: float
     element_bytes: float
     is_far: bool
+    n_pieces: int = 1
 
     @property
     def row_bytes(self) -> float:
         """Bytes of a row."""
         return self.n_elements * self.element_bytes
+
+    def pieces(self, n_rows: int) -> tuple[int, float]:
+        """Contiguous pieces of so many rows, and bytes of each."""
+        return n_rows * self.n_pieces, self.row_bytes / self.n_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def stream(
     flows_in
         What is loaded for each row: up to two flows, of which a tile each is one token. None: nothing is loaded.
     stages
-        Gives the work on a tile of so many rows, in order; at least one.
+        Gives the work on a tile of so many rows, in order. None: the one flow in is stored as it is.
     flows_out
         What is stored for each row: up to two flows. What is fused behind the operator works on the first.
 
@@ -87,7 +92,7 @@ def stream(
     buffers: dict[str, int] = {}
     for idx, flow in enumerate(flows_in):
         into = f"in{idx}"
-        body += load_rows(timing, per_tile, flow.row_bytes, into, is_far=flow.is_far)
+        body += load_rows(timing, *flow.pieces(per_tile), into, is_far=flow.is_far)
         buffers |= {into: 2, into + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
         taken.append(Input(into))
     work = list(stages(per_tile))
@@ -108,9 +113,10 @@ def stream(
         body.append(command if flows_out or given != "out" else _without_output(command))
         buffers[given] = 2 * n_given
         taken = [Input(given)]
+    source = taken[0].buffer
     for flow in flows_out:
-        body += store_rows(timing, per_tile, flow.row_bytes, "out", is_far=flow.is_far)
-        buffers["out" + BEHIND] = MOST_CACHED
+        body += store_rows(timing, *flow.pieces(per_tile), source, is_far=flow.is_far)
+        buffers[source + BEHIND] = MOST_CACHED
     program = Program(tuple(body), buffers, n_inner=n_tiles, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))
     return site.phase(name, program)
 
@@ -144,7 +150,7 @@ def _without_output(command: Command) -> Command:
 def _rows_of_tile(site: Site, per_pe: int, flows: Sequence[Flow], n_stages: int) -> int:
     """Rows of the largest tile that fits, two tiles of each flow and two between stages."""
     widest = max(flow.row_bytes for flow in flows)
-    row_bytes = 2 * (sum(flow.row_bytes for flow in flows) + (n_stages - 1) * widest)
+    row_bytes = 2 * (sum(flow.row_bytes for flow in flows) + max(0, n_stages - 1) * widest)
     fit = int(site.timing.local_bytes // row_bytes)
     if fit < 1:
         reason = (

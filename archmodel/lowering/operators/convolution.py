@@ -6,7 +6,7 @@ import math
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import MatmulShape
-from archmodel.kernels.window import PLAIN, Window, count_positions, reach
+from archmodel.kernels.window import PLAIN, Window, count_positions, window_lines
 from archmodel.lowering.operators.matmul import add_fused, lower_product
 from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.stream import Flow, Stage, stream
@@ -61,25 +61,33 @@ def find_window(op: Conv2d | Conv3d) -> Window:
 
 
 def _pass_lines(site: Site) -> Phase:
-    """Pass over lines of the output: load a line of the input once, multiply and add for each position of the kernel.
+    """Pass over lines of the output: load its lines of the input, multiply and add for each position of the kernel.
 
-    Lines stay in local memory until the last window that needs them; a PE begins with those before its first.
+    Lines stay in local memory until the last window that needs them; a PE has the filters of its channels once.
     """
     op, window = _conv(site), find_window(_conv(site))
+    x, weight, out = (site.place(name) for name in ("x", "weight", "out"))
     n_lines = op.batch * window.out_frames * window.out_lines
-    per_pe = math.ceil(n_lines / site.n_pes)
-    per_line = reach(per_pe, op.kernel, op.stride, window.lines) / min(per_pe, window.out_lines)
-    per_line *= reach(window.out_frames, window.kernel_frames, window.stride_frames, window.frames) / window.out_frames
-    n_slices = _slice_channels(site, per_line)
-    x, out = site.place("x"), site.place("out")
-    n_out = op.out_channels * window.out_cols / n_slices
+    in_line, out_line = op.in_channels * window.cols, op.out_channels * window.out_cols
     depth = op.in_channels // op.groups * count_positions(window)
+    # Channels are cut where whole lines would not fit, or are fewer than PEs.
+    held_bytes = count_positions(window) * in_line * x.element_bytes + 4 * out_line * out.element_bytes
+    n_slices = min(op.groups, max(math.ceil(held_bytes / site.timing.local_bytes), site.n_pes // n_lines, 1))
+    per_pe = math.ceil(n_lines * n_slices / site.n_pes)
+    n_taken = window_lines(window, per_pe * window.out_cols) / per_pe * in_line / n_slices
+    n_results = out_line / n_slices
     n_operations = _OPERATIONS_PER_PRODUCT * depth + op.has_bias
 
     def stages(n_rows: int) -> tuple[Stage, ...]:
-        took = simd_cycles(math.ceil(n_rows * n_out), n_operations, site.timing.lanes)
+        took = simd_cycles(math.ceil(n_rows * n_results), n_operations, site.timing.lanes)
         return (Stage("simd", took, site.timing.simd_latency),)
 
-    taken = Flow(per_line * op.in_channels * window.cols / n_slices, x.element_bytes, x.is_far)
-    given = Flow(n_out, out.element_bytes, out.is_far)
-    return stream(site, "lines", n_lines * n_slices, [taken], stages, [given])
+    taken = Flow(n_taken, x.element_bytes, x.is_far)
+    filters = Flow(op.out_channels * depth / n_slices / per_pe, weight.element_bytes, weight.is_far)
+    given = Flow(n_results, out.element_bytes, out.is_far)
+    return stream(site, "lines", n_lines * n_slices, [taken, filters], stages, [given])
+
+
+def _conv(site: Site) -> Conv2d | Conv3d:
+    assert isinstance(site.op, Conv2d | Conv3d)
+    return site.op
