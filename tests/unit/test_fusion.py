@@ -14,7 +14,7 @@ from archmodel.workload.operators.matmul import Matmul
 
 
 def build(add):
-    builder = TraceBuilder("bf16")
+    builder = TraceBuilder(dtype="bf16")
     add(builder)
     return builder.finish(name="t", title="t", phase="p", run={}, items=1.0, item="step")
 
