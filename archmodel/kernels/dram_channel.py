@@ -157,6 +157,36 @@ def refresh_cycles(times: Any, is_write: bool) -> int:
 
 
 @kernel
+def mixed_efficiency(times: Any, batch: int, write_frac: float) -> float:
+    """Share of the data bus that row hits use when reads and writes alternate in batches.
+
+    Model
+    -----
+    Of the rarer direction ``batch`` bursts move at a time, of the other as many as its share asks for, so that a round
+    has ``n = batch / min(write, 1 − write)`` bursts and two turn-arounds::
+
+        efficiency = n · BURST / ((n − 2) · CCD + RTW + (CWL + BURST + WTR))
+
+    ``BURST / CCD`` in one direction. The round is that of `alternating_cycles` where both directions have equal shares.
+
+    Parameters
+    ----------
+    times : ndarray (14,) int64
+        Times of the DRAM [cycles].
+    batch : int
+        Bursts of the rarer direction in a batch.
+    write_frac : float
+        Share of the bursts that write, from 0 to 1.
+    """
+    rarer = min(write_frac, 1 - write_frac)
+    if rarer <= 0:
+        return float(times[BURST] / times[CCD])
+    n = batch / rarer
+    cycles = (n - 2) * times[CCD] + turnaround(times, False, True) + turnaround(times, True, False)
+    return float(n * times[BURST] / cycles)
+
+
+@kernel
 def channel_events(
     times: Any, queue: int, responses: int, requests: Any, in_gap: Any, out_gap: Any,
     banks: Any, out_steps: Any, out_found: Any, out_given: Any, out_closed: Any,

@@ -1,4 +1,4 @@
-"""What the DRAM of a machine gives: to streams, to mixed reads and writes, to random rows. ``docs/methods/memory.md``."""
+"""What the DRAM of a machine gives to streams and to random rows; see ``docs/methods/memory.md``."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def lower_dram(machine: Machine) -> DramChannels:
 
 @lru_cache
 def channel_times(technology: str, timing: DramTiming) -> NDArray[np.int64]:
-    """Times of a channel in cycles of its command clock, without refresh, as `archmodel.kernels.dram_channel` has them.
+    """Convert the times of a channel to cycles of its command clock, as `archmodel.kernels.dram_channel` has them.
 
     Four activations in ``FAW`` are taken as one in a quarter of it. Bursts follow one another without gaps (``CCD =
     BURST``): successive ones are of different bank groups.
@@ -147,14 +147,27 @@ def stream_efficiency(technology: str, timing: DramTiming, write_frac: float) ->
 
     Model
     -----
-    `mixed_efficiency`, times ``1 − lost / REFI`` where all banks stop for a refresh (`refresh_cycles`). A refresh of
-    one bank costs nothing: the controller refreshes a bank when nobody waits for it.
+    `mixed_efficiency`, less what refreshes cost (`refresh_loss`).
     """
     times = channel_times(technology, timing)
     efficiency = mixed_efficiency(times, timing.write_batch, write_frac)
-    if timing.refresh == "all_bank":
-        efficiency *= 1 - refresh_cycles(times, write_frac > 0) / times[REFI]
-    return float(efficiency)
+    return float(efficiency * (1 - refresh_loss(technology, timing, is_write=write_frac > 0)))
+
+
+def refresh_loss(technology: str, timing: DramTiming, *, is_write: bool) -> float:
+    """Share of the time that refreshes take: as given, or `refresh_cycles` by REFI where all banks stop.
+
+    Parameters
+    ----------
+    technology, timing
+        The channels.
+    is_write
+        Whether writes are among what a refresh interrupts.
+    """
+    if timing.refresh_loss_frac is not None:
+        return timing.refresh_loss_frac
+    times = channel_times(technology, timing)
+    return float(refresh_cycles(times, is_write) / times[REFI])
 
 
 @lru_cache
@@ -171,10 +184,9 @@ def gather_efficiency(technology: str, timing: DramTiming, n_bursts: int) -> flo
     Model
     -----
     `channel_events` follows `N_ROWS` rows, each in a bank drawn at random, and none twice; requests are never short.
-    What the first one takes alone is not counted. Refreshes as in `stream_efficiency`.
+    What the first one takes alone is not counted. Refreshes cost what they do in streams.
     """
     times = channel_times(technology, timing).copy()
-    refresh_frac = refresh_cycles(times, False) / times[REFI] if timing.refresh == "all_bank" else 0.0
     times[REFI] = NEVER
     n_banks = load_dram(technology).n_banks * timing.n_ranks
     n = N_ROWS * n_bursts
@@ -185,4 +197,4 @@ def gather_efficiency(technology: str, timing: DramTiming, n_bursts: int) -> flo
     no_gap, closed, banks = np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((n_banks, 2), np.int64)
     channel_events(times, timing.queue_depth, n, requests, no_gap, no_gap, banks, steps, found, given, closed)
     cycles = given[-1] + 1 - stream_cycles(times, n, 1, False, 0) + times[CCD]
-    return float(n * times[BURST] / cycles * (1 - refresh_frac))
+    return float(n * times[BURST] / cycles * (1 - refresh_loss(technology, timing, is_write=False)))

@@ -332,5 +332,7 @@ def _dram_faults(machine: Machine, document: Document) -> list[Fault]:
     if machine.timing is None or machine.timing.dram is None or name in dram_technologies():
         return []
     known = ", ".join(dram_technologies())
-    text = f"dram.technology: 'timing.dram' needs one that is described: {known}; {name!r} is not. Take 'timing.dram' away"
+    text = (
+        f"dram.technology: 'timing.dram' needs one that is described: {known}; {name!r} is not. Take 'timing.dram' away"
+    )
     return [Fault(document.where(("dram", "technology")), f"{text} (null), or name one of them")]
