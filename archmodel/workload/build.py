@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from archmodel.dtypes import check_dtype
-from archmodel.workload.types import Operand, Operator, OperatorKind, Role, Tensor, Trace
+from archmodel.workload.plan import Plan, Splits
+from archmodel.workload.types import STAGE, Operand, Operator, OperatorKind, Role, Tensor, Trace
 
 
 class TraceBuilder:
@@ -20,6 +21,8 @@ class TraceBuilder:
         Number format of arithmetic and activations.
     weight_dtype, kv_dtype, table_dtype
         Storage formats; ``dtype`` if not given.
+    plan
+        How the chips share the work; the trace is that of one of them.
 
     Examples
     --------
@@ -40,7 +43,10 @@ class TraceBuilder:
         weight_dtype: str | None = None,
         kv_dtype: str | None = None,
         table_dtype: str | None = None,
+        plan: Plan | None = None,
     ) -> None:
+        self.plan = plan or Plan()
+        self.splits = Splits()
         self.dtype = check_dtype(dtype)
         self._storage: dict[Role, str] = {
             "weight": check_dtype(weight_dtype or dtype),
@@ -71,6 +77,15 @@ class TraceBuilder:
     def scope(self, prefix: str) -> Iterator[None]:
         """Put ``prefix`` before the names of what is added inside."""
         with self.repeat(1, prefix):
+            yield
+
+    @contextmanager
+    def stage(self, idx: int) -> Iterator[None]:
+        """Add what is inside to a stage of a plan; a plan of one stage has no names for it."""
+        if self.plan.pp == 1:
+            yield
+            return
+        with self.scope(f"{STAGE}{idx}"):
             yield
 
     def input(self, name: str, shape: tuple[int, ...], *, role: Role = "activation", dtype: str | None = None) -> str:
@@ -160,7 +175,10 @@ class TraceBuilder:
             key: dataclasses.replace(tensor, last_idx=self._last_idx.get(key, tensor.first_idx))
             for key, tensor in self._tensors.items()
         }
-        return Trace(name, title, phase, self.dtype, dict(run), tuple(self._operators), tensors, items, item, notes)
+        return Trace(
+            name, title, phase, self.dtype, dict(run), tuple(self._operators), tensors, items, item, notes,
+            plan=self.plan, splits=self.splits,
+        )  # fmt: skip
 
     def _qualify(self, name: str) -> str:
         return ".".join((*self._prefix, name))

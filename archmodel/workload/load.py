@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ from archmodel.inputs import SCHEMA, Document, KeyPath, build, in_reading_order,
 from archmodel.units import FRACTION, POSITIVE
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, find_builder
+from archmodel.workload.plan import Plan, make_plan
 from archmodel.workload.settings import RunSettings
 from archmodel.workload.types import Trace
 
@@ -118,7 +119,8 @@ def load_workload(name: str | Path, **settings: Any) -> Trace:
     name
         A shipped workload (`workload_names`) or the path of a ``.yaml`` file.
     **settings
-        ``phase`` (the builder's first if not given) and the run settings that it uses (`RunSettings`).
+        ``phase`` (the builder's first if not given), the run settings that it uses (`RunSettings`), and how chips share
+        the work: ``chips``, and those of ``tp``, ``ep``, ``pp`` and ``skew`` that the builder knows.
 
     Raises
     ------
@@ -135,28 +137,44 @@ def load_workload(name: str | Path, **settings: Any) -> Trace:
     if phase not in builder.phases:
         raise UnknownNameError("phase", phase, builder.phases, hint=f"these are the phases of {label}")
     used = builder.phases[phase]
-    unused = [key for key in given if key not in used]
+    allowed = (*used, "chips", *builder.splits)
+    unused = [key for key in given if key not in allowed]
     if unused:
-        texts = [f"{label} {phase} has no setting {key!r}; {suggest(key, used)}" for key in unused]
+        texts = [f"{label} {phase} has no setting {key!r}; {suggest(key, allowed)}" for key in unused]
         raise InputError(RUN, [Fault("", text) for text in texts])
     marks: dict[KeyPath, str] = {(): label}
     marks |= {(key,): document.where(("defaults", key)) for key in file.defaults if key not in given}
     asked = Document(RUN, {**file.defaults, **given, "phase": phase}, marks)
     run = build(RunSettings, asked)
-    b = TraceBuilder(dtype=run.dtype, weight_dtype=run.weight_dtype, kv_dtype=run.kv_dtype, table_dtype=run.table_dtype)
     try:
-        result = builder.build(b, model, run)
+        plan = make_plan(run, builder.splits)
+        b = TraceBuilder(
+            dtype=run.dtype,
+            weight_dtype=run.weight_dtype,
+            kv_dtype=run.kv_dtype,
+            table_dtype=run.table_dtype,
+            plan=plan,
+        )
+        result = builder.build(b, model, replace(run, batch=run.batch // (plan.dp * plan.n_micro)))
     except InputError as error:
         raise _located(error, document, asked) from None
     return b.finish(
         name=label,
         title=file.title,
         phase=phase,
-        run={key: getattr(run, key) for key in used},
+        run={key: getattr(run, key) for key in used} | _say_plan(plan, run, builder.splits),
         items=result.items,
         item=result.item,
         notes=tuple(file.notes),
     )
+
+
+def _say_plan(plan: Plan, run: RunSettings, splits: tuple[str, ...]) -> dict[str, Any]:
+    """Say how chips share the work; nothing for one chip."""
+    if plan.n_chips == 1:
+        return {}
+    degrees = {"tp": plan.tp, "ep": plan.ep, "pp": plan.pp, "skew": run.skew}
+    return {"chips": plan.n_chips} | {key: value for key, value in degrees.items() if key in splits and value != 1}
 
 
 def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
@@ -182,7 +200,7 @@ def read_workload(name: str | Path) -> tuple[str, WorkloadFile, Document]:
 
 def _wrong_defaults(file: WorkloadFile, builder: Builder, document: Document) -> Iterator[Fault]:
     """Find defaults that no phase of the builder uses, and the one that every workload needs."""
-    used = {key for settings in builder.phases.values() for key in settings}
+    used = {key for settings in builder.phases.values() for key in settings} | {"chips", *builder.splits}
     if "dtype" not in file.defaults:
         yield Fault(document.where(("defaults",)), "defaults.dtype: missing; say what the arithmetic is in, e.g. bf16")
     for key in file.defaults:

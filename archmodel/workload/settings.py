@@ -13,6 +13,7 @@ Count = Annotated[int, GIVEN_COUNT]
 CountOrZero = Annotated[int, GIVEN_COUNT_OR_ZERO]
 Flag = Annotated[bool, YesNo()]
 _PASSES = "a number of forward passes per denoising step (2 with classifier-free guidance, 1 without; not its scale)"
+Skew = Annotated[float, Number("a skew", 1.0, 1000.0)]
 Passes = Annotated[int, Number(_PASSES, 1, 2, integer=True)]
 Pixels = Annotated[int, Number("a count of pixels", 1, 1e6, integer=True)]
 
@@ -41,6 +42,14 @@ class RunSettings:
         Number format of the arithmetic.
     weight_dtype, kv_dtype, table_dtype
         Storage formats of weights, KV cache and embedding tables; ``dtype`` if not given.
+    chips
+        Chips that share the work; ``batch`` is that of all of them. One if not given, or as many as ``tp`` and ``pp``
+        need.
+    tp, ep, pp
+        Chips that share every layer, the experts of a layer, and the layers (`Plan`). Without ``tp``, all the chips of
+        a stage share every layer, where the workload can be split so.
+    skew
+        Rows of the busiest group of experts over the mean, chance left out.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -55,3 +64,8 @@ class RunSettings:
     weight_dtype: DType | None = None
     kv_dtype: DType | None = None
     table_dtype: DType | None = None
+    chips: Count | None = None
+    tp: Count | None = None
+    ep: Count | None = None
+    pp: Count | None = None
+    skew: Skew = 1.0

@@ -10,10 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.units import COUNT
+from archmodel.workload.plan import Plan, Splits
 
 Role = Literal["weight", "activation", "table", "kv_cache", "index"]
 Level = Literal["sram", "dram"]
 Count = Annotated[int, COUNT]
+STAGE = "stage"
+"""What the names of operators and tensors of a stage begin with, before its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +226,11 @@ class Trace:
         Sentences that belong beside any result, e.g. that dims are a hypothetical fit.
     is_alternatives
         The operators are shapes asked about one by one, not the parts of a step.
+    plan
+        How chips share the workload. The trace is what one replica does with one micro-batch; where stages share the
+        layers, it goes through all of them, and names begin with ``stage0.``, ``stage1.``, …
+    splits
+        How they could share it.
     """
 
     name: str
@@ -236,10 +244,35 @@ class Trace:
     item: str
     notes: tuple[str, ...] = ()
     is_alternatives: bool = False
+    plan: Plan = Plan()
+    splits: Splits = Splits()
 
     def role_bytes(self, role: Role) -> float:
-        """Bytes of all tensors of a role, copies included, those with a given ``level`` left out."""
-        return sum(t.n_bytes * t.count for t in self.tensors.values() if t.role == role and t.level is None)
+        """Bytes of all tensors of a role on one chip, copies included, those with a given ``level`` left out.
+
+        Of several stages it is the one with most weights and KV cache; a cache holds all micro-batches.
+        """
+        return self._stage_bytes[self._fullest_stage].get(role, 0.0)
+
+    @cached_property
+    def _stage_bytes(self) -> tuple[dict[Role, float], ...]:
+        """Bytes by role of every stage."""
+        stages: tuple[dict[Role, float], ...] = tuple({} for _ in range(self.plan.pp))
+        for tensor in self.tensors.values():
+            if tensor.level is None:
+                of_stage = stages[self.stage_idx(tensor.name)]
+                copies = tensor.count * (self.plan.n_micro if tensor.role == "kv_cache" else 1)
+                of_stage[tensor.role] = of_stage.get(tensor.role, 0.0) + tensor.n_bytes * copies
+        return stages
+
+    @cached_property
+    def _fullest_stage(self) -> int:
+        kept = [of_stage.get("weight", 0.0) + of_stage.get("kv_cache", 0.0) for of_stage in self._stage_bytes]
+        return kept.index(max(kept))
+
+    def stage_idx(self, name: str) -> int:
+        """Say which stage an operator or a tensor belongs to, by its name."""
+        return int(name.partition(".")[0].removeprefix(STAGE)) if self.plan.pp > 1 else 0
 
     @cached_property
     def n_parameters(self) -> int:

@@ -161,7 +161,7 @@ ERRORS = {
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--steps", "3"): (
         "1 error in run settings\n  llm/llama3.1-8b prefill has no setting 'steps'; allowed: "
-        "batch, dtype, kv_dtype, sequence, weight_dtype\n"
+        "batch, chips, dtype, ep, kv_dtype, pp, sequence, skew, tp, weight_dtype\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--batch", "0"): (
         "1 error in run settings\n  --batch: 0 is not a count; allowed: whole numbers from 1 to 1e12\n"

@@ -69,10 +69,10 @@ def test_a_trace_states_the_settings_that_its_phase_uses(tmp_path, phase):
 
 
 UNUSED = {
-    ("llm/llama2-7b", "decode", "sequence"): "batch, context, dtype, kv_dtype, weight_dtype",
-    ("llm/llama2-7b", "prefill", "context"): "batch, dtype, kv_dtype, sequence, weight_dtype",
-    ("diffusion/wan2.1-14b", "denoise", "resolution"): "batch, dtype, guidance, steps, weight_dtype",
-    ("recommendation/dlrm_dcnv2", "inference", "steps"): "batch, dtype, table_dtype, weight_dtype",
+    ("llm/llama2-7b", "decode", "sequence"): "batch, chips, context, dtype, ep, kv_dtype, pp, skew, tp, weight_dtype",
+    ("llm/llama2-7b", "prefill", "context"): "batch, chips, dtype, ep, kv_dtype, pp, sequence, skew, tp, weight_dtype",
+    ("diffusion/wan2.1-14b", "denoise", "resolution"): "batch, chips, dtype, guidance, steps, weight_dtype",
+    ("recommendation/dlrm_dcnv2", "inference", "steps"): "batch, chips, dtype, table_dtype, weight_dtype",
 }
 
 

@@ -34,13 +34,17 @@ class Builder:
     phases
         Phases it can build, each with the `RunSettings` that it uses; the first is the default.
     build
-        Adds the operators of one step to a `TraceBuilder` and says what the step yields.
+        Adds the operators of one step to a `TraceBuilder` and says what the step yields. It is given the settings of
+        one chip: ``batch`` is the share of one replica and micro-batch.
+    splits
+        How its models can be shared by chips, besides by the batch: of ``tp``, ``ep``, ``pp`` and ``skew``.
     """
 
     name: str
     model: type
     phases: Mapping[str, tuple[str, ...]]
     build: Callable[[TraceBuilder, Any, RunSettings], Yield]
+    splits: tuple[str, ...] = ()
 
 
 _BUILDERS: dict[str, Builder] = {}

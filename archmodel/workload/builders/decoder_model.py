@@ -167,14 +167,24 @@ class Step:
         return self.batch * self.q_len
 
 
-def layer_groups(model: DecoderModel) -> dict[str, tuple[Layer, int]]:
-    """Group layers of the same kind: name of the group → the kind and how many there are, in order of appearance."""
+def layer_groups(model: DecoderModel, stage: range | None = None) -> dict[str, tuple[Layer, int]]:
+    """Group layers of the same kind: name of the group → the kind and how many there are, in order of appearance.
+
+    Parameters
+    ----------
+    model
+        All of it.
+    stage
+        The layers to group; all if not given. Names are those that the groups of the whole model have.
+    """
     layers = Counter(_layer(model, idx) for idx in range(model.n_layers))
     has_both_ffns = len({layer.is_routed for layer in layers}) == 2
     has_both_spans = len({layer.is_local for layer in layers}) == 2
     local_name = "windowed" if model.local and model.local.window else "chunked"
     groups = {}
-    for layer, n_layers in layers.items():
+    for layer, n_layers in Counter(
+        _layer(model, idx) for idx in (range(model.n_layers) if stage is None else stage)
+    ).items():
         words = ["moe" if layer.is_routed else "dense"] if has_both_ffns else []
         words += [local_name if layer.is_local else "full"] if has_both_spans else []
         groups["_".join([*words, "layers"])] = (layer, n_layers)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from archmodel.errors import Fault, InputError
 from archmodel.inputs import SCHEMA
+from archmodel.units import YesNo
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.dlrm import add_mlp
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
+from archmodel.workload.operators.gather import Gather
 from archmodel.workload.operators.layout import Concat, Permute
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 from archmodel.workload.operators.normalise import LayerNorm
@@ -92,6 +95,26 @@ class SelfAttention:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """Samples of a batch that belong to the same user look up that user's tables once (in-batch broadcast).
+
+    Parameters
+    ----------
+    n_tables
+        Tables of users, among all.
+    n_samples
+        Samples of each user; it divides the batch.
+    is_deferred
+        Users' vectors are copied to their samples behind the compression, not before it.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    n_tables: Count
+    n_samples: Count
+    is_deferred: Annotated[bool, YesNo()]
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Hyper-parameters of a ranking model.
 
@@ -111,6 +134,8 @@ class Ranking:
         What a block consists of; the vectors they give add up to the vectors a block works on.
     top
         Widths of the prediction tower; the last is the number of tasks.
+    users
+        Which tables are looked up per user; absent: none.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -123,6 +148,7 @@ class Ranking:
     linear: LinearCompression
     top: Sequence[Count]
     attention: SelfAttention | None = None
+    users: Users | None = None
 
     @property
     def n_features(self) -> int:
@@ -140,26 +166,79 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
     ``MLP(norm(X (Xᵀ Y)))`` with a learnt ``Y``; without attention a block is a Wukong layer, with it the ensemble of
     DHEN. Mixing along the list of vectors is a matmul over transposed vectors, with the transposes written down.
 
+    Where users share samples, their vectors are copied from users to samples, a row each: those of their tables before
+    the compression, or, deferred, what the compression makes of them. The compression is linear, so both are the same
+    model: ``W·[users, items] = W_u·users + W_i·items``.
+
     Sources
     -------
-    Zhang et al., Wukong, arXiv:2403.02545, section 3; Zhang et al., DHEN, arXiv:2203.11014, section 3.
+    Zhang et al., Wukong, arXiv:2403.02545, section 3; Zhang et al., DHEN, arXiv:2203.11014, section 3. In-batch
+    broadcast, and deferring it: ISCA 2025 (MTIA 2i), section 6.
+
+    Raises
+    ------
+    InputError
+        When users do not divide the batch, or have all tables.
     """
-    batch, dim, tables = run.batch, model.dim, model.tables
+    batch, dim, tables, users = run.batch, model.dim, model.tables, model.users
     dense = b.input("dense", (batch, model.n_dense_features))
     dense = add_mlp(b, "bottom", dense, batch, (model.n_dense_features, *model.bottom, dim))
-    pooling = tables.n_tables * tables.pooling
-    bag = EmbeddingBag(
-        n_tables=tables.n_tables, rows=tables.n_tables * tables.rows, dim=dim, batch=batch, pooling=pooling
-    )
-    pooled = b.add("tables", bag, b.input("indices", (batch * pooling,), role="index"))
-    n_vectors = tables.n_tables + 1
-    x = b.add("vectors", Concat(n=(batch * dim, batch * tables.n_tables * dim)), dense, pooled)
-    x = b.add("vectors_t", Permute(n=batch * n_vectors * dim), x)
-    x = _add_mix(b, "compress", x, batch * dim, n_vectors, model.n_features)
+    n_own = tables.n_tables
+    if users is not None:
+        _check_users(users, tables, batch)
+        n_own -= users.n_tables
+    vectors = {dense: 1, _add_bag(b, "tables", tables, n_own, batch, dim): n_own}
+    if users is None:
+        x = _add_compression(b, "compress", vectors, batch, dim, model.n_features)
+    else:
+        n_users = batch // users.n_samples
+        pooled = _add_bag(b, "user_tables", tables, users.n_tables, n_users, dim)
+        if users.is_deferred:
+            x = _add_compression(b, "compress", vectors, batch, dim, model.n_features)
+            y = _add_compression(b, "user_compress", {pooled: users.n_tables}, n_users, dim, model.n_features)
+            y = _add_copies(b, y, n_users, model.n_features * dim, batch)
+            x = b.add("user_sum", Elementwise(n=batch * model.n_features * dim, function="add"), x, y)
+        else:
+            copies = _add_copies(b, pooled, n_users, users.n_tables * dim, batch)
+            x = _add_compression(b, "compress", {**vectors, copies: users.n_tables}, batch, dim, model.n_features)
     with b.repeat(model.n_blocks, "block"):
         x = _add_block(b, model, x, batch)
     add_mlp(b, "top", x, batch, (model.n_features * dim, *model.top), end="sigmoid")
     return Yield(batch, "sample")
+
+
+def _check_users(users: Users, tables: Tables, batch: int) -> None:
+    faults = []
+    if batch % users.n_samples:
+        faults.append(Fault("users.n_samples", f"{users.n_samples} does not divide the batch of {batch}"))
+    if users.n_tables >= tables.n_tables:
+        faults.append(Fault("users.n_tables", f"{users.n_tables} leaves none of {tables.n_tables} tables to samples"))
+    if faults:
+        raise InputError("ranking model", faults)
+
+
+def _add_bag(b: TraceBuilder, name: str, tables: Tables, n_tables: int, batch: int, dim: int) -> str:
+    """Look up and pool the vectors of some tables."""
+    pooling = n_tables * tables.pooling
+    bag = EmbeddingBag(n_tables=n_tables, rows=n_tables * tables.rows, dim=dim, batch=batch, pooling=pooling)
+    prefix = name.removesuffix("tables")
+    return b.add(name, bag, b.input(f"{prefix}indices", (batch * pooling,), role="index"))
+
+
+def _add_copies(b: TraceBuilder, x: str, n_users: int, width: int, batch: int) -> str:
+    """Copy the row of each user to its samples."""
+    return b.add("user_copies", Gather(rows=n_users, dim=width, n=batch), b.input("users", (batch,), role="index"), x)
+
+
+def _add_compression(b: TraceBuilder, name: str, vectors: dict[str, int], batch: int, dim: int, n: int) -> str:
+    """Join vectors, of which each tensor has so many per sample, and combine them into ``n``."""
+    n_vectors = sum(vectors.values())
+    prefix = name.removesuffix("compress")
+    x = next(iter(vectors))
+    if len(vectors) > 1:
+        x = b.add(f"{prefix}vectors", Concat(n=tuple(batch * part * dim for part in vectors.values())), *vectors)
+    x = b.add(f"{prefix}vectors_t", Permute(n=batch * n_vectors * dim), x)
+    return _add_mix(b, name, x, batch * dim, n_vectors, n)
 
 
 def _add_mix(b: TraceBuilder, name: str, transposed: str, rows: int, k: int, n: int) -> str:

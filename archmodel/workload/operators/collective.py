@@ -19,7 +19,7 @@ class Collective(OperatorKind):
     Parameters
     ----------
     function
-        ``all_reduce``, ``all_gather``, ``reduce_scatter`` or ``all_to_all``.
+        ``all_reduce``, ``all_gather``, ``reduce_scatter`` or ``all_to_all``; ``send`` passes the buffer on to the next.
     n
         Elements of the full buffer on each chip, never of a shard: what all_reduce and all_to_all start and end with,
         what all_gather ends with and what reduce_scatter starts with.
@@ -29,7 +29,7 @@ class Collective(OperatorKind):
     Model
     -----
     Bytes that one chip sends: ``(n_chips − 1) / n_chips · n`` elements, twice that for all_reduce (a reduce_scatter and
-    an all_gather). It receives as many. Over the bandwidth of its link this is the time of an ideal ring or all-to-all.
+    an all_gather), and all n for send. It receives as many. Over the bandwidth of its link this is the time of an ideal ring or all-to-all.
     SIMD engine: all_reduce and reduce_scatter add ``(n_chips − 1) / n_chips · n`` elements.
 
     Sources
@@ -40,7 +40,7 @@ class Collective(OperatorKind):
 
     kind: ClassVar[str] = "collective"
     group: ClassVar[str] = "collective"
-    function: Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all"]
+    function: Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"]
     n: Count
     n_chips: Count
 
@@ -65,6 +65,8 @@ class Collective(OperatorKind):
 
     def link_bytes(self, dtype: str) -> float:
         """Bytes that one chip sends."""
+        if self.function == "send":
+            return self.n * dtype_bytes(dtype) if self.n_chips > 1 else 0.0
         return (2 if self.function == "all_reduce" else 1) * self._n_exchanged * dtype_bytes(dtype)
 
     @property
