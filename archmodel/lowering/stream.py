@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.lowering.indexed import gather_rows, scatter_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site
 from archmodel.lowering.program import Command, Grid, Input, Program
@@ -19,21 +20,44 @@ LEAST_TILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What moves for each row, in or out: elements, bytes of each, whether it is in DRAM, contiguous pieces of a row."""
+    """What moves for each row, in or out.
+
+    Parameters
+    ----------
+    n_elements, element_bytes
+        Elements of a row, and bytes of each.
+    is_far
+        Whether they are in DRAM.
+    n_pieces
+        Contiguous pieces of a row.
+    is_indexed
+        Rows are at a list of indices (`archmodel.lowering.indexed`).
+    """
 
     n_elements: float
     element_bytes: float
     is_far: bool
     n_pieces: int = 1
+    is_indexed: bool = False
 
     @property
     def row_bytes(self) -> float:
         """Bytes of a row."""
         return self.n_elements * self.element_bytes
 
-    def pieces(self, n_rows: int) -> tuple[int, float]:
-        """Contiguous pieces of so many rows, and bytes of each."""
-        return n_rows * self.n_pieces, self.row_bytes / self.n_pieces
+    def load(self, site: Site, n_rows: int, into: str) -> tuple[Command, ...]:
+        """Bring a tile of so many rows into local memory."""
+        if self.is_indexed:
+            return (gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far),)
+        piece_bytes = self.row_bytes / self.n_pieces
+        return load_rows(site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far)
+
+    def store(self, site: Site, n_rows: int, out_of: str) -> tuple[Command, ...]:
+        """Bring a tile of so many rows out of local memory."""
+        if self.is_indexed:
+            return scatter_rows(site, n_rows, self.row_bytes, out_of, is_far=self.is_far)
+        piece_bytes = self.row_bytes / self.n_pieces
+        return store_rows(site.timing, n_rows * self.n_pieces, piece_bytes, out_of, is_far=self.is_far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +116,7 @@ def stream(
     buffers: dict[str, int] = {}
     for idx, flow in enumerate(flows_in):
         into = f"in{idx}"
-        body += load_rows(timing, *flow.pieces(per_tile), into, is_far=flow.is_far)
+        body += flow.load(site, per_tile, into)
         buffers |= {into: 2, into + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
         taken.append(Input(into))
     work = list(stages(per_tile))
@@ -104,7 +128,7 @@ def stream(
         if idx == len(work) - 1:
             given, n_given = "out", max(1, len(flows_out))
             for flow in tail_flows:
-                body += load_rows(timing, per_tile, flow.row_bytes, "tail", is_far=flow.is_far)
+                body += flow.load(site, per_tile, "tail")
                 n_tail = len(tail_flows)
                 buffers |= {"tail": 2 * n_tail, "tail" + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
             taken += [Input("tail", len(tail_flows), len(tail_flows))] if tail_flows else []
@@ -115,7 +139,7 @@ def stream(
         taken = [Input(given)]
     source = taken[0].buffer
     for flow in flows_out:
-        body += store_rows(timing, *flow.pieces(per_tile), source, is_far=flow.is_far)
+        body += flow.store(site, per_tile, source)
         buffers[source + BEHIND] = MOST_CACHED
     program = Program(tuple(body), buffers, n_inner=n_tiles, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))
     return site.phase(name, program)
