@@ -204,13 +204,15 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
     tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
     assert machine.timing is not None  # whoever asks has checked
     # SRAM that holds neither activations nor weights is cache.
-    used = placement.lls_bytes + (trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0)
+    live_bytes = trace.live_bytes[idx] if trace.is_alternatives else max(trace.live_bytes)
+    used = placement.lls_bytes if live_bytes <= placement.lls_bytes else 0.0
+    used += trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0
     used += sum(tensor.n_bytes for tensor in tensors if tensor.level == "sram")
     cache_bytes = max(0.0, machine.sram.capacity_bytes - used)
 
     def locate(names: tuple[str, ...]) -> tuple[Place, ...]:
         found = (trace.tensors[name] for name in names)
-        return tuple(Place(each.dtype, each.role, _is_far(each, trace.live_bytes[idx], placement)) for each in found)
+        return tuple(Place(each.dtype, each.role, _is_far(each, live_bytes, placement)) for each in found)
 
     op, bound, tail = operator.op, operator.tensors, Tail()
     places = locate(bound)
@@ -243,7 +245,7 @@ def _write_frac(op: OperatorKind, places: tuple[Place, ...]) -> float:
 
 
 def _is_far(tensor: Tensor, live_bytes: float, placement: Placement) -> bool:
-    """Whether a tensor is in DRAM: as placement says; activations when more are alive than what is set aside."""
+    """Whether a tensor is in DRAM: as placement says; activations when their buffer does not fit what is set aside."""
     if tensor.level is not None:
         return tensor.level == "dram"
     if tensor.role == "weight":
