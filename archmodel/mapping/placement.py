@@ -3,7 +3,8 @@
 Rules (``docs/methods/roofline.md``, section Placement):
 
 1. Activations live in SRAM. It sets aside ``lls_bytes``, the most that is alive at once, rounded up to the partition
-   grain; an operator with more alive than that spills the excess to DRAM.
+   grain. If that is more than there is, bounds and rooflines spill the excess, operator by operator; models that
+   count cycles keep the whole buffer in DRAM, as the compiler of MTIA 2i does.
 2. Weights stay in the SRAM that is left if all of them fit; otherwise they stream from DRAM every step, because a
    cyclic sweep over more than a cache holds never hits.
 3. KV caches live in DRAM. Embedding tables take the DRAM that is left, smallest first; rows beyond it are behind the
