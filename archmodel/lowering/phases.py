@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +16,14 @@ from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
 from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
 from archmodel.lowering.row_access import RowAccess, find_row_access
+from archmodel.lowering.rvv import VectorCores, lower_cores
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine.types import Machine, SystolicArray, VectorTiming
 from archmodel.mapping import Placement
+from archmodel.mapping.collectives import time_exchange
 from archmodel.registry import import_plugins
 from archmodel.workload.fused import Fused
-from archmodel.workload.types import OperatorKind, Role, Tensor, Trace
+from archmodel.workload.types import Operator, OperatorKind, Role, Tensor, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class Site:
         What is fused behind.
     is_input_turned
         The first operand is transposed on its way in.
+    exchange_cycles
+        For which it exchanges data with other chips.
     """
 
     op: OperatorKind
@@ -140,6 +145,7 @@ class Site:
     rows: RowAccess | None = None
     tail: Tail = Tail()
     is_input_turned: bool = False
+    exchange_cycles: int = 0
 
     def place(self, name: str) -> Place:
         """Where the operand of a name is."""
@@ -232,7 +238,15 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
         rows=find_row_access(trace, operator, machine, placement),
         tail=tail,
         is_input_turned=isinstance(op, Fused) and op.is_input_turned,
+        exchange_cycles=_count_exchange(operator, machine),
     )
+
+
+def _count_exchange(operator: Operator, machine: Machine) -> int:
+    """Cycles for which an operator exchanges data with other chips."""
+    if machine.scale_up is None or not operator.op.link_bytes(operator.dtype):
+        return 0
+    return math.ceil(time_exchange(operator.op, operator.dtype, machine.scale_up).time_s * machine.clock_hz)
 
 
 def _write_frac(op: OperatorKind, places: tuple[Place, ...]) -> float:

@@ -114,5 +114,5 @@ def _faults(plan: Plan, batch: int) -> Iterator[Fault]:
 
 
 def _can_share_experts(plan: Plan, ep: int) -> bool:
-    """Groups of experts lie within a replica, or span whole ones."""
+    """Say whether groups of experts would lie within a replica, or span whole ones."""
     return (plan.tp * plan.dp) % ep == 0 and (plan.tp % ep == 0 or ep % plan.tp == 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -244,8 +244,8 @@ class Trace:
     item: str
     notes: tuple[str, ...] = ()
     is_alternatives: bool = False
-    plan: Plan = Plan()
-    splits: Splits = Splits()
+    plan: Plan = field(default_factory=Plan)
+    splits: Splits = field(default_factory=Splits)
 
     def role_bytes(self, role: Role) -> float:
         """Bytes of all tensors of a role on one chip, copies included, those with a given ``level`` left out.

@@ -352,6 +352,8 @@ def collective(op: Any) -> Run:
             send(chip, (chip + 1) % n_chips, (chip + 1 - step) % n_chips, is_added=False)
     if op.function == "all_to_all":
         sent = sum(shard.nbytes for peer, shard in enumerate(held[0]) if peer != 0)
+    if op.function == "send" and n_chips > 1:
+        sent = given[0].nbytes
     own = 1 % n_chips  # the shard that the first chip of the ring owns
     x = held[0][own] if op.function == "all_gather" else given[0]
     out = held[0][own] if op.function == "reduce_scatter" else np.concatenate(held[0])

@@ -83,7 +83,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
     "collective": [
         {"function": name, "n": 24, "n_chips": n_chips}
-        for name in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
+        for name in ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send")
         for n_chips in (1, 2, 4)
     ],
 }  # fmt: skip

@@ -122,12 +122,12 @@ FILES = {
     "default that no phase uses": (
         changed(DECODER, "batch: 1", "steps: 3"),
         "toy.yaml:4:19: defaults.steps: builder 'decoder' has no such setting; "
-        "allowed: batch, context, dtype, kv_dtype, sequence, weight_dtype",
+        "allowed: batch, chips, context, dtype, ep, kv_dtype, pp, sequence, skew, tp, weight_dtype",
     ),
     "phase among the defaults": (
         changed(DECODER, "batch: 1", "phase: decode"),
         "toy.yaml:4:19: defaults.phase: builder 'decoder' has no such setting; "
-        "allowed: batch, context, dtype, kv_dtype, sequence, weight_dtype",
+        "allowed: batch, chips, context, dtype, ep, kv_dtype, pp, sequence, skew, tp, weight_dtype",
     ),
     "no dtype": (
         changed(DECODER, " dtype: bf16,", ""),

@@ -25,9 +25,9 @@ def build_decoder(b: TraceBuilder, model: DecoderModel, run: RunSettings) -> Yie
     -----
     Prefill takes ``sequence`` new tokens per sequence from an empty KV cache; decode takes one after ``context`` cached
     ones. Only the last token of each sequence goes through the output head. Layers of the same kind are one block that
-    repeats, so groups of unlike layers follow each other instead of interleaving. Where chips share the model, the trace
-    is that of one of them (`share_model`, `share_experts`): an all_reduce follows every attention and every feed-forward
-    layer, stages send their result on, and the logits are gathered.
+    repeats, so groups of unlike layers follow each other instead of interleaving. Where chips share the model, the
+    trace is that of one of them (`share_model`, `share_experts`): an all_reduce follows every attention and every
+    feed-forward layer, stages send their result on, and the logits are gathered.
     """
     faults = list(_contradictions(model))
     if faults:

@@ -29,7 +29,8 @@ class Collective(OperatorKind):
     Model
     -----
     Bytes that one chip sends: ``(n_chips − 1) / n_chips · n`` elements, twice that for all_reduce (a reduce_scatter and
-    an all_gather), and all n for send. It receives as many. Over the bandwidth of its link this is the time of an ideal ring or all-to-all.
+    an all_gather), and all n for send. It receives as many. Over the bandwidth of its link this is the time of an ideal
+    ring or all-to-all; `archmodel.kernels.collectives` adds what steps cost.
     SIMD engine: all_reduce and reduce_scatter add ``(n_chips − 1) / n_chips · n`` elements.
 
     Sources
