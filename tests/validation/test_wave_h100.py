@@ -1,0 +1,150 @@
+"""Model `wave` on H100 SXM against measured GEMMs and attention (ai-dynamo/aiconfigurator, TensorRT-LLM 1.3.0rc20).
+
+All rows of the three tables are used. They are read from the folder in ``ARCHMODEL_REFERENCE``; without it those tests
+are skipped, and a sample in ``data/wave_h100.csv`` remains. ``docs/methods/wave.md`` says how the collector measured:
+CUDA graphs replayed back to back, five copies of small weights, and what surrounds the kernel inside a row.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import archmodel as am
+from archmodel.workload.single import operators_trace
+
+FOLDER = os.environ.get("ARCHMODEL_REFERENCE")
+needs_tables = pytest.mark.skipif(FOLDER is None, reason="ARCHMODEL_REFERENCE is not set: no measured tables")
+H100 = am.machine("h100_sxm")
+L2_BYTES = H100.sram.capacity_bytes / H100.wave.sram_copies
+SAMPLE = Path(__file__).parent / "data" / "wave_h100.csv"
+TINY = {"n": 1024, "function": "scale"}  # a kernel that only costs its launch and latencies
+
+
+def read_table(name):
+    path = Path(str(FOLDER)) / "published" / f"{name}.csv"
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def time_kernels(kind, shapes, dtype, where, model, dtypes=None):
+    """Seconds of each shape inside a CUDA graph; ``where`` places operands, ``dtypes`` names those that differ."""
+    trace = operators_trace(kind, shapes, dtype, {})
+    tensors = {}
+    for idx, levels in enumerate(where):
+        for name, level in levels.items():
+            tensor = trace.tensors[f"{kind}{idx}.{name}"]
+            tensors[tensor.name] = replace(tensor, level=level, dtype=(dtypes or {}).get(name, tensor.dtype))
+    operators = am.evaluate(H100, replace(trace, tensors=trace.tensors | tensors), model=model).operators
+    return np.array(operators["latency_s"])
+
+
+def level_of(n_bytes):
+    return "sram" if n_bytes <= L2_BYTES else "dram"
+
+
+def time_gemms(rows, model):
+    """Seconds of each row: one GEMM; FP8 rows quantise their 16-bit input per tensor first."""
+    is_fp8 = rows[0]["gemm_dtype"] == "fp8"
+    shapes = [{dim: int(row[dim]) for dim in "mnk"} for row in rows]
+    where = []
+    for shape in shapes:
+        m, n, k = shape.values()
+        weight_bytes = n * k * (1 if is_fp8 else 2)
+        n_copies = max(1, min(5, math.ceil(50 * 2**20 / weight_bytes)))
+        others = level_of(2 * m * (n + k))
+        where.append({"a": others, "b": level_of(weight_bytes * n_copies), "c": others})
+    if not is_fp8:
+        return time_kernels("matmul", shapes, "bf16", where, model)
+    quantised = [shape | {"quantise": "rows"} for shape in shapes]
+    largest = [{"rows": 1, "cols": shape["m"] * shape["k"], "function": "max"} for shape in shapes]
+    reduced = [{"x": levels["a"], "out": "sram"} for levels in where]
+    tiny = time_kernels("elementwise", [TINY], "bf16", [{"x": "sram", "out": "sram"}], model)[0]
+    return (
+        time_kernels("linear", quantised, "fp8", where, model)
+        + time_kernels("reduction", largest, "bf16", reduced, model)
+        + 2 * tiny  # the scale is cleared, and converted
+    )
+
+
+def time_attention(rows, model):
+    """Seconds of each row: set up, rope with the write into the cache, attention."""
+    is_prefill = rows[0]["step"] == "0"
+    cache = "fp8" if rows[0]["kv_cache_dtype"] == "fp8" else "bf16"
+    dtype = cache if is_prefill else "bf16"  # on Hopper the kernel for prompts computes in the type of the cache
+    out = "fp8" if is_prefill and rows[0]["attn_dtype"] == "fp8" else "bf16"
+    shapes, where, turned = [], [], []
+    for row in rows:
+        batch, n_heads, n_kv, dim = (
+            int(row[name]) for name in ("batch_size", "num_heads", "num_key_value_heads", "head_dim")
+        )
+        q_len = int(row["isl"]) if is_prefill else 1
+        kv_len = q_len if is_prefill else int(row["step"]) + 1
+        shapes.append({
+            "batch": batch, "n_heads": n_heads, "n_kv_heads": n_kv, "q_len": q_len, "kv_len": kv_len,
+            "head_dim": dim, "causal": is_prefill,
+        })  # fmt: skip
+        n_bytes = dim * batch * (q_len * n_heads * 4 + kv_len * n_kv * 2 * (1 if cache == "fp8" else 2))
+        where.append(dict.fromkeys(("q", "k", "v", "out"), level_of(n_bytes)))
+        turned.append((batch * q_len, (n_heads + 2 * n_kv) * dim))
+    around = [dict.fromkeys(("x", "out"), level_of(4 * n_rows * n_cols)) for n_rows, n_cols in turned]
+    if dtype == "fp8":
+        shaped = [{"rows": n_rows, "cols": n_cols, "to": "fp8"} for n_rows, n_cols in turned]
+        before_s = time_kernels("quantise", shaped, "bf16", around, model)
+    else:
+        shaped = [{"n": n_rows * n_cols, "function": "rope"} for n_rows, n_cols in turned]
+        before_s = time_kernels("elementwise", shaped, "bf16", around, model)
+    tiny = time_kernels("elementwise", [TINY], "bf16", [{"x": "sram", "out": "sram"}], model)[0]
+    dtypes = {"k": cache, "v": cache, "out": out}
+    return time_kernels("attention", shapes, dtype, where, model, dtypes) + before_s + tiny
+
+
+def compare(name, rows, time_rows):
+    """Print and return mean |error| and mean error of `wave`, with the roofline beside it."""
+    measured_s = np.array([float(row["latency_ms"]) * 1e-3 for row in rows])
+    errors = {model: time_rows(rows, model) / measured_s - 1 for model in ("wave", "roofline")}
+    said = "; ".join(f"{m}: mean |error| {np.abs(e).mean():.1%}, bias {e.mean():+.1%}" for m, e in errors.items())
+    print(f"{name}: {len(rows)} rows; {said}")
+    return errors["wave"]
+
+
+@needs_tables
+@pytest.mark.parametrize(("dtype", "limit"), [("bfloat16", 0.13), ("fp8", 0.10)])
+def test_gemms(dtype, limit):
+    rows = [row for row in read_table("gemm_h100_sxm") if row["gemm_dtype"] == dtype]
+    assert len(rows) == 2420
+    assert np.abs(compare(f"GEMM {dtype}", rows, time_gemms)).mean() < limit
+
+
+@needs_tables
+def test_attention_over_prompts():
+    table = read_table("context_attention_h100_sxm")
+    errors = []
+    for attention, cache in (("bfloat16", "bfloat16"), ("bfloat16", "fp8"), ("fp8", "fp8")):
+        rows = [row for row in table if (row["attn_dtype"], row["kv_cache_dtype"]) == (attention, cache)]
+        errors.append(compare(f"prompt, {attention} out, cache {cache}", rows, time_attention))
+        assert np.abs(errors[-1]).mean() < 0.25
+    every = np.concatenate(errors)
+    assert len(every) == 1410
+    print(f"prompt: all {len(every)} rows: mean |error| {np.abs(every).mean():.1%}, bias {every.mean():+.1%}")
+
+
+@needs_tables
+def test_attention_over_caches():
+    table = read_table("generation_attention_h100_sxm")
+    errors, groups = [], []
+    for cache in ("bfloat16", "fp8"):
+        rows = [row for row in table if row["kv_cache_dtype"] == cache]
+        errors.append(compare(f"decode, cache {cache}", rows, time_attention))
+        groups.append(np.array([int(row["num_heads"]) // int(row["num_key_value_heads"]) for row in rows]))
+    every, group = np.concatenate(errors), np.concatenate(groups)
+    assert len(every) == 3310
+    for name, chosen in (("all", every == every), ("up to 32 heads per KV head", group <= 32)):
+        error = every[chosen]
+        print(f"decode, {name}: {error.size} rows: mean |error| {np.abs(error).mean():.1%}, bias {error.mean():+.1%}")
+    assert np.abs(every).mean() < 0.25
