@@ -314,7 +314,7 @@ def run_program(
                             )
                             n_events += n_written
                             if n_written == 0:
-                                n_lost += 1
+                                n_lost += n_units + N_RESOURCES
                                 lost_from = min(lost_from, issued_at)
                         has_wrapped = False
                 elif to_look_at > 0:

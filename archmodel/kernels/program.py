@@ -35,7 +35,7 @@ EVENT_PE, EVENT_UNIT, EVENT_COMMAND, EVENT_ISSUED_AT, EVENT_STARTED_AT, EVENT_FR
 EVENT_GRANTED_AT, EVENT_ENDED_AT, EVENT_VISIBLE_AT, EVENT_CAUSE = range(6, 10)
 EVENT_TURNS, EVENT_COMMANDS, EVENT_BUSY = range(10, 13)
 N_EVENT_FIELDS = 13
-# What a record says of itself: rows written, events that found no row, and the earliest cycle of those.
+# What a record says of itself: rows written, those for which there was no room, and the earliest cycle of these.
 N_ROWS, N_LOST, LOST_FROM = range(3)
 N_RECORD_COUNTS = 3
 # Stall causes.

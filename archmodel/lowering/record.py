@@ -25,7 +25,7 @@ class EventRecord(NamedTuple):
     window : (2,) int64
         What starts before the second and keeps its unit busy up to the first or longer is recorded [cycles].
     counts : (3,) int64
-        After the run: rows written, events that found no row, and the earliest cycle of those.
+        After the run: rows written, those for which there was no room, and the earliest cycle of these.
     held_before : (P, B) int64
         Space of each buffer taken by commands that were over before the window and not freed by such [tokens].
     """
@@ -42,7 +42,7 @@ class EventRecord(NamedTuple):
 
     @property
     def n_lost(self) -> int:
-        """Events that found no row."""
+        """Rows for which there was no room; skipped repeats may take fewer than are counted."""
         return int(self.counts[N_LOST])
 
     @property

@@ -55,10 +55,8 @@ def close_last(record: EventRecord) -> None:
     Parameters
     ----------
     record
-        Changed in place, if it is of a whole run.
+        Changed in place.
     """
-    if record.is_of_part or record.n_lost:
-        return
     events = record.events
     who = events[:, EVENT_PE] * N_UNITS + events[:, EVENT_UNIT]
     followed = events[:, EVENT_UNIT] < N_UNITS
