@@ -249,18 +249,37 @@ def vector_events(
 
 
 @kernel
-def _run_turn(core: VectorCore, body: Any, n_elements: int, state: VectorState, never: Any, nothing: Any) -> None:
-    """Run the body of a loop once, without stalls."""
+def run_turn(core: VectorCore, body: Any, n_elements: int, state: VectorState, never: Any, nothing: Any) -> None:
+    """Run some instructions once, without stalls.
+
+    Parameters
+    ----------
+    core, body
+        The core; ndarray (B, 6) int64. Rows with 0 elements treat ``n_elements``.
+    n_elements : int
+        Elements, 1 or more.
+    state : VectorState
+        Read and written.
+    never : ndarray (1,) int64
+        Of zeros: no gaps.
+    nothing : ndarray (0,) int64
+        Steps are not written down.
+    """
     for i in range(body.shape[0]):
         n = body[i, ELEMENTS] if body[i, ELEMENTS] > 0 else n_elements
         run_instruction(core, body[i], n, never, 0, never, 0, state, nothing)
 
 
 @kernel
-def _repeats(state: VectorState, kept: VectorState) -> bool:
+def repeats(state: VectorState, kept: VectorState) -> bool:
     """Whether later instructions cannot tell two states apart, each seen from its last accepted command.
 
     What is over in the cycle after that makes nobody wait.
+
+    Parameters
+    ----------
+    state, kept : VectorState
+        The two.
     """
     now, then = state.clock[ACCEPTED], kept.clock[ACCEPTED]
     for times, others in ((state.clock, kept.clock), (state.readable, kept.readable), (state.writable, kept.writable)):
@@ -297,9 +316,9 @@ def run_loop(core: VectorCore, body: Any, n_elements: int, n_per_turn: int, stat
     readable, writable, clock = state
     kept = VectorState(readable.copy(), writable.copy(), clock.copy())
     while turn < n_full:
-        _run_turn(core, body, n_per_turn, state, never, nothing)
+        run_turn(core, body, n_per_turn, state, never, nothing)
         turn += 1
-        if next_kept > 0 and _repeats(state, kept):
+        if next_kept > 0 and repeats(state, kept):
             n_periods = (n_full - turn) // (turn - kept_turn)
             shift = n_periods * (clock[ACCEPTED] - kept.clock[ACCEPTED])
             readable += shift
@@ -310,7 +329,7 @@ def run_loop(core: VectorCore, body: Any, n_elements: int, n_per_turn: int, stat
         if turn == next_kept:
             next_kept, kept_turn = 2 * turn, turn
             kept.readable[:], kept.writable[:], kept.clock[:] = readable, writable, clock
-    _run_turn(core, body, n_elements - n_full * n_per_turn, state, never, nothing)
+    run_turn(core, body, n_elements - n_full * n_per_turn, state, never, nothing)
 
 
 @kernel

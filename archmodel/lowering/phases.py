@@ -131,6 +131,10 @@ class Site:
         The first operand is transposed on its way in.
     exchange_cycles
         For which it exchanges data with other chips.
+    cores
+        Vector cores of a PE; ``None`` where their timing is not described.
+    has_simd
+        Whether there is a SIMD engine beside them; without one its work is the vector core's.
     """
 
     op: OperatorKind
@@ -146,6 +150,8 @@ class Site:
     tail: Tail = Tail()
     is_input_turned: bool = False
     exchange_cycles: int = 0
+    cores: VectorCores | None = None
+    has_simd: bool = True
 
     def place(self, name: str) -> Place:
         """Where the operand of a name is."""
@@ -239,6 +245,8 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
         tail=tail,
         is_input_turned=isinstance(op, Fused) and op.is_input_turned,
         exchange_cycles=_count_exchange(operator, machine),
+        cores=lower_cores(machine),
+        has_simd=machine.simd is not None,
     )
 
 

@@ -32,6 +32,10 @@ class Flow:
         Contiguous pieces of a row.
     is_indexed
         Rows are at a list of indices (`archmodel.lowering.indexed`).
+    stage
+        That takes a flow in.
+    is_held
+        One row, loaded before all others and kept for them; PEs share the read.
     """
 
     n_elements: float
@@ -39,6 +43,8 @@ class Flow:
     is_far: bool
     n_pieces: int = 1
     is_indexed: bool = False
+    stage: int = 0
+    is_held: bool = False
 
     @property
     def row_bytes(self) -> float:
@@ -49,8 +55,8 @@ class Flow:
         """Bring a tile of so many rows into local memory."""
         if self.is_indexed:
             return (gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far),)
-        piece_bytes = self.row_bytes / self.n_pieces
-        return load_rows(site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far)
+        piece_bytes, cast = self.row_bytes / self.n_pieces, "same_b" if self.is_held else "own"
+        return load_rows(site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast)
 
     def store(self, site: Site, n_rows: int, out_of: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows out of local memory."""
@@ -88,7 +94,8 @@ def stream(
     n_rows
         Rows in all. Operators without rows, elementwise ones, cut their elements into rows of their own (`cut_rows`).
     flows_in
-        What is loaded for each row: up to two flows, of which a tile each is one token. None: nothing is loaded.
+        What is loaded for each row, and what is held: a tile each is one token. The first stage takes up to two, each
+        further one its tile and one flow. None: nothing is loaded.
     stages
         Gives the work on a tile of so many rows, in order. None: the one flow in is stored as it is.
     flows_out
@@ -97,8 +104,8 @@ def stream(
     Model
     -----
     PE i has ``⌈rows / PEs⌉`` of them, in tiles of equal size: as many rows as fit local memory with two tiles of each
-    flow and two between stages, but at least `LEAST_TILES` tiles. Stages run one after another on a tile and overlap
-    across tiles. What lies between stages is as wide as the widest flow.
+    flow and two between stages beside what is held, but at least `LEAST_TILES` tiles. Stages run one after another on a
+    tile and overlap across tiles. What lies between stages is as wide as the widest flow.
 
     Raises
     ------
@@ -111,38 +118,60 @@ def stream(
     per_tile = _rows_of_tile(site, per_pe, [*flows_in, *tail_flows, *flows_out], len(stages(1)))
     n_tiles = math.ceil(per_pe / per_tile)
     per_tile = math.ceil(per_pe / n_tiles)
-    timing, taken = site.timing, []
-    body: list[Command] = []
-    buffers: dict[str, int] = {}
-    for idx, flow in enumerate(flows_in):
-        into = f"in{idx}"
-        body += flow.load(site, per_tile, into)
-        buffers |= {into: 2, into + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
-        taken.append(Input(into))
+    writer = _Writer(site, n_pes, per_tile)
     work = list(stages(per_tile))
+    inputs: list[list[Input]] = [[] for _ in range(len(work) + 2)]  # of each stage, of the tail, of the store
+    for idx, flow in enumerate(flows_in):
+        inputs[flow.stage].append(writer.load(flow, f"in{idx}"))
     if site.tail.operations:
         n_results = math.ceil(per_tile * flows_out[0].n_elements)
-        work.append(Stage("simd", simd_cycles(n_results, site.tail.operations, timing.lanes), timing.simd_latency))
+        cycles = simd_cycles(n_results, site.tail.operations, site.timing.lanes)
+        inputs[len(work)] += [writer.load(flow, "tail", len(tail_flows)) for flow in tail_flows][:1]
+        work.append(Stage("simd", cycles, site.timing.simd_latency))
     for idx, stage in enumerate(work):
-        given, n_given = f"stage{idx}", 1
-        if idx == len(work) - 1:
-            given, n_given = "out", max(1, len(flows_out))
-            for flow in tail_flows:
-                body += flow.load(site, per_tile, "tail")
-                n_tail = len(tail_flows)
-                buffers |= {"tail": 2 * n_tail, "tail" + AHEAD: count_ahead(timing, n_pes, per_tile * flow.row_bytes)}
-            taken += [Input("tail", len(tail_flows), len(tail_flows))] if tail_flows else []
-        occupancy, latency = stage.occupancy_cycles, stage.latency_cycles
-        command = Command(stage.unit, plain_issue(timing), occupancy, latency, tuple(taken), given, n_given, n_given)
-        body.append(command if flows_out or given != "out" else _without_output(command))
-        buffers[given] = 2 * n_given
-        taken = [Input(given)]
-    source = taken[0].buffer
+        is_last = idx == len(work) - 1
+        n_given = len(flows_out) if is_last else 1
+        writer.add(stage, inputs[idx], "out" if is_last else f"stage{idx}", n_given)
+        inputs[idx + 1].insert(0, Input("out" if is_last else f"stage{idx}"))
+    source = inputs[len(work)][0].buffer
     for flow in flows_out:
-        body += flow.store(site, per_tile, source)
-        buffers[source + BEHIND] = MOST_CACHED
-    program = Program(tuple(body), buffers, n_inner=n_tiles, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))
+        writer.body += flow.store(site, per_tile, source)
+        writer.buffers[source + BEHIND] = MOST_CACHED
+    program = Program(
+        tuple(writer.body), writer.buffers, tuple(writer.prologue), n_inner=n_tiles,
+        queue_depth=site.timing.queue_depth, grid=Grid(n_m=n_pes),
+    )  # fmt: skip
     return site.phase(name, program)
+
+
+class _Writer:
+    """Commands and buffers of a program, as they are added."""
+
+    def __init__(self, site: Site, n_pes: int, per_tile: int) -> None:
+        self.site, self.n_pes, self.per_tile = site, n_pes, per_tile
+        self.prologue: list[Command] = []
+        self.body: list[Command] = []
+        self.buffers: dict[str, int] = {}
+
+    def load(self, flow: Flow, into: str, n_tokens: int = 1) -> Input:
+        """Load a tile of a flow, one of so many that are tokens of a buffer; returns what takes them all."""
+        if flow.is_held:
+            self.prologue += flow.load(self.site, 1, into)
+            self.buffers |= {into: 1, into + AHEAD: 1}
+            return Input(into, 1, 0)
+        self.body += flow.load(self.site, self.per_tile, into)
+        n_ahead = count_ahead(self.site.timing, self.n_pes, self.per_tile * flow.row_bytes)
+        self.buffers |= {into: 2 * n_tokens, into + AHEAD: n_ahead}
+        return Input(into, n_tokens, n_tokens)
+
+    def add(self, stage: Stage, inputs: Sequence[Input], output: str, n_given: int) -> None:
+        """Add the work of a stage; what gives nothing has no output."""
+        n_tokens = max(1, n_given)
+        issue, cycles = plain_issue(self.site.timing), (stage.occupancy_cycles, stage.latency_cycles)
+        given = output if n_given else ""
+        self.body.append(Command(stage.unit, issue, *cycles, tuple(inputs), given, n_tokens, n_tokens))
+        if n_given:
+            self.buffers[output] = 2 * n_tokens
 
 
 def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, int]:
@@ -167,15 +196,12 @@ def _tail_flows(site: Site, flows_out: Sequence[Flow]) -> list[Flow]:
     return [Flow(flows_out[0].n_elements, place.element_bytes, is_far) for place in site.tail.operands]
 
 
-def _without_output(command: Command) -> Command:
-    return Command(command.unit, command.issue_cycles, command.occupancy_cycles, command.latency_cycles, command.inputs)
-
-
 def _rows_of_tile(site: Site, per_pe: int, flows: Sequence[Flow], n_stages: int) -> int:
     """Rows of the largest tile that fits, two tiles of each flow and two between stages."""
-    widest = max(flow.row_bytes for flow in flows)
-    row_bytes = 2 * (sum(flow.row_bytes for flow in flows) + max(0, n_stages - 1) * widest)
-    fit = int(site.timing.local_bytes // row_bytes)
+    streamed = [flow.row_bytes for flow in flows if not flow.is_held]
+    held_bytes = sum(flow.row_bytes for flow in flows if flow.is_held)
+    row_bytes = 2 * (sum(streamed) + max(0, n_stages - 1) * max(streamed))
+    fit = int((site.timing.local_bytes - held_bytes) // row_bytes)
     if fit < 1:
         reason = (
             f"{site.op.kind}: a row needs {row_bytes:.0f} B of local memory with its buffers, and a PE has "

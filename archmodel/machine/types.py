@@ -376,6 +376,33 @@ class DramTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class NocTiming:
+    """The network between memories and PEs, where it is a mesh or a torus; absent where it is a crossbar without limits.
+
+    Parameters
+    ----------
+    topology
+        ``mesh``, or ``torus`` whose links go one way.
+    rows, cols
+        Routers; the PEs are spread evenly over them.
+    ports
+        Where memories are: at the ends of all rows, on all sides, or behind every router.
+    link_width_bytes_per_cycle
+        Of a link between routers, in each direction.
+    hop_cycles
+        Through a router and the link behind it; counts there and back beside ``memory.sram_latency``.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    topology: Literal["mesh", "torus"]
+    rows: Annotated[int, Number("a number of routers", 1, 64, integer=True)]
+    cols: Annotated[int, Number("a number of routers", 1, 64, integer=True)]
+    ports: Literal["left_right", "all_sides", "routers"]
+    link_width_bytes_per_cycle: BytesPerCycle
+    hop_cycles: Cycles
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """What models that count cycles need beyond peaks; the laws are in ``docs/methods/timing.md``."""
 
