@@ -13,6 +13,7 @@ from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode
 from archmodel.models import find_model
 from archmodel.models import models as known_models
+from archmodel.models.chips import spread_result, spread_row
 from archmodel.results import Result, ResultTable
 from archmodel.workload.load import load_workload, workload_names
 from archmodel.workload.operators import operator_kinds as known_kinds
@@ -56,7 +57,8 @@ def workload(name: str | Path, **settings: Any) -> Trace:
         One of `workloads`, or the path of a ``.yaml`` file.
     **settings
         ``phase``, ``batch``, ``sequence``, ``context``, ``steps``, ``guidance``, ``resolution``, ``dtype``,
-        ``weight_dtype``, ``kv_dtype``, ``table_dtype``; each workload knows those that have a meaning for it.
+        ``weight_dtype``, ``kv_dtype``, ``table_dtype``; each workload knows those that have a meaning for it. ``chips``
+        share the work, in the way that ``tp``, ``ep``, ``pp`` and ``skew`` say.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def evaluate(
     UnsupportedError
         When there is no answer, with every reason: a dtype the machine lacks, a model that does not fit, …
     """
-    result = find_model(model, mode).evaluate(trace, machine, launch)
+    result = spread_result(find_model(model, mode).evaluate(trace, machine, launch), trace)
     return replace(result, run={**result.run, **_said_set(machine)})
 
 
@@ -130,8 +132,13 @@ def evaluate_batch(
         A row per machine, in their order. What is not supported is a row, too, with ``status`` and ``message``. Where
         values of a machine were overridden, they are under ``set``.
     """
-    rows = find_model(model, mode).evaluate_batch(trace, machines, launch).rows()
-    return ResultTable.from_rows([row | _said_set(each) for row, each in zip(rows, machines, strict=True)])
+    chosen = find_model(model, mode)
+    rows = []
+    for row, each in zip(chosen.evaluate_batch(trace, machines, launch).rows(), machines, strict=True):
+        is_staged = trace.plan.pp > 1 and row["status"] == "ok"
+        result = spread_result(chosen.evaluate(trace, each, launch), trace) if is_staged else None
+        rows.append(spread_row(row, trace, result) | _said_set(each))
+    return ResultTable.from_rows(rows)
 
 
 def evaluate_operator(

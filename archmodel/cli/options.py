@@ -55,6 +55,16 @@ class RunOptions:
         Storage of the KV cache, if not dtype.
     table_dtype
         Storage of embedding tables, if not dtype.
+    chips
+        Chips that share the work; batch is that of all of them.
+    tp
+        Chips that share every layer (tensor parallel).
+    ep
+        Chips that share the experts of a layer (expert parallel).
+    pp
+        Stages that share the layers (pipeline parallel).
+    skew
+        Rows of the busiest group of experts over the mean, 1 if routing prefers none.
     model
         Model to use.
     launch
@@ -77,6 +87,11 @@ class RunOptions:
     weight_dtype: str | None = None
     kv_dtype: str | None = None
     table_dtype: str | None = None
+    chips: WholeNumber = None
+    tp: WholeNumber = None
+    ep: WholeNumber = None
+    pp: WholeNumber = None
+    skew: float | None = None
     model: str = "roofline"
     launch: LaunchMode = "graph"
     mode: str | None = None

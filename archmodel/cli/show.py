@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archmodel.cli.table import Row, render_table
+from archmodel.cli.table import Row, render_table, show_number
 from archmodel.results import Result
 
 
@@ -47,6 +47,20 @@ def print_notes(rows: Sequence[Row], is_json: bool) -> int:
     return 0 if any(row["status"] == "ok" for row in rows) else 2
 
 
+def _say_chips(result: Result) -> str:
+    """Say what several chips do together, and each of them."""
+    chips = result.chips
+    replicas = "1 replica" if chips["dp"] == 1 else f"{chips['dp']} replicas"
+    if chips["pp"] > 1:
+        replicas += f" of {chips['pp']} stages, {chips['n_micro']} micro-batches under way"
+    share = show_number(chips["throughput_per_chip"])
+    exchanges = 100 * chips["exchange_s"] / result.latency_s
+    return (
+        f"{chips['n_chips']} chips, {replicas}: throughput ({share} {result.throughput_unit} per chip) and energy of all, "
+        f"latency of one replica, {exchanges:.0f} % of it exchanges"
+    )
+
+
 def print_result(result: Result, n_operators: int = 12) -> None:
     """Print one result: totals, what binds, the slowest operators, warnings."""
     print_table(
@@ -58,6 +72,8 @@ def print_result(result: Result, n_operators: int = 12) -> None:
         },
         n_keys=0,
     )  # fmt: skip
+    if result.chips:
+        print(f"\n{_say_chips(result)}")
     binding = sorted(result.bound_s.items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {100 * time / result.latency_s:.0f} %" for name, time in binding if time > 0)
     print(f"\nTime by what binds: {shares}\n")

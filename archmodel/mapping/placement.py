@@ -22,6 +22,7 @@ from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
 from archmodel.mapping.collectives import time_exchange
 from archmodel.units import format_si
+from archmodel.workload.plan import Plan
 from archmodel.workload.types import Trace
 
 LaunchMode = Literal["graph", "replay", "switch", "eager"]
@@ -120,6 +121,25 @@ def _misplaced(trace: Trace, machine: Machine) -> list[str]:
     return reasons
 
 
+def _say_fitting_plan(trace: Trace, machine: Machine) -> str:
+    """Say with which plan a trace would fit: fewest chips first, then fewest stages; nothing if it cannot be shared.
+
+    What every chip has a copy of is taken as less than a twentieth of the weights; activations stay as they are.
+    """
+    plan, splits = trace.plan, trace.splits
+    weight_bytes = trace.role_bytes("weight") * plan.tp * plan.pp
+    kv_bytes = trace.role_bytes("kv_cache") * min(plan.tp, splits.n_kv) * plan.pp
+    spilled_bytes = _resident_bytes(trace, machine) - trace.role_bytes("weight") - trace.role_bytes("kv_cache")
+    reach = machine.scale_up.n_chips if machine.scale_up else 1
+    plans = [Plan(tp * pp, tp, 1, pp) for tp in splits.tp for pp in range(1, splits.pp + 1) if 1 < tp * pp <= reach]
+    for each in sorted(plans, key=lambda plan: (plan.n_chips, plan.pp)):
+        of_stage = math.ceil(splits.pp / each.pp) / splits.pp  # of the layers
+        of_chip = of_stage * (1.05 * weight_bytes / each.tp + kv_bytes / min(each.tp, splits.n_kv))
+        if of_chip + spilled_bytes <= machine.dram.capacity_bytes:
+            return f", e.g. with {each.say()}"
+    return f", more than the {reach} that its scale-up link joins" if plans else ""
+
+
 def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
     """Say why a trace cannot run on a machine; empty when it can."""
     reasons = []
@@ -138,11 +158,14 @@ def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
         if linked:
             reasons.append(f"{machine.name}: no scale_up link is described; operator {linked[0]!r} needs one")
     else:
-        reach = machine.scale_up.n_chips
+        reach, plan = machine.scale_up.n_chips, trace.plan
+        if plan.n_linked > reach:
+            reasons.append(f"{machine.name}: its scale-up link joins {reach} chips; {plan.say()} links {plan.n_linked}")
         far = [o for o in trace.operators if o.op.n_chips_spanned() > reach]
         reasons.extend(
             f"{machine.name}: its scale-up link joins {reach} chips; {o.name!r} spans {o.op.n_chips_spanned()}"
             for o in far
+            if plan.n_linked <= reach
         )
     reasons.extend(_misplaced(trace, machine))
     needed_bytes = _resident_bytes(trace, machine)
@@ -156,10 +179,12 @@ def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
             )
             if n_bytes > 0
         ]
-        n_machines = math.ceil(needed_bytes / machine.dram.capacity_bytes)
+        plan = trace.plan
+        n_machines = math.ceil(needed_bytes * plan.n_linked / machine.dram.capacity_bytes)
         memory = f"{format_si(machine.dram.capacity_bytes, 'B')} of {machine.dram.technology}"
+        each = f" on each of {plan.n_chips} chips" if plan.n_chips > 1 else ""
         reasons.append(
-            f"{machine.name}: does not fit: {' + '.join(parts)} exceed {memory}; "
-            f"at least {n_machines} x {machine.name} hold it"
+            f"{machine.name}: does not fit: {' + '.join(parts)}{each} exceed {memory}; "
+            f"at least {n_machines} x {machine.name} hold it{_say_fitting_plan(trace, machine)}"
         )
     return tuple(dict.fromkeys(reasons))

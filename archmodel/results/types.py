@@ -101,6 +101,10 @@ class Result:
         What a reader must know before quoting the numbers.
     provenance
         Version, and the machine values that are assumed.
+    chips
+        Where several chips share the work: the plan, ``throughput_per_chip``, ``slowest_stage_s`` and ``exchange_s``,
+        the part of the latency that is exchanges between them [s]. Latency and operators are those of one replica and
+        micro-batch; throughput and energy those of all chips.
     """
 
     machine: str
@@ -122,6 +126,7 @@ class Result:
     operators: ResultTable
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    chips: Mapping[str, Any] = field(default_factory=dict)
 
     def total(self) -> dict[str, Any]:
         """Give the whole-step figures as one row."""
@@ -138,6 +143,7 @@ class Result:
             "operators": list(self.operators.rows()),
             "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
+            **({"chips": dict(self.chips)} if self.chips else {}),
         }
 
     def to_pandas(self) -> pd.DataFrame:
