@@ -6,7 +6,9 @@ from typing import Any
 
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
+from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import (
+    ACCUMULATED,
     N_BUFFERS,
     NEAR_A,
     NEAR_B,
@@ -20,7 +22,21 @@ from archmodel.kernels.matmul_program import (
     take_and_give,
 )
 from archmodel.kernels.matrix_engine import divide_up, transfer_up
-from archmodel.kernels.program import DRAM, IN_A, IN_B, LOAD, MATRIX, NEED_A, NEED_B, NONE, OWN, POP_A, POP_B, STORE
+from archmodel.kernels.program import (
+    DRAM,
+    IN_A,
+    IN_B,
+    LOAD,
+    MATRIX,
+    NEED_A,
+    NEED_B,
+    NONE,
+    OWN,
+    POP_A,
+    POP_B,
+    SIMD,
+    STORE,
+)
 from archmodel.kernels.systolic_array import systolic_fill_cycles, systolic_interval_cycles
 
 _TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latency of DRAM for small tiles
@@ -64,7 +80,9 @@ def write_systolic(
     Weight-stationary: for each column of tiles of the result, over k: fetch, load S × S weights, stream M rows;
     output-stationary: for each tile of the result: fetch, stream K. A tile takes its stream plus
     `systolic_fill_cycles`; the next one starts after `systolic_interval_cycles`. It takes longer when the on-chip
-    memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the tiles.
+    memory cannot deliver what the edges of the array need. What comes from DRAM is spread evenly over the tiles. The
+    array converts sums as they leave, a row per cycle. What else is done to them (``operations − 1``) is done on lanes
+    behind it, which take up a row as it comes: what they do not manage in its cycle is left when the tile is over.
 
     Parameters
     ----------
@@ -97,6 +115,8 @@ def write_systolic(
     occupancy = max(interval, transfer_up(edges, t.sram_width))
     # The sums of a tile are complete in its last cycle, which is counted from 0.
     latency = max(took, occupancy) - 1 - occupancy
+    n_rows = shape.m if is_weight_stationary else size
+    left = max(0, n_rows * (simd_cycles(size, shape.operations - 1, t.lanes) - 1))
     n = 0
     for part in range(3):
         first, last = part == 0, part == 2
@@ -107,13 +127,17 @@ def write_systolic(
             if shape.is_b_far:
                 n = write_fetch(out_commands, n, NEAR_B, dram_b / n_tiles, t)
             n = put(out_commands, n, MATRIX, 0, occupancy, latency, NONE, 0, OWN)
-            if shape.is_c_far:
-                reserved = 1 if first or n_steps == 1 else 0
-                take_and_give(out_commands, n - 1, NONE, 0, RESULT, reserved, 1 if last else 0)
+            if shape.is_c_far or left > 0:
+                reserved, given = 1 if first or n_steps == 1 else 0, ACCUMULATED if left > 0 else RESULT
+                take_and_give(out_commands, n - 1, NONE, 0, given, reserved, 1 if last else 0)
             if shape.is_a_far:
                 out_commands[n - 1, IN_A], out_commands[n - 1, NEED_A], out_commands[n - 1, POP_A] = NEAR_A, 1, 1
             if shape.is_b_far:
                 out_commands[n - 1, IN_B], out_commands[n - 1, NEED_B], out_commands[n - 1, POP_B] = NEAR_B, 1, 1
+        if last and left > 0:
+            n = put(out_commands, n, SIMD, 0, left, t.simd_latency, NONE, 0, OWN)
+            reserved, given = (1, RESULT) if shape.is_c_far else (0, NONE)
+            take_and_give(out_commands, n - 1, ACCUMULATED, 1, given, reserved, reserved)
         if last and shape.is_c_far:
             n_bytes = float(shape.batch) * shape.m * shape.n * shape.c_bytes / out_loops[4]
             store = transfer_cycles(

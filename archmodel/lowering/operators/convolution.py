@@ -1,4 +1,4 @@
-"""Lower convolutions: implicit products on the matrix engine, or passes of the SIMD engine where channels are grouped."""
+"""Lower convolutions: implicit products on the matrix engine or, of grouped channels, passes of the SIMD engine."""
 
 from __future__ import annotations
 
