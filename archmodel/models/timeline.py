@@ -103,7 +103,7 @@ def timeline(
         run=result.run,
         latency_s=result.latency_s,
         window_s=(start_s, end_s),
-        spans=tuple(sorted(spans, key=lambda span: (span.start_s, -span.end_s))),
+        spans=tuple(sorted(spans, key=lambda span: span.start_s)),
         tracks=collector.tracks,
         labels=collector.labels,
         causes=CAUSES,
@@ -163,13 +163,13 @@ def _lay_out(
         if launch_s > 0:
             spans.append(Span(LAUNCHES, name, at_s, at_s + launch_s))
         said = {"kind": row["kind"], "group": row["group"], "executions": count, "bound by": row["bound"]}
-        first_s, phases = at_s + launch_s, follow(site)
+        first_s, phases, in_phases = at_s + launch_s, follow(site), []
         at_s = first_s
         for phase, run, n_rows in phases:
             start_s, at_s = at_s, at_s + run.cycles / machine.clock_hz
             passages.append(Passage(name, site, phase, start_s, at_s, run, n_rows))
-            spans.append(Span(PHASES, phase.name, start_s, at_s, {"cycles": run.cycles}))
-        spans.append(Span(OPERATORS, name, first_s, at_s, said))
+            in_phases.append(Span(PHASES, phase.name, start_s, at_s, {"cycles": run.cycles}))
+        spans += [Span(OPERATORS, name, first_s, at_s, said), *in_phases]
         if count > 1:
             spans.append(Span(OPERATORS, f"{name}: {count - 1} more", at_s, end_s, said | {"is_repeat": True}))
             served = np.sum([run.served_cycles for _, run, _ in phases], axis=0)
