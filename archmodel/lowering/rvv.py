@@ -49,7 +49,7 @@ from archmodel.machine.types import Machine
 _FLOATS = ("fp16", "bf16", "fp32", "tf32")
 _LOADS = {"load": LOAD_UNIT, "lses": LOAD_STRIDED}
 _STORES = {"store": STORE_UNIT, "sses": STORE_STRIDED}
-_MEMORY = {"vle": LOAD_UNIT, "vluxei": LOAD_INDEXED, "vse": STORE_UNIT}
+_MEMORY = {"vle": LOAD_UNIT, "vlse": LOAD_STRIDED, "vluxei": LOAD_INDEXED, "vse": STORE_UNIT}
 
 
 class VectorCores(NamedTuple):

@@ -164,6 +164,7 @@ LOOPS = {
         second=_SECOND,
     ),
     "convert": _map(""),
+    "turn": Loop("em vlse.v v8, (a0)\n em vse.v v8, (a1)"),  # a column of a matrix, which becomes a row
     # The largest of a row, and where it stands.
     "largest": Loop(
         turn="""

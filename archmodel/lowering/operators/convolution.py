@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import MatmulShape
@@ -71,7 +72,8 @@ def _pass_lines(site: Site) -> Phase:
     in_line, out_line = op.in_channels * window.cols, op.out_channels * window.out_cols
     depth = op.in_channels // op.groups * count_positions(window)
     # Channels are cut where whole lines would not fit, or are fewer than PEs.
-    held_bytes = count_positions(window) * in_line * x.element_bytes + 4 * out_line * out.element_bytes
+    filters_bytes = op.out_channels * depth * weight.element_bytes
+    held_bytes = filters_bytes + count_positions(window) * in_line * x.element_bytes + 4 * out_line * out.element_bytes
     n_slices = min(op.groups, max(math.ceil(held_bytes / site.timing.local_bytes), site.n_pes // n_lines, 1))
     per_pe = math.ceil(n_lines * n_slices / site.n_pes)
     n_taken = window_lines(window, per_pe * window.out_cols) / per_pe * in_line / n_slices
@@ -83,7 +85,9 @@ def _pass_lines(site: Site) -> Phase:
         return (Stage("simd", took, site.timing.simd_latency),)
 
     taken = Flow(n_taken, x.element_bytes, x.is_far)
-    filters = Flow(op.out_channels * depth / n_slices / per_pe, weight.element_bytes, weight.is_far)
+    filters = Flow(op.out_channels * depth, weight.element_bytes, weight.is_far, is_held=True)
+    if n_slices > 1:  # PEs have unlike filters, each along with its lines
+        filters = replace(filters, n_elements=filters.n_elements / n_slices / per_pe, is_held=False)
     given = Flow(n_results, out.element_bytes, out.is_far)
     return stream(site, "lines", n_lines * n_slices, [taken, filters], stages, [given])
 

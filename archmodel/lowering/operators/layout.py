@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.layout_unit import transpose_cycles
-from archmodel.kernels.vector_unit import END, LOAD_STRIDED, NONE, STORE_UNIT, VectorCore, new_state, run_loop
 from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.rvv import loop_cycles
 from archmodel.lowering.stream import LEAST_TILES, Flow, Stage, stream
 from archmodel.workload.operators.layout import Concat, Permute, Transpose
 
@@ -30,7 +28,7 @@ def lower_transpose(site: Site) -> tuple[Phase, ...]:
     given = Flow(rows * cols, out.element_bytes, out.is_far, 1 if rows == op.rows else cols)
 
     def stages(n: int) -> tuple[Stage, ...]:
-        return (turn_block(site, n, rows, cols, x.element_bytes),)
+        return (turn_block(site, n, rows, cols, x.dtype),)
 
     return (stream(site, "transpose", n_blocks, [taken], stages, [given]),)
 
@@ -58,8 +56,10 @@ def cut_block(site: Site, n_rows: int, n_cols: int, element_bytes: float) -> tup
     return math.ceil(n_rows / math.ceil(n_rows / rows)), math.ceil(n_cols / math.ceil(n_cols / cols))
 
 
-def turn_block(site: Site, n_blocks: int, rows: int, cols: int, element_bytes: float) -> Stage:
-    """Transpose blocks: on the layout unit; without one on the vector core, column by column; else on the lanes.
+def turn_block(site: Site, n_blocks: int, rows: int, cols: int, dtype: str) -> Stage:
+    """Transpose blocks: on the layout unit; without one on the vector cores, column by column.
+
+    Without either, a lane moves an element per cycle.
 
     Parameters
     ----------
@@ -67,22 +67,16 @@ def turn_block(site: Site, n_blocks: int, rows: int, cols: int, element_bytes: f
         Where.
     n_blocks, rows, cols
         Blocks, and size of each.
-    element_bytes
-        Of an element.
+    dtype
+        Of the elements.
     """
     timing = site.timing
     if timing.layout_rows:
         n_tiles = n_blocks * math.ceil(rows / timing.layout_rows) * math.ceil(cols / timing.layout_rows)
         return Stage("layout", transpose_cycles(n_tiles, timing.layout_rows))
-    if site.vector is None:  # a lane moves an element per cycle
-        return Stage("simd", simd_cycles(n_blocks * rows * cols, 1, timing.lanes), timing.simd_latency)
-    vector, start_up = site.vector, int(site.vector.start_up_cycles)
-    bits = int(8 * max(1, element_bytes))
-    core = VectorCore(vector.vlen, vector.dlen, start_up, start_up, 0, 0, 0)
-    body = np.array([[LOAD_STRIDED, 8, NONE, NONE, 0, bits], [STORE_UNIT, NONE, 8, NONE, 0, bits]])
-    state = new_state(core)
-    run_loop(core, body, n_blocks * rows * cols, min(rows, vector.vlen * vector.lmul // bits), state)
-    return Stage("vector", int(state.clock[END]))
+    if site.cores is not None:
+        return Stage("vector", loop_cycles("turn", n_blocks * cols, rows, dtype, dtype, site.cores))
+    return Stage("simd", simd_cycles(n_blocks * rows * cols, 1, timing.lanes), timing.simd_latency)
 
 
 @lowers(Permute.kind, Concat.kind)
