@@ -36,6 +36,8 @@ class Flow:
         That takes a flow in.
     is_held
         One row, loaded before all others and kept for them; PEs share the read.
+    missed_frac
+        Of what comes from DRAM, the part that the cache lacks.
     """
 
     n_elements: float
@@ -45,6 +47,7 @@ class Flow:
     is_indexed: bool = False
     stage: int = 0
     is_held: bool = False
+    missed_frac: float = 1.0
 
     @property
     def row_bytes(self) -> float:
@@ -56,7 +59,10 @@ class Flow:
         if self.is_indexed:
             return (gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far),)
         piece_bytes, cast = self.row_bytes / self.n_pieces, "same_b" if self.is_held else "own"
-        return load_rows(site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast)
+        return load_rows(
+            site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast,
+            missed_frac=self.missed_frac,
+        )  # fmt: skip
 
     def store(self, site: Site, n_rows: int, out_of: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows out of local memory."""

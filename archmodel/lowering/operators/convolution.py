@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import MatmulShape
 from archmodel.kernels.window import PLAIN, Window, count_positions, window_lines
@@ -27,7 +28,11 @@ def lower_convolution(site: Site) -> tuple[Phase, ...]:
     product = lower_product(lower_implicit(site), site)
     if _conv(site).groups == 1:
         return (product,)
-    return (min(product, _pass_lines(site), key=lambda phase: phase.count()[0]),)
+    try:
+        lines = _pass_lines(site)
+    except UnsupportedError:  # lines of one group alone do not fit local memory
+        return (product,)
+    return (min(product, lines, key=lambda phase: phase.count()[0]),)
 
 
 def lower_implicit(site: Site) -> MatmulShape:
@@ -73,23 +78,33 @@ def _pass_lines(site: Site) -> Phase:
     depth = op.in_channels // op.groups * count_positions(window)
     # Channels are cut where whole lines would not fit, or are fewer than PEs.
     filters_bytes = op.out_channels * depth * weight.element_bytes
-    held_bytes = filters_bytes + count_positions(window) * in_line * x.element_bytes + 4 * out_line * out.element_bytes
+    n_held = window.kernel_frames * window.kernel  # lines of the input under one of the output
+    held_bytes = filters_bytes + 2 * n_held * in_line * x.element_bytes + 2 * out_line * out.element_bytes
     n_slices = min(op.groups, max(math.ceil(held_bytes / site.timing.local_bytes), site.n_pes // n_lines, 1))
     per_pe = math.ceil(n_lines * n_slices / site.n_pes)
     n_taken = window_lines(window, per_pe * window.out_cols) / per_pe * in_line / n_slices
     n_results = out_line / n_slices
     n_operations = _OPERATIONS_PER_PRODUCT * depth + op.has_bias
 
-    def stages(n_rows: int) -> tuple[Stage, ...]:
-        took = simd_cycles(math.ceil(n_rows * n_results), n_operations, site.timing.lanes)
+    def stages(n: int) -> tuple[Stage, ...]:
+        took = simd_cycles(math.ceil(n * n_results), n_operations, site.timing.lanes)
         return (Stage("simd", took, site.timing.simd_latency),)
 
-    taken = Flow(n_taken, x.element_bytes, x.is_far)
+    n_rows = n_lines * n_slices
+    n_distinct = op.batch * window.frames * window.lines * in_line
+    taken = Flow(n_taken, x.element_bytes, x.is_far, missed_frac=_missed_frac(site, n_distinct, n_taken * n_rows))
     filters = Flow(op.out_channels * depth, weight.element_bytes, weight.is_far, is_held=True)
     if n_slices > 1:  # PEs have unlike filters, each along with its lines
-        filters = replace(filters, n_elements=filters.n_elements / n_slices / per_pe, is_held=False)
+        n_loaded = filters.n_elements / n_slices * min(n_rows, site.n_pes)
+        missed_frac = _missed_frac(site, filters.n_elements, n_loaded)
+        filters = replace(filters, n_elements=n_loaded / n_rows, is_held=False, missed_frac=missed_frac)
     given = Flow(n_results, out.element_bytes, out.is_far)
-    return stream(site, "lines", n_lines * n_slices, [taken, filters], stages, [given])
+    return stream(site, "lines", n_rows, [taken, filters], stages, [given])
+
+
+def _missed_frac(site: Site, n_distinct: float, n_loaded: float) -> float:
+    """Part of what is loaded that comes from DRAM: a cache keeps for one PE what another has read."""
+    return min(1.0, n_distinct / n_loaded) if site.timing.cache_bytes > 0 else 1.0
 
 
 def _conv(site: Site) -> Conv2d | Conv3d:
