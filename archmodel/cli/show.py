@@ -50,15 +50,12 @@ def print_notes(rows: Sequence[Row], is_json: bool) -> int:
 def _say_chips(result: Result) -> str:
     """Say what several chips do together, and each of them."""
     chips = result.chips
-    replicas = "1 replica" if chips["dp"] == 1 else f"{chips['dp']} replicas"
+    who = f"{chips['n_chips']} chips, {chips['dp']} replica{'s' if chips['dp'] > 1 else ''}"
     if chips["pp"] > 1:
-        replicas += f" of {chips['pp']} stages, {chips['n_micro']} micro-batches under way"
+        who += f" of {chips['pp']} stages ({chips['n_micro']} at work at a time)"
     share = show_number(chips["throughput_per_chip"])
-    exchanges = 100 * chips["exchange_s"] / result.latency_s
-    return (
-        f"{chips['n_chips']} chips, {replicas}: throughput ({share} {result.throughput_unit} per chip) and energy of all, "
-        f"latency of one replica, {exchanges:.0f} % of it exchanges"
-    )
+    exchanges = f"{100 * chips['exchange_s'] / result.latency_s:.0f} % of the latency is exchanges"
+    return f"{who}: throughput and energy of all, {share} {result.throughput_unit} per chip; {exchanges}"
 
 
 def print_result(result: Result, n_operators: int = 12) -> None:

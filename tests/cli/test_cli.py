@@ -173,7 +173,7 @@ ERRORS = {
     ("run", "h100_sxm", "llm/llama3.1-405b"): (
         "llm/llama3.1-405b (prefill) on h100_sxm is not supported\n"
         "  h100_sxm: does not fit: weights 812 GB + KV cache 1.06 GB + spilled activations 669 MB exceed "
-        "80 GB of HBM3; at least 11 x h100_sxm hold it\n"
+        "80 GB of HBM3; at least 11 x h100_sxm hold it, more than the 8 that its scale-up link joins\n"
     ),
     ("run", "mtia_2i", "llm/llama3.1-8b", "--set", "sram.capacity"): (
         "1 error in command line\n  --set: 'sram.capacity' is not name=value\n"

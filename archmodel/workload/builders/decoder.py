@@ -10,7 +10,8 @@ from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.decoder_attention import add_attention
 from archmodel.workload.builders.decoder_ffn import add_dense, add_routed
 from archmodel.workload.builders.decoder_model import DecoderModel, Layer, Step, layer_groups
-from archmodel.workload.builders.decoder_shard import check_plan, exchange, share_model, splits, stage_layers
+from archmodel.workload.builders.decoder_shard import check_plan, share_model, splits, stage_layers
+from archmodel.workload.builders.sharing import exchange
 from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.gather import Gather
 from archmodel.workload.operators.matmul import Matmul

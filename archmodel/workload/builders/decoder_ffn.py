@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders.decoder_chain import add_chain, linear
 from archmodel.workload.builders.decoder_model import DecoderModel, MixtureOfExperts
-from archmodel.workload.builders.decoder_shard import exchange
+from archmodel.workload.builders.sharing import exchange
 from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.matmul import GroupedMatmul
 from archmodel.workload.operators.normalise import Softmax

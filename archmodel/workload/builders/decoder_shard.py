@@ -1,16 +1,13 @@
-"""Shares of decoder models: what one chip keeps of every layer, and the exchanges that make it whole again."""
+"""Shares of decoder models: what one chip keeps of every layer, and what cannot be shared."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
 
 from archmodel.errors import Fault
-from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders.decoder_model import DecoderModel
-from archmodel.workload.operators.collective import Collective
 from archmodel.workload.plan import Plan, Splits
 
 
@@ -66,19 +63,6 @@ def share_model(model: DecoderModel, tp: int) -> DecoderModel:
     return replace(
         model, n_heads=model.n_heads // tp, n_kv_heads=n_kv, ffn=model.ffn // tp, vocab=math.ceil(model.vocab / tp)
     )
-
-
-def exchange(
-    b: TraceBuilder,
-    name: str,
-    function: Literal["all_reduce", "all_gather", "all_to_all", "send"],
-    x: str,
-    n: int,
-    n_chips: int,
-    out: str | None = None,
-) -> str:
-    """Add a collective of ``n`` elements over ``n_chips``; among one chip there is none."""
-    return b.add(name, Collective(function=function, n=n, n_chips=n_chips), x, out=out) if n_chips > 1 else x
 
 
 def stage_layers(n_layers: int, pp: int) -> list[range]:

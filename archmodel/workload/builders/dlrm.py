@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
+from archmodel.workload.builders.sharing import add_pooled
 from archmodel.workload.operators.elementwise import Elementwise
-from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.operators.layout import Concat
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 from archmodel.workload.settings import Count, RunSettings
@@ -83,8 +83,8 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
 
     Model
     -----
-    All tables are one table-batched embedding bag. The dot interaction multiplies the full matrix of vectors and keeps
-    the triangle below its diagonal, as the reference does; picking the triangle is part of the concatenation.
+    Chips share the tables (`add_pooled`) and the batch. The dot interaction multiplies the full matrix of vectors and
+    keeps the triangle below its diagonal, as the reference does; picking the triangle is part of the concatenation.
 
     Sources
     -------
@@ -93,11 +93,7 @@ def build_dlrm(b: TraceBuilder, model: Dlrm, run: RunSettings) -> Yield:
     batch, n_tables = run.batch, len(model.tables)
     dense = b.input("dense", (batch, model.n_dense_features))
     dense = add_mlp(b, "bottom", dense, batch, (model.n_dense_features, *model.bottom, model.dim))
-    pooling = sum(lookups for _, lookups in model.tables)
-    bag = EmbeddingBag(
-        n_tables=n_tables, rows=sum(rows for rows, _ in model.tables), dim=model.dim, batch=batch, pooling=pooling
-    )
-    pooled = b.add("tables", bag, b.input("indices", (batch * pooling,), role="index"))
+    pooled = add_pooled(b, "tables", model.tables, model.dim, batch)
     n_vectors = n_tables + 1
     vectors = b.add("vectors", Concat(n=(batch * model.dim, batch * n_tables * model.dim)), dense, pooled)
     if model.cross is None:

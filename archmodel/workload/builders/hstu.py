@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from archmodel.inputs import SCHEMA
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.dlrm import add_mlp
+from archmodel.workload.builders.sharing import exchange
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
@@ -94,9 +96,14 @@ def build_hstu(b: TraceBuilder, model: Hstu, run: RunSettings) -> Yield:
 
 
 def _add_lookup(b: TraceBuilder, name: str, rows: int, n: int, dim: int) -> str:
-    """Read one row per position; nothing is pooled."""
+    """Read one row per position; nothing is pooled.
+
+    Chips have equal parts of the rows, look up for the positions of all chips, and send vectors where they belong.
+    """
+    n_chips = b.plan.n_chips
     indices = b.input(f"{name}_indices", (n,), role="index")
-    return b.add(name, EmbeddingBag(n_tables=1, rows=rows, dim=dim, batch=n, pooling=1), indices)
+    bag = EmbeddingBag(n_tables=1, rows=math.ceil(rows / n_chips), dim=dim, batch=n, pooling=1)
+    return exchange(b, f"{name}_exchange", "all_to_all", b.add(name, bag, indices), n * dim, n_chips)
 
 
 def _add_tower(b: TraceBuilder, name: str, x: str, rows: int, widths: tuple[int, int, int]) -> str:

@@ -12,9 +12,9 @@ from archmodel.units import YesNo
 from archmodel.workload.build import TraceBuilder
 from archmodel.workload.builders import Builder, Yield, register
 from archmodel.workload.builders.dlrm import add_mlp
+from archmodel.workload.builders.sharing import add_pooled
 from archmodel.workload.operators.attention import Attention
 from archmodel.workload.operators.elementwise import Elementwise
-from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.operators.gather import Gather
 from archmodel.workload.operators.layout import Concat, Permute
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
@@ -168,7 +168,7 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
 
     Where users share samples, their vectors are copied from users to samples, a row each: those of their tables before
     the compression, or, deferred, what the compression makes of them. The compression is linear, so both are the same
-    model: ``W·[users, items] = W_u·users + W_i·items``.
+    model: ``W·[users, items] = W_u·users + W_i·items``. Chips share the tables (`add_pooled`) and the batch.
 
     Sources
     -------
@@ -219,10 +219,7 @@ def _check_users(users: Users, tables: Tables, batch: int) -> None:
 
 def _add_bag(b: TraceBuilder, name: str, tables: Tables, n_tables: int, batch: int, dim: int) -> str:
     """Look up and pool the vectors of some tables."""
-    pooling = n_tables * tables.pooling
-    bag = EmbeddingBag(n_tables=n_tables, rows=n_tables * tables.rows, dim=dim, batch=batch, pooling=pooling)
-    prefix = name.removesuffix("tables")
-    return b.add(name, bag, b.input(f"{prefix}indices", (batch * pooling,), role="index"))
+    return add_pooled(b, name, [(tables.rows, tables.pooling)] * n_tables, dim, batch)
 
 
 def _add_copies(b: TraceBuilder, x: str, n_users: int, width: int, batch: int) -> str:
