@@ -101,6 +101,7 @@ def timeline(
         phase=trace.phase,
         mode=mode,
         run=result.run,
+        clock_hz=machine.clock_hz,
         latency_s=result.latency_s,
         window_s=(start_s, end_s),
         spans=tuple(sorted(spans, key=lambda span: span.start_s)),

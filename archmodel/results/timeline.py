@@ -109,6 +109,8 @@ class Timeline:
         Names of what was asked.
     run
         Run settings, as in `Result`.
+    clock_hz
+        Of the machine [Hz].
     latency_s
         Of the step [s].
     window_s
@@ -134,6 +136,7 @@ class Timeline:
     phase: str
     mode: str
     run: Mapping[str, Any]
+    clock_hz: float
     latency_s: float
     window_s: tuple[float, float]
     spans: tuple[Span, ...]

@@ -1,0 +1,309 @@
+"""Gantt chart of a timeline: operators, units of PEs and bandwidths over time."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from archmodel.report.figure import GROUP_COLOURS, FigureInfo, house_style, save_figure
+from archmodel.results import ResultTable
+from archmodel.results.timeline import Counter, Floats, Ints, Span, Timeline
+from archmodel.units import format_si
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+UNIT_COLOURS: Mapping[str, str] = {
+    "prefetch": "#56B4E9", "load": "#009E73", "matrix": "#0072B2", "reduce": "#CC79A7", "simd": "#E69F00",
+    "vector": "#D55E00", "layout": "#999933", "network": "#882255", "store": "#44AA99", "write_back": "#88CCEE",
+}  # fmt: skip
+"""One colour per unit (Okabe & Ito; Tol)."""
+_WAIT = "#ececec"
+_DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on which text is white
+_WIDTH_IN, _LETTER_IN = 9.0, 0.058  # of the chart without its margins, and of a letter on a bar
+_N_ROWS = 40  # most units drawn; further PEs are left out
+_N_COLUMNS = 1200  # of a chart, where a unit has more events than can be told apart
+_N_BARS = 400
+_HEIGHT = 0.72  # of a bar in its row
+
+
+def plot_gantt(timeline: Timeline, path: str | Path | None = None) -> tuple[Figure, Axes]:
+    """Draw operators, units and bandwidths over time.
+
+    Parameters
+    ----------
+    timeline
+        What to draw; a window of it if it was made of one.
+    path
+        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it, as ``NAME.data.csv``.
+
+    Returns
+    -------
+    (Figure, Axes)
+        For further changes; the axes of operators and units.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    info = gantt_info(timeline)
+    tracks = list(
+        dict.fromkeys((row["process"], row["track"]) for row in info.table.rows() if row["kind"] != "bandwidth")
+    )
+    with house_style():
+        height_in = 0.27 * len(tracks)
+        figure = Figure(figsize=(10.5, height_in + 2.9), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes, below = figure.subplots(2, sharex=True, height_ratios=(height_in + 0.4, 1.2))
+        axes.set_title(info.title, pad=10)
+        figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
+        _draw_tracks(axes, info, tracks, _scale(timeline.window_s))
+        _draw_bandwidths(below, info, _scale(timeline.window_s))
+        below.set_xlabel(info.x_label)
+    if path is not None:
+        save_figure(figure, info, Path(path))
+    return figure, axes
+
+
+def gantt_info(timeline: Timeline) -> FigureInfo:
+    """Collect what a chart shows: a row per bar, and per column of what is too dense for bars."""
+    rows = [_span_mark(span) for span in timeline.spans if span.track.name != "phases" or span.name == "not recorded"]
+    shown, n_hidden = _unit_tracks(timeline)
+    for i in shown:
+        rows += _unit_marks(timeline, i)
+    for counter in timeline.counters:
+        if counter.unit == "GB/s":
+            rows += _bandwidth_marks(counter, timeline.window_s)
+    _, unit = _time_unit(timeline.window_s)
+    remarks = list(timeline.remarks)
+    if n_hidden:
+        remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
+    footer = f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. "
+    footer += "Coloured: at work; thin line: requests under way; grey: between its first and last command. "
+    footer += " ".join(f"{remark[0].upper()}{remark[1:]}." for remark in remarks)
+    return FigureInfo(
+        title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
+        x_label=f"Time from the start of the step [{unit}]",
+        y_label="",
+        table=ResultTable.from_rows(rows),
+        footer=textwrap.fill(footer, 175),
+    )
+
+
+def _time_unit(window_s: tuple[float, float]) -> tuple[float, str]:
+    return (1e3, "ms") if window_s[1] >= 2e-3 else (1e6, "µs")
+
+
+def _mark(
+    process: str, track: str, kind: str, what: str, start_s: float, end_s: float, value: float, group: str = ""
+) -> dict[str, object]:
+    return {
+        "process": process, "track": track, "kind": kind, "what": what, "start_s": start_s, "end_s": end_s,
+        "value": value, "group": group,
+    }  # fmt: skip
+
+
+def _span_mark(span: Span) -> dict[str, object]:
+    kind = "missing" if span.name == "not recorded" else span.track.name
+    if span.said.get("is_repeat"):
+        kind = "repeats"
+    track = "operators" if kind in ("repeats", "missing") else span.track.name
+    return _mark(span.track.process, track, kind, span.name, span.start_s, span.end_s, 1.0, span.said.get("group", ""))
+
+
+def _unit_tracks(timeline: Timeline) -> tuple[list[int], int]:
+    """Choose whole PEs, the first ones; returns the tracks, and how many are left out."""
+    used = sorted(set(timeline.events.track.tolist()))
+    processes = list(dict.fromkeys(timeline.tracks[i].process for i in used))
+    n_per_pe = max(1, len(used) // max(1, len(processes)))
+    chosen = set(processes[: max(1, _N_ROWS // n_per_pe)])
+    shown = [i for i in used if timeline.tracks[i].process in chosen]
+    return shown, len(used) - len(shown)
+
+
+def _unit_marks(timeline: Timeline, track: int) -> list[dict[str, object]]:
+    """Show a unit by its events, or by how much of each column it is busy if they are many."""
+    events, (process, name) = timeline.events, timeline.tracks[track]
+    mine = np.flatnonzero(events.track == track)
+    skips = mine[events.command[mine] < 0]
+    starts, ends = events.start_s[mine], events.end_s[mine]
+    rows = [_mark(process, name, "span", "", float(starts.min()), float(ends.max()), 0.0)]
+    for i in skips:
+        busy = float(events.busy_cycles[i] / max(1, events.end_cycle[i] - events.start_cycle[i]))
+        label = timeline.labels[events.label[i]]
+        rows.append(_mark(process, name, "skipped", label, float(events.start_s[i]), float(events.end_s[i]), busy))
+    followed = mine[events.command[mine] >= 0]
+    rows += [_mark(process, name, "request", "", start, end, 1.0) for start, end in _requests(timeline, followed)]
+    if followed.size <= _N_BARS:
+        return rows + [
+            _mark(process, name, "command", timeline.labels[events.label[i]], events.start_s[i], events.end_s[i], 1.0)
+            for i in followed.tolist()
+        ]
+    edges = np.linspace(*timeline.window_s, _N_COLUMNS + 1)
+    order = followed[np.argsort(events.start_s[followed], kind="stable")]
+    times = np.stack((events.start_s[order], events.end_s[order]), axis=1).reshape(-1)
+    total = np.concatenate(([0.0], np.cumsum(events.end_s[order] - events.start_s[order])))
+    sums = np.stack((total[:-1], total[1:]), axis=1).reshape(-1)
+    busy_frac = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
+    return rows + [
+        _mark(process, name, "share", "", edges[i], edges[i + 1], busy_frac[i])
+        for i in np.flatnonzero(busy_frac > 1e-6)
+    ]
+
+
+def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
+    """Join the times for which requests of commands are under way after their unit is free."""
+    events = timeline.events
+    chosen = chosen[events.end_cycle[chosen] > events.start_cycle[chosen] + events.busy_cycles[chosen]]
+    gap = (timeline.window_s[1] - timeline.window_s[0]) / _N_COLUMNS
+    joined: list[tuple[float, float]] = []
+    for i in chosen[np.argsort(events.start_s[chosen], kind="stable")].tolist():
+        start = float(events.start_s[i])
+        end = start + float(events.end_cycle[i] - events.start_cycle[i]) / timeline.clock_hz
+        if joined and start <= joined[-1][1] + gap:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _bandwidth_marks(counter: Counter, window_s: tuple[float, float]) -> list[dict[str, object]]:
+    """Average a counter over columns."""
+    edges = np.linspace(*window_s, _N_COLUMNS + 1)
+    times = np.append(counter.time_s, max(window_s[1], counter.time_s[-1]))
+    sums = np.concatenate(([0.0], np.cumsum(counter.value * np.diff(times))))
+    values = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
+    process, name = counter.track
+    return [_mark(process, name, "bandwidth", "GB/s", edges[i], edges[i + 1], values[i]) for i in range(_N_COLUMNS)]
+
+
+class _Scale(NamedTuple):
+    """From seconds to the unit of the axis, and the window in that unit."""
+
+    per_s: float
+    first: float
+    last: float
+
+    @property
+    def per_inch(self) -> float:
+        """Time that an inch of the chart shows."""
+        return (self.last - self.first) / _WIDTH_IN
+
+
+def _scale(window_s: tuple[float, float]) -> _Scale:
+    per_s, _ = _time_unit(window_s)
+    return _Scale(per_s, per_s * window_s[0], per_s * window_s[1])
+
+
+def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]], scale: _Scale) -> None:
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {track: [] for track in tracks}
+    for row in info.table.rows():
+        if row["kind"] != "bandwidth":
+            rows[row["process"], row["track"]].append(row)
+    for y, track in enumerate(tracks):
+        for row in rows[track]:
+            if row["kind"] not in _MANY:
+                _draw_bar(axes, y, row, scale)
+        for kind, draw in _MANY.items():
+            alike = [row for row in rows[track] if row["kind"] == kind]
+            if alike:
+                times = scale.per_s * np.array([(row["start_s"], row["end_s"]) for row in alike])
+                draw(axes, y, times, np.array([row["value"] for row in alike]), UNIT_COLOURS[track[1]])
+    axes.set_yticks(range(len(tracks)), [name.replace("_", " ") for _, name in tracks])
+    axes.set_ylim(len(tracks) - 0.4, -0.6)
+    axes.set_xlim(scale.first, scale.last)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    _name_pes(axes, tracks)
+    _add_legend(axes, info)
+
+
+def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None:
+    kind, start, end = row["kind"], scale.per_s * row["start_s"], scale.per_s * row["end_s"]
+    colour = UNIT_COLOURS.get(row["track"]) or GROUP_COLOURS.get(row["group"] or "launch", "#999999")
+    if kind == "span":
+        axes.barh(y, end - start, left=start, height=_HEIGHT, color=_WAIT, linewidth=0)
+    elif kind == "missing":
+        axes.barh(
+            y, end - start, left=start, height=_HEIGHT, color="none", edgecolor="#bbbbbb", hatch="////", linewidth=0
+        )
+    else:
+        is_faint = kind in ("skipped", "repeats")
+        line = {"edgecolor": "white", "linewidth": 0.4} if end - start > 0.03 * scale.per_inch else {"linewidth": 0}
+        axes.barh(y, end - start, left=start, height=_HEIGHT, color=colour, alpha=0.4 if is_faint else 1.0, **line)
+    low, high = max(start, scale.first), min(end, scale.last)
+    text = row["what"]
+    if text and (len(text) + 1) * _LETTER_IN * scale.per_inch < high - low:
+        ink = "white" if kind == "operators" and colour in _DARK else "#333333"
+        axes.text((low + high) / 2, y, text, ha="center", va="center", fontsize=7, color=ink)
+
+
+def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
+    """Draw commands; the line around them lets the shortest be seen, and is left where two meet."""
+    widths = times[:, 1] - times[:, 0]
+    low, height = y - _HEIGHT / 2, _HEIGHT
+    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=colour, linewidth=0.5)
+    meets = times[1:, 0][times[1:, 0] <= times[:-1, 1]]
+    axes.vlines(meets, low, low + height, color="white", linewidth=0.5)
+
+
+def _draw_requests(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
+    """Draw a thin line while requests are under way."""
+    parts = list(zip(times[:, 0], times[:, 1] - times[:, 0], strict=True))
+    axes.broken_barh(parts, (y + 0.5 * _HEIGHT - 0.1, 0.1), color=colour, linewidth=0, alpha=0.6)
+
+
+def _draw_columns(axes: Axes, y: int, times: Floats, values: Floats, colour: str) -> None:
+    """Draw how busy a unit is as the height of its colour."""
+    none, bottom = np.zeros_like(values), y + _HEIGHT / 2
+    levels = np.stack((none, values, values, none), axis=1).reshape(-1)
+    axes.fill_between(times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=colour, linewidth=0)
+
+
+_MANY = {"request": _draw_requests, "command": _draw_commands, "share": _draw_columns}
+"""Marks of a track that are drawn together, in this order."""
+
+
+def _name_pes(axes: Axes, tracks: Sequence[tuple[str, str]]) -> None:
+    """Part PEs by lines and name them at the right."""
+    for process in dict.fromkeys(process for process, _ in tracks):
+        places = [y for y, track in enumerate(tracks) if track[0] == process]
+        if process != "step":
+            axes.axhline(places[0] - 0.5, color="#999999", linewidth=0.6)
+            axes.annotate(
+                process, (1.005, (places[0] + places[-1]) / 2), xycoords=("axes fraction", "data"), rotation=90,
+                va="center", fontsize=8, color="#555555", annotation_clip=False,
+            )  # fmt: skip
+
+
+def _add_legend(axes: Axes, info: FigureInfo) -> None:
+    """Say which colour is which group of operators."""
+    from matplotlib.patches import Patch
+
+    shown = {row["group"] for row in info.table.rows() if row["group"]}
+    handles = [Patch(color=colour, label=group) for group, colour in GROUP_COLOURS.items() if group in shown]
+    if handles:
+        axes.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), fontsize=7,
+            handlelength=1, columnspacing=1, borderpad=0.2,
+        )  # fmt: skip
+
+
+def _draw_bandwidths(axes: Axes, info: FigureInfo, scale: _Scale) -> None:
+    rows = [row for row in info.table.rows() if row["kind"] == "bandwidth"]
+    for name, colour in (("SRAM", "#56B4E9"), ("DRAM", "#D55E00")):
+        mine = [row for row in rows if row["track"] == name]
+        if mine:
+            edges = [scale.per_s * row["start_s"] for row in mine] + [scale.per_s * mine[-1]["end_s"]]
+            values = [row["value"] for row in mine]
+            axes.stairs(values, edges, color=colour, linewidth=0.8, label=name, fill=True, alpha=0.75)
+    axes.set_ylabel("GB/s")
+    axes.set_ylim(bottom=0)
+    if rows:
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), fontsize=7, ncols=2, handlelength=1, borderpad=0.2)
