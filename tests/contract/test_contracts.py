@@ -36,6 +36,12 @@ QUESTIONS = [
     ("mtia_v1", "recommendation/dlrm_v3_hstu", "inference"),
     ("mi300x", "diffusion/sdxl", "denoise"),
 ]
+WAVES = [
+    ("h100_sxm", "recommendation/dlrm_dcnv2", "inference"),
+    ("h200_sxm", "llm/llama3.1-8b", "decode"),
+    ("mi300x", "diffusion/sdxl", "denoise"),
+    ("tpu_v5e", "diffusion/sd3-medium", "denoise"),
+]
 COUNTED = [  # models that count cycles know matrix work only, on machines that describe their timing
     (find_model(name, mode), machine)
     for name, mode in (("analytic", None), ("cycle", "representative"), ("cycle", "grid"))
@@ -48,6 +54,21 @@ class TestRoofline(ModelContract):
     @pytest.fixture
     def model(self):
         return find_model("roofline")
+
+    @pytest.fixture
+    def machine(self, question):
+        return am.machine(question[0])
+
+    @pytest.fixture
+    def trace(self, question):
+        return am.workload(question[1], phase=question[2])
+
+
+@pytest.mark.parametrize("question", WAVES, ids=lambda question: f"{question[0]}-{question[1]}", scope="class")
+class TestWave(ModelContract):
+    @pytest.fixture
+    def model(self):
+        return find_model("wave")
 
     @pytest.fixture
     def machine(self, question):
@@ -79,7 +100,7 @@ class TestCountedModels(ModelContract):
 
 
 def test_every_model_is_held_to_the_contract():
-    assert set(am.models()) == {"roofline", *(model.name for model, _ in COUNTED)}
+    assert set(am.models()) == {"roofline", "wave", *(model.name for model, _ in COUNTED)}
 
 
 def test_every_workload_runs_or_says_why_on_every_machine():

@@ -138,9 +138,10 @@ def test_attention_over_prompts():
 def test_attention_over_caches():
     table = read_table("generation_attention_h100_sxm")
     errors, groups = [], []
-    for cache in ("bfloat16", "fp8"):
+    for cache, limit in (("bfloat16", 0.28), ("fp8", 0.25)):  # the first is above 25 %; the page says why
         rows = [row for row in table if row["kv_cache_dtype"] == cache]
         errors.append(compare(f"decode, cache {cache}", rows, time_attention))
+        assert np.abs(errors[-1]).mean() < limit
         groups.append(np.array([int(row["num_heads"]) // int(row["num_key_value_heads"]) for row in rows]))
     every, group = np.concatenate(errors), np.concatenate(groups)
     assert len(every) == 3310
@@ -148,3 +149,42 @@ def test_attention_over_caches():
         error = every[chosen]
         print(f"decode, {name}: {error.size} rows: mean |error| {np.abs(error).mean():.1%}, bias {error.mean():+.1%}")
     assert np.abs(every).mean() < 0.25
+
+
+def test_a_sample_of_the_tables():
+    sample = list(csv.DictReader(SAMPLE.read_text().splitlines()))
+    groups = {}
+    for row in sample:
+        groups.setdefault((row["table"], row["dtype"], row["kv_cache_dtype"]), []).append(
+            row | {"gemm_dtype": row["dtype"], "attn_dtype": row["dtype"], "latency_ms": float(row["latency_us"]) / 1e3}
+        )
+    errors = {}
+    for name, rows in groups.items():
+        time_rows = time_gemms if name[0] == "gemm_perf" else time_attention
+        errors.setdefault(name[0], []).extend(compare(" ".join(name), rows, time_rows))
+    assert sum(map(len, errors.values())) == len(sample) == 64
+    assert max(np.abs(error).mean() for error in errors.values()) < 0.25
+
+
+def test_flash_attention_3():
+    """Another kernel: published TFLOP/s of its forward pass in FP16, 35 bars, causal ones count half the square."""
+    rows = list(csv.DictReader((SAMPLE.parent / "flash_attention_3_h100.csv").read_text().splitlines()))
+    errors = {}
+    for model in ("wave", "roofline"):
+        shapes = [
+            {"batch": int(row["batch"]), "n_heads": int(row["heads"]), "n_kv_heads": int(row["heads"]),
+             "q_len": int(row["seqlen"]), "kv_len": int(row["seqlen"]), "head_dim": int(row["head_dim"]),
+             "causal": row["causal"] == "1"}
+            for row in rows
+        ]  # fmt: skip
+        where = [dict.fromkeys(("q", "k", "v", "out"), "dram")] * len(shapes)
+        modelled_s = time_kernels("attention", shapes, "fp16", where, model)
+        flop = np.array([
+            4 * shape["batch"] * shape["n_heads"] * shape["q_len"] ** 2 * shape["head_dim"] / (1 + shape["causal"])
+            for shape in shapes
+        ])  # fmt: skip
+        errors[model] = modelled_s * np.array([float(row["tflops"]) for row in rows]) * 1e12 / flop - 1
+        error = errors[model]
+        print(f"FlashAttention-3, {model}: mean |error| {np.abs(error).mean():.1%}, bias {error.mean():+.1%}")
+    assert np.abs(errors["wave"]).mean() < 0.15
+    assert np.abs(errors["roofline"]).mean() > 0.25
