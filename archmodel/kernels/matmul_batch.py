@@ -23,7 +23,7 @@ def read_timing(rows: Any, p: int) -> PeTiming:
         rows[p, 13], rows[p, 14], int(rows[p, 15]), int(rows[p, 16]), int(rows[p, 17]), int(rows[p, 18]),
         int(rows[p, 19]), rows[p, 20], int(rows[p, 21]), int(rows[p, 22]), int(rows[p, 23]), rows[p, 24],
         rows[p, 25], rows[p, 26], int(rows[p, 27]), rows[p, 28], rows[p, 29], int(rows[p, 30]), rows[p, 31] != 0,
-        rows[p, 32] != 0, int(rows[p, 33]),
+        rows[p, 32] != 0, int(rows[p, 33]), rows[p, 34], rows[p, 35], rows[p, 36], rows[p, 37],
     )  # fmt: skip
 
 

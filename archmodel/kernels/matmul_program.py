@@ -55,7 +55,7 @@ from archmodel.kernels.program import (
     UNIT,
     WRITE_BACK,
 )
-from archmodel.kernels.window import PLAIN, Window, count_pixels, count_positions, window_lines
+from archmodel.kernels.window import PLAIN, Window, cut_windows, image_bytes
 
 # Circular buffers: tiles of the operands in the cache (LLC) and in local memory, sums in the accumulators, added up
 # over the chain, results in local memory and in the cache; of what is fused behind, tiles in the cache and in local
@@ -74,7 +74,8 @@ class PeTiming(NamedTuple):
     """Timing of one PE and of the memories behind it, for one dtype; see ``docs/methods/timing.md``.
 
     Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per
-    cycle.
+    cycle. ``own_width``, ``row_width``, ``column_width`` and ``store_width`` are what SRAM and network give to reads of
+    each PE, to those that a row or a column of PEs shares, and to stores; none is more than ``sram_width``.
     """
 
     n_tiles: int
@@ -111,6 +112,10 @@ class PeTiming(NamedTuple):
     has_broadcast: bool
     has_prefetch: bool
     layout_rows: int
+    own_width: float
+    row_width: float
+    column_width: float
+    store_width: float
 
 
 class MatmulShape(NamedTuple):
@@ -173,7 +178,8 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
         Where.
     """
     depth = mapping.block_k
-    tile_a = count_pixels(shape.window, mapping.block_m) * depth * shape.a_bytes / count_positions(shape.window)
+    rows, row_bytes = cut_windows(shape.window, mapping.block_m, depth, shape.k, shape.a_bytes, t)
+    tile_a = rows * row_bytes
     tile_b = mapping.block_n * depth * shape.b_bytes
     result = mapping.block_m * mapping.block_n * shape.c_bytes
     kept = 2 * tile_b + mapping.n_buffered * tile_a
@@ -222,7 +228,7 @@ def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: 
         Of a and of b, for all products [B].
     """
     half = max(1.0, cache_bytes / 2)
-    one_a = count_pixels(shape.window, shape.m) * shape.k * shape.a_bytes / count_positions(shape.window)
+    one_a = image_bytes(shape.window, shape.m, shape.k, shape.a_bytes)
     one_b = shape.k * shape.n * shape.b_bytes
     far_a = shape.batch * one_a if shape.is_a_far else 0.0
     far_b = shape.batch * one_b if shape.is_b_far else 0.0
@@ -298,6 +304,22 @@ def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, rese
 
 
 @kernel
+def read_width(cast: int, t: PeTiming) -> float:
+    """Bytes per cycle that SRAM and network give to loads [B/cycle].
+
+    Parameters
+    ----------
+    cast : int
+        Who shares a load: all columns of a row have the same of a, all rows of a column the same of b.
+    t : PeTiming
+        Where.
+    """
+    if cast == SAME_A:
+        return t.row_width
+    return t.column_width if cast == SAME_B else t.own_width
+
+
+@kernel
 def write_load(
     commands: Any, n: int, far: int, near: int, cast: int, n_rows: int, row_bytes: float, missed_bytes: float,
     t: PeTiming,
@@ -330,7 +352,7 @@ def write_load(
     """
     issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
     n_bytes = n_rows * row_bytes
-    latency, resource, service, taken = t.sram_latency, SRAM, service_cycles(n_bytes, t.sram_width), NONE
+    latency, resource, service, taken = t.sram_latency, SRAM, service_cycles(n_bytes, read_width(cast, t)), NONE
     if missed_bytes > 0:
         from_dram = service_cycles(missed_bytes, t.dram_width)
         if t.has_prefetch:
@@ -531,7 +553,7 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         n = put(commands, n, STORE, issue, took, t.sram_latency, DRAM, to_dram, OWN)
         take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
         return n
-    n = put(commands, n, STORE, issue, took, t.sram_latency, SRAM, service_cycles(n_bytes, t.sram_width), OWN)
+    n = put(commands, n, STORE, issue, took, t.sram_latency, SRAM, service_cycles(n_bytes, t.store_width), OWN)
     take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
     if shape.is_c_far:
         take_and_give(commands, n - 1, RESULT, 1, FAR_RESULT, 1, 1)
@@ -588,14 +610,11 @@ def write_matmul(
     if t.cache_bytes == 0 and not t.has_broadcast:  # nothing keeps for one PE what another has read
         dram_a *= mapping.grid_n
         dram_b *= mapping.grid_m
-    pixels, n_blocks = count_pixels(shape.window, mapping.block_m), n_m * mapping.grid_m
-    if t.cache_bytes == 0:  # nothing keeps for one block what another has read
-        dram_a *= max(1.0, n_blocks * pixels / count_pixels(shape.window, shape.m)) if shape.window.is_image else 1.0
+    rows_a, bytes_a = cut_windows(shape.window, mapping.block_m, mapping.block_k, shape.k, shape.a_bytes, t)
+    if t.cache_bytes == 0 and shape.window.is_image:  # nothing keeps for one window what another has read
+        fetched = float(n_m) * mapping.grid_m * n_k * mapping.grid_k * rows_a * bytes_a
+        dram_a *= max(1.0, fetched / image_bytes(shape.window, shape.m, shape.k, shape.a_bytes))
     missed_a, missed_b = dram_a / (float(groups_a) * n_loads_a), dram_b / (float(groups_b) * n_loads_b)
-    rows_a, bytes_a = pixels, mapping.block_k * shape.a_bytes / count_positions(shape.window)
-    if shape.window.is_image and mapping.block_k == shape.k:  # with all channels, the pixels of a line are contiguous
-        rows_a = window_lines(shape.window, mapping.block_m)
-        bytes_a *= pixels // rows_a
     rows_b, bytes_b = mapping.block_k, mapping.block_n * shape.b_bytes
     n = 0
     if is_output:

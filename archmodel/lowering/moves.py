@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED, PeTiming
-from archmodel.lowering.program import Command, Input
+from archmodel.kernels.matmul_program import MOST_CACHED, PeTiming, read_width
+from archmodel.lowering.program import CASTS, Command, Input
 
 AHEAD = "_ahead"
 """Ending of the buffer that holds tiles of a stream in the cache, before they are loaded."""
@@ -52,7 +52,8 @@ def load_rows(
     issue = plain_issue(timing)
     cast = cast if timing.has_broadcast else "own"
     n_bytes = n_rows * row_bytes
-    latency, source, service = timing.sram_latency, "sram", service_cycles(n_bytes, timing.sram_width)
+    latency, source = timing.sram_latency, "sram"
+    service = service_cycles(n_bytes, read_width(CASTS.index(cast), timing))
     prefetches: tuple[Command, ...] = ()
     inputs: tuple[Input, ...] = ()
     if is_far:
@@ -87,7 +88,7 @@ def store_rows(
     issue = plain_issue(timing)
     n_bytes = n_rows * row_bytes
     occupancy = move_cycles(timing, n_rows, row_bytes, timing.sram_latency)
-    to_dram, to_sram = service_cycles(n_bytes, timing.dram_width), service_cycles(n_bytes, timing.sram_width)
+    to_dram, to_sram = service_cycles(n_bytes, timing.dram_width), service_cycles(n_bytes, timing.store_width)
     inputs = (Input(out_of, n_popped, n_popped),)
     if is_far and timing.cache_bytes == 0:
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)

@@ -7,6 +7,8 @@ import math
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.matmul_program import MatmulShape, PeTiming
 from archmodel.lowering.dram import lower_dram
+from archmodel.lowering.noc import noc_widths
+from archmodel.lowering.sram import bank_efficiency
 from archmodel.machine.types import LaneEngine, Machine, Timing
 
 UNSHAPED_BYTES = 1e30
@@ -30,6 +32,8 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
     core, dma, engines, memory = timing.core, timing.dma, timing.engines, timing.memory
     macs_per_cycle = machine.matrix.macs_per_cycle
     tile_depth = max(1, round(macs_per_cycle.get(dtype, min(macs_per_cycle.values())) / machine.matrix.reuse_rows))
+    sram_width, noc = _sram_width(machine, timing), noc_widths(timing.noc)
+    way_cycles = 2 * noc.mean_hops * timing.noc.hop_cycles if timing.noc else 0.0
     return PeTiming(
         n_tiles=machine.matrix.n_tiles,
         tile_rows=machine.matrix.reuse_rows,
@@ -57,15 +61,28 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
         outstanding=dma.outstanding,
         bucket_bytes=UNSHAPED_BYTES if dma.bucket_bytes is None else dma.bucket_bytes,
         bucket_rate=dma.bucket_rate_bytes_per_cycle or 1.0,
-        sram_width=machine.sram.width_bytes_per_cycle,
-        sram_latency=math.ceil(memory.sram_latency_cycles),
+        sram_width=sram_width,
+        sram_latency=math.ceil(memory.sram_latency_cycles + way_cycles),
         cache_bytes=cache_bytes if memory.is_cache else 0.0,
         dram_width=lower_dram(machine).width(write_frac),
         dram_latency=math.ceil(memory.dram_latency_s * machine.clock_hz),
         has_broadcast=memory.broadcast,
         has_prefetch=memory.prefetch and memory.is_cache,
         layout_rows=engines.layout_rows or 0,
+        own_width=min(sram_width, noc.own),
+        row_width=min(sram_width, noc.row),
+        column_width=min(sram_width, noc.column),
+        store_width=min(sram_width, noc.store),
     )
+
+
+def _sram_width(machine: Machine, timing: Timing) -> float:
+    """Bytes per cycle of the SRAM when all PEs ask for fragments of the network at places of their own."""
+    width, n_banks = machine.sram.width_bytes_per_cycle, timing.memory.n_banks
+    if n_banks is None:
+        return width
+    n_words = max(1, round(timing.dma.fragment_bytes * n_banks / width))
+    return width * bank_efficiency(machine.pe.n_pes, n_banks, n_words)
 
 
 def _lanes(engine: LaneEngine | None, dtype: str) -> float:

@@ -240,6 +240,8 @@ class DmaTiming:
         traffic is not shaped.
     rows_per_command
         Rows at a list of indices that one command moves; absent without indexed commands, where each row is a command.
+    index_cycles
+        Without indexed commands: for which the core looks up the index of a row and computes its address.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -250,6 +252,7 @@ class DmaTiming:
     bucket_bytes: Bytes | None = None
     bucket_rate_bytes_per_cycle: BytesPerCycle | None = None
     rows_per_command: Count | None = None
+    index_cycles: Cycles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +337,8 @@ class MemoryTiming:
         Tiles can be brought from DRAM into the cache before they are loaded.
     arbitration
         Whether memories serve the oldest request, or requesters in turn.
+    n_banks
+        Banks of the SRAM, between which PEs that ask at once collide; absent where that costs nothing.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -343,6 +348,7 @@ class MemoryTiming:
     broadcast: Flag
     prefetch: Flag
     arbitration: Literal["oldest_first", "round_robin"]
+    n_banks: Annotated[int, Number("a number of banks", 1, 4096, integer=True)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +383,7 @@ class DramTiming:
 
 @dataclass(frozen=True, slots=True)
 class NocTiming:
-    """The network between memories and PEs, where it is a mesh or a torus; absent where it is a crossbar without limits.
+    """The network between memories and PEs, if it is a mesh or a torus; absent if it is a crossbar that blocks nothing.
 
     Parameters
     ----------
@@ -413,6 +419,7 @@ class Timing:
     memory: MemoryTiming
     vector: VectorTiming | None = None
     dram: DramTiming | None = None
+    noc: NocTiming | None = None
 
 
 @dataclass(frozen=True, slots=True)
