@@ -60,11 +60,11 @@ class Phase:
             Cycles, and cycles if nothing overlapped; per station (units, shared resources, core) its cycles at work,
             and those before its first command can start.
         """
-        work = np.zeros((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
+        work = np.zeros((N_WORK_ROWS, max(N_STATIONS, len(self.table.capacity))), dtype=np.int64)
         grid = (self.grid.n_batch, self.grid.n_m, self.grid.n_n, self.grid.n_k)
         commands, loops, capacity = self.table
         cycles, serial = count_cycles(commands, len(commands), loops, capacity, *grid, work)
-        return int(cycles), int(serial), work[TOTAL].tolist(), work[HEAD].tolist()
+        return int(cycles), int(serial), work[TOTAL, :N_STATIONS].tolist(), work[HEAD, :N_STATIONS].tolist()
 
 
 @dataclass(frozen=True, slots=True)
