@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from archmodel.errors import Fault, InputError
 from archmodel.machine.load import load_machine, machine_names
@@ -21,7 +21,9 @@ from archmodel.workload.single import operators_trace, select
 from archmodel.workload.types import Level, Operator, Trace
 
 if TYPE_CHECKING:
+    from archmodel.lowering.program import Mode
     from archmodel.models.explain import Explanation
+    from archmodel.results.timeline import Timeline
     from archmodel.verify.run import Verification
 
 
@@ -273,6 +275,58 @@ def explain_operator(
     from archmodel.models.explain import explain
 
     return explain(operators_trace(kind, [dims], dtype, place or {}), machine)
+
+
+def timeline(
+    machine: Machine,
+    trace: Trace,
+    *,
+    launch: LaunchMode = "graph",
+    mode: str | None = None,
+    window_s: tuple[float, float] | None = None,
+    max_events: int | None = None,
+    operators: str = "*",
+) -> Timeline:
+    """Follow one step of a workload by model ``cycle`` and record what every unit does and when.
+
+    Parameters
+    ----------
+    machine, trace, launch, mode
+        As in `evaluate`.
+    window_s
+        Part of the step that is of interest [s]; all of it if ``None``. Within a window, repetitions are followed one
+        by one; without, mode ``representative`` skips them, and says how many.
+    max_events
+        Events of units at most; ``None``: as many as viewers show without delay. If there are more, phases share them:
+        each shows as many as any other, from its beginning, unless it needs fewer.
+    operators
+        Commands of operators whose name matches this pattern; ``*`` and ``?`` stand for any text and any character.
+
+    Returns
+    -------
+    Timeline
+        For `archmodel.report.timeline.save_timeline` and `archmodel.report.gantt.plot_gantt`.
+
+    Raises
+    ------
+    InputError
+        When the window is empty or beyond the step, no operator matches, or there is no room for an event.
+    UnsupportedError
+        When model ``cycle`` has no answer, with every reason.
+    """
+    from archmodel.models.timeline import MAX_EVENTS, record_step
+
+    find_model("cycle", mode)
+    followed = record_step(
+        trace,
+        machine,
+        launch,
+        cast("Mode", mode or "representative"),
+        window_s=window_s,
+        max_events=MAX_EVENTS if max_events is None else max_events,
+        operators=operators,
+    )
+    return replace(followed, run={**followed.run, **_said_set(machine)})
 
 
 def map_operator(

@@ -21,6 +21,7 @@ def build_app() -> App:
         ("ladder", "Time a workload by every model, side by side with the physical bound."),
         ("explain", "Say why an operator takes its cycles, and what would help."),
         ("map", "List the mappings of an operator that the mapper weighs."),
+        ("timeline", "Write what every unit does and when, for ui.perfetto.dev or as a chart."),
         ("compare", "Put several machines side by side on one workload."),
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),

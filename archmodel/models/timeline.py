@@ -38,7 +38,7 @@ class _Rest(NamedTuple):
     served_cycles: Ints
 
 
-def timeline(
+def record_step(
     trace: Trace,
     machine: Machine,
     launch: LaunchMode = "graph",
@@ -111,7 +111,7 @@ def timeline(
         events=collector.events,
         counters=collector.counters((start_s, end_s)),
         n_commands=sum(_n_followed(passage, mode) for passage in passages),
-        remarks=tuple(_remarks(mode, n_cut, max_events, result)),
+        remarks=tuple(_remarks(mode, n_cut, max_events, trace.plan.n_chips, result)),
         provenance=result.provenance,
     )
 
@@ -230,8 +230,10 @@ def share_out(needs: Sequence[int], n_total: int) -> list[int]:
     return shares
 
 
-def _remarks(mode: Mode, n_unfinished: int, max_events: int, result: Result) -> Iterator[str]:
+def _remarks(mode: Mode, n_unfinished: int, max_events: int, n_chips: int, result: Result) -> Iterator[str]:
     """Say what a reader has to know."""
+    if n_chips > 1:
+        yield f"one of {n_chips} chips is shown"
     if n_unfinished:
         yield (
             f"{n_unfinished} phases are recorded from their beginning only, so that there are no more than "

@@ -1,0 +1,90 @@
+"""``archmodel timeline``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from archmodel.api import timeline as follow
+from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber
+from archmodel.cli.show import note
+from archmodel.errors import Fault, InputError
+from archmodel.report.figure import data_path
+from archmodel.report.gantt import plot_gantt
+from archmodel.report.timeline import save_timeline
+from archmodel.units import Quantity, format_si
+
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+
+
+def timeline(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Output,
+    svg: Path | None = None,
+    window: str | None = None,
+    max_events: WholeNumber = None,
+    operators: str = "*",
+    options: RunOptions = DEFAULTS,
+) -> None:
+    """Write what every unit does and when, for ui.perfetto.dev or as a chart.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .json.gz or .json for ui.perfetto.dev; .svg, .png or .pdf is a chart.
+    svg
+        Chart to write besides; its data goes beside it, as NAME.data.csv.
+    window
+        Part of the step, e.g. 0us..50us; repetitions in it are followed one by one.
+    max_events
+        Commands of units to record at most, by default 200000.
+    operators
+        Commands of operators whose name matches, e.g. 'blocks.attention*'.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    if options.model not in (DEFAULTS.model, "cycle"):
+        raise InputError(
+            "command line", [Fault("--model", f"{options.model!r} is not allowed; leave it out: it is cycle")]
+        )
+    followed = follow(
+        options.machine(machine),
+        options.workload(workload),
+        launch=options.launch,
+        mode=options.mode,
+        window_s=None if window is None else _read_window(window),
+        max_events=max_events,
+        operators=operators,
+    )
+    for path in [output, *([] if svg is None else [svg])]:
+        is_chart = path.suffix in (".svg", ".png", ".pdf")
+        if is_chart:
+            plot_gantt(followed, path)
+        else:
+            save_timeline(followed, path)
+        print(f"wrote {path}" + (f" and {data_path(path)}" if is_chart else "; open it in https://ui.perfetto.dev"))
+    start, end = (format_si(time_s, "s") for time_s in followed.window_s)
+    print(f"{followed.n_events} events of {followed.n_commands} commands, from {start} to {end}")
+    for remark in followed.remarks:
+        note(f"note: {remark}")
+
+
+def _read_window(text: str) -> tuple[float, float]:
+    """Read ``0us..50us``: two times in seconds."""
+    parts = text.split("..")
+    if len(parts) != 2:
+        raise InputError("command line", [Fault("--window", f"{text!r} is not START..END, e.g. 0us..50us")])
+    try:
+        start_s, end_s = (Quantity("time").parse(part.strip()) for part in parts)
+    except ValueError as error:
+        raise InputError("command line", [Fault("--window", str(error))]) from None
+    return start_s, end_s
