@@ -6,7 +6,7 @@ import math
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matrix_engine import transfer_up
-from archmodel.lowering.moves import BEHIND, plain_issue
+from archmodel.lowering.moves import AHEAD, BEHIND, plain_issue
 from archmodel.lowering.phases import Site
 from archmodel.lowering.program import Command, Input
 from archmodel.lowering.row_access import RowAccess
@@ -17,8 +17,8 @@ INDEX_BYTES = 4.0
 def gather_rows(
     site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, inputs: tuple[Input, ...] = (),
     beside_bytes: float = INDEX_BYTES,
-) -> Command:  # fmt: skip
-    """Bring rows at a list of indices into local memory: all commands that this takes, as one.
+) -> tuple[Command, ...]:  # fmt: skip
+    """Bring rows at a list of indices into local memory: all commands that this takes on a unit, as one.
 
     Parameters
     ----------
@@ -29,33 +29,46 @@ def gather_rows(
     row_bytes
         Bytes of each [B].
     into
-        Buffer that they fill with one token.
+        Buffer that they fill with one token. Rows that are prefetched fill ``into + AHEAD`` first, which the program
+        has to list.
     is_far
         Whether they are in DRAM. Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
     inputs
-        What the commands wait for.
+        What the first command waits for.
     beside_bytes
         Of each row, what is read in sequence besides: its index, and a weight [B].
 
     Model
     -----
-    ``⌈rows / rows_per_command⌉`` commands are issued and taken up one after another. Their rows are fragments of their
-    own (`transfer_cycles`), asked for at the latency that rows have on average. The SRAM serves all bytes, the DRAM
-    the whole access units of rows that miss, as fast as it serves random rows; whichever takes longer is the resource.
-    If any row misses, the last one is a DRAM latency late. What is read in sequence is asked for a tile ahead: it has
-    bytes, but no latency.
+    ``⌈rows / rows_per_command⌉`` commands are issued and taken up one after another; where a command has one row, the
+    core looks up each index before. Rows are fragments of their own (`transfer_cycles`), asked for at the latency that
+    they have on average. The SRAM serves all bytes, the DRAM the whole access units of rows that miss, as fast as it
+    serves random rows. With prefetch, a command of its own brings the rows that miss into the cache, asking for one per
+    cycle; without, the longer of both services counts, and the last row is a DRAM latency late. What is read in
+    sequence is asked for a tile ahead: it has bytes, but no latency.
     """
     timing, access = site.timing, _rows_of(site)
     missed_frac = 1.0 - access.hit_frac if is_far else 0.0
-    from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.sram_width)
+    from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.own_width)
     from_dram = service_cycles(n_rows * missed_frac * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
-    latency = timing.sram_latency + (timing.dram_latency if missed_frac > 0 else 0)
-    mean_latency = timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
-    issue, occupancy = _many_commands(site, n_rows, row_bytes, mean_latency)
-    occupancy += transfer_up(n_rows * beside_bytes, timing.dma_width)
-    is_dram = missed_frac > 0 and from_dram >= from_sram
-    source, service = ("dram", from_dram) if is_dram else ("sram", from_sram)
-    return Command("load", issue, occupancy, latency, inputs, into, 1, 1, source, service)
+    beside_beats = transfer_up(n_rows * beside_bytes, timing.dma_width)
+    if missed_frac > 0 and not timing.has_prefetch:
+        issue, occupancy = _many_commands(
+            site, n_rows, row_bytes, timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
+        )
+        latency = timing.sram_latency + timing.dram_latency
+        source, service = ("dram", from_dram) if from_dram >= from_sram else ("sram", from_sram)
+        return (Command("load", issue, occupancy + beside_beats, latency, inputs, into, 1, 1, source, service),)
+    issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
+    prefetches: tuple[Command, ...] = ()
+    if missed_frac > 0:
+        n_missed, ahead = math.ceil(n_rows * missed_frac), into + AHEAD
+        asking = _count_commands(site, n_rows) * timing.request_cycles + n_missed
+        fetch = Command("prefetch", issue, asking, timing.dram_latency, inputs, ahead, 1, 1, "dram", from_dram)
+        prefetches, inputs = (fetch,), (Input(ahead),)
+    occupancy += beside_beats
+    load = Command("load", issue, occupancy, timing.sram_latency, inputs, into, 1, 1, "sram", from_sram)
+    return *prefetches, load
 
 
 def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_far: bool) -> tuple[Command, ...]:
@@ -75,7 +88,7 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
     """
     timing = site.timing
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
-    to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.sram_width)
+    to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.store_width)
     to_dram = service_cycles(n_rows * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
     inputs = (Input(out_of),)
     if is_far and timing.cache_bytes == 0:
@@ -100,6 +113,10 @@ def _rows_of(site: Site) -> RowAccess:
     return site.rows
 
 
+def _count_commands(site: Site, n_rows: int) -> int:
+    return math.ceil(n_rows / _rows_of(site).rows_per_command)
+
+
 def _many_commands(site: Site, n_rows: int, row_bytes: float, latency: int) -> tuple[int, int]:
     """Cycles to issue the commands that move so many rows, and cycles for which they keep the DMA engine busy."""
     timing, per_command = site.timing, min(n_rows, _rows_of(site).rows_per_command)
@@ -112,4 +129,5 @@ def _many_commands(site: Site, n_rows: int, row_bytes: float, latency: int) -> t
         )  # fmt: skip
 
     occupancy = n_full * occupy(per_command) + (occupy(rest) if rest else 0)
-    return (n_full + (rest > 0)) * plain_issue(timing), occupancy
+    indices = math.ceil(n_rows * _rows_of(site).index_cycles / timing.n_contexts)
+    return _count_commands(site, n_rows) * plain_issue(timing) + indices, occupancy

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from archmodel.lowering.lower import lay_out_tables
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
+from archmodel.mapping.embedding import expected_hit_frac
 from archmodel.workload.types import Operator, Trace
 
 
@@ -18,6 +20,8 @@ class RowAccess:
     ----------
     rows_per_command, pooled_rows
         Rows that a command moves, and that one adds up, at most.
+    index_cycles
+        For which the core looks up an index and computes its address, for each row; 0 where the DMA engine does it.
     unit_bytes
         Smallest access of the DRAM [B].
     hit_frac
@@ -30,6 +34,7 @@ class RowAccess:
 
     rows_per_command: int = 1
     pooled_rows: int = 1
+    index_cycles: int = 0
     unit_bytes: float = 64.0
     hit_frac: float = 0.0
     remote_frac: float = 0.0
@@ -63,13 +68,16 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
     elif table is not None:
         first_byte, n_bytes = lay_out_tables(trace)[table.name]
         last_byte = first_byte + n_bytes
-        hit_frac = machine.sram.embedding_hit_frac if last_byte > placement.table_sram_bytes else 1.0
+        competing = (operator,) if trace.is_alternatives else trace.operators
+        known = expected_hit_frac(trace, competing, machine, placement)
+        hit_frac = known if last_byte > placement.table_sram_bytes else 1.0
         remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes) / max(1.0, n_bytes)))
     dma, engines = machine.timing.dma, machine.timing.engines
     per_command = dma.rows_per_command or 1
     return RowAccess(
         rows_per_command=per_command,
         pooled_rows=engines.pooled_rows or dma.outstanding,
+        index_cycles=0 if dma.rows_per_command else math.ceil(dma.index_cycles or 0),
         unit_bytes=machine.dram.access_bytes,
         hit_frac=hit_frac,
         remote_frac=remote_frac,

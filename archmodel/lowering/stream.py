@@ -57,7 +57,7 @@ class Flow:
     def load(self, site: Site, n_rows: int, into: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows into local memory."""
         if self.is_indexed:
-            return (gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far),)
+            return gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far)
         piece_bytes, cast = self.row_bytes / self.n_pieces, "same_b" if self.is_held else "own"
         return load_rows(
             site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast,
@@ -181,7 +181,9 @@ class _Writer:
 
 
 def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, int]:
-    """Cut elements that have no rows into rows and elements per row: a fragment of the network each, or a PE's share.
+    """Cut elements that have no rows into rows and elements per row: fragments of the network, or a share of each PE.
+
+    A row is no more than a 32nd of local memory, so that it fits with its buffers.
 
     Parameters
     ----------
@@ -192,7 +194,8 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
     element_bytes
         Of the widest operand.
     """
-    per_row = max(1, min(int(site.timing.fragment_bytes / element_bytes), math.ceil(n_elements / site.n_pes)))
+    most_bytes = min(site.timing.fragment_bytes, site.timing.local_bytes / 32)
+    per_row = max(1, min(int(most_bytes / element_bytes), math.ceil(n_elements / site.n_pes)))
     return math.ceil(n_elements / per_row), per_row
 
 

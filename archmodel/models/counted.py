@@ -15,12 +15,12 @@ from archmodel.lowering.phases import Phase, Site, find_site, lower_site, loweri
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
+from archmodel.mapping.embedding import expect_hits
 from archmodel.mapping.fusion import RULES, fuse
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.fused import Fused
-from archmodel.workload.operators.linear import Linear
 from archmodel.workload.types import Operator, Trace
 
 STATIONS = (*UNITS, *SHARED, "issue")
@@ -97,7 +97,7 @@ class CountedModel:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
         trace = fuse_for(trace, machine, launch)
         placement = place(trace, machine, launch)
-        bound = Roofline().evaluate(trace, machine, launch)
+        bound = Roofline().evaluate(trace, expect_hits(trace, machine, placement), launch)
         rows = [
             _operator_row(trace, idx, machine, placement, count, bound.operators["lower_s"][idx])
             for idx, count in enumerate(self.count_all(trace, machine, placement))
@@ -151,7 +151,8 @@ class CountedModel:
                 operators = [
                     _operator_row(fused, idx, machine, placement, count, 0.0) for idx, count in enumerate(counted)
                 ]
-                (lower_s,) = Roofline().evaluate_batch(fused, [machine], launch)["lower_s"]
+                with_hits = expect_hits(fused, machine, placement)
+                (lower_s,) = Roofline().evaluate_batch(fused, [with_hits], launch)["lower_s"]
                 total = _add_up(fused, machine, placement, operators, lower_s)
                 row |= {name: total[name] for name in TOTALS}
                 row["warnings"] = list(say_warnings(fused, machine, placement))
@@ -210,11 +211,6 @@ def reason_unknown(operator: Operator, machine: Machine) -> str:
     peak = machine.peak_flop_per_s("matrix", operator.dtype) / machine.clock_hz
     if peak and op.work().matrix_flop / peak > MOST_CYCLES:
         return f"counts up to {MOST_CYCLES:.0e} cycles; a {op.kind} of this size takes more"
-    if isinstance(op, Linear) and op.is_quantised:
-        if machine.array is not None:
-            return "does not know how a systolic array quantises the rows of a linear layer"
-        if machine.timing is not None and machine.timing.vector is None:
-            return "needs 'timing.vector' to quantise the rows of a linear layer"
     return ""
 
 
