@@ -37,8 +37,8 @@ def link_loads(
     -----
     Every port exchanges the same with every group. Packets go along x, then along y, or the other way round. A read for
     a group is a tree: the ways to its members, each link of it taken once, as a multicast takes it. Writes come from
-    each node on its own. A link carries the trees that it is part of, by all of them. A port has a link into its router,
-    which carries an equal share. Where every node is a group, the loads add up to the mean number of links on the way.
+    each node on its own. A link carries the trees that it is part of, by all of them. A port has a link into its
+    router, which carries an equal share. Where every node is a group, they add up to the mean number of links of a way.
 
     Parameters
     ----------
