@@ -43,7 +43,7 @@ from archmodel.kernels.vector_unit import (
     STORE_UNIT,
     VectorCore,
 )
-from archmodel.lowering.vector_loops import LOOPS, Loop
+from archmodel.lowering.vector_loops import LOOPS, PLACING_STEP, Loop
 from archmodel.machine.types import Machine
 
 _FLOATS = ("fp16", "bf16", "fp32", "tf32")
@@ -168,6 +168,32 @@ def bag_cycles(n_bags: int, n_per_bag: int, dim: int, dtype: str, cores: VectorC
     n_at_once = min(dim, cores.core.vlen * cores.lmul // code.widest_bits)
     n_chunks = math.ceil(n_bags / cores.n_cores) * math.ceil(dim / n_at_once)
     return _run(code, n_chunks, n_per_bag * n_at_once, n_at_once, cores.core)
+
+
+def placing_cycles(n_cols: int, k: int, dtype: str, arithmetic: str, cores: VectorCores) -> int:
+    """Cycles in which a vector core finds the largest elements of a row by placing each among the best so far.
+
+    Parameters
+    ----------
+    n_cols, k
+        Elements of the row, and how many are wanted.
+    dtype, arithmetic, cores
+        As in `loop_cycles`.
+
+    Model
+    -----
+    ``⌈log₂(k + 1)⌉`` times, every element of a turn is compared with one of a sorted list, by an indexed load. Of
+    elements in random order ``k · (1 + ln(n / k))`` enter the list, and half of it moves for each: values and places.
+
+    Sources
+    -------
+    Number of records of a random sequence: D. Knuth, The Art of Computer Programming, volume 1, section 1.2.10.
+    """
+    loop = Loop(f"load v8, (a0)\n vmv.v.i v24, 0\n{k.bit_length() * PLACING_STEP}")
+    formats = _Formats(dtype, dtype, arithmetic if arithmetic in cores.own else "fp32")
+    n_entering = math.ceil(k * (1 + math.log(n_cols / k)))
+    move = loop_cycles("copy", 1, math.ceil(k / 2), "fp32", "fp32", cores._replace(n_cores=1))
+    return _cycles(loop, 1, n_cols, formats, cores) + 2 * n_entering * move
 
 
 @lru_cache(maxsize=4096)

@@ -92,6 +92,22 @@ def _sum(turn: str) -> Loop:
     )
 
 
+def _blocks(n_halvings: int) -> Loop:
+    """Largest magnitude of each block of a power of two of lanes; blocks are then brought together and stored."""
+    halving = "em vslidedown.vi v16, v8, 1\n em vmaxu.vv v8, v8, v16\n"
+    return Loop(
+        f"em vle.v v8, (a0)\n em vand.vx v8, v8, a3\n {n_halvings * halving} em vcompress.vm v24, v8, v0\n"
+        "em vse.v v24, (a1)",
+        is_flat=True,
+    )
+
+
+PLACING_STEP = """
+    vluxei32.v v16, (a1), v24       # of a sorted list, the element in the middle of what is left
+    vmflt.vv   v0, v16, v8
+    vadd.vi    v24, v24, 1
+"""
+"""A step of the binary search for the places of elements."""
 _ZERO_BAG = "e32 vmv.v.i v0, 0"
 _SECOND = "load v16, (a1)"
 
@@ -116,6 +132,8 @@ LOOPS = {
         fold="em vredmaxu.vs v0, v0, v0",
         give="em vse.v v0, (a1)",
     ),
+    "magnitude_of_16": _blocks(4),
+    "magnitude_of_32": _blocks(5),
     "sum": _sum("e32 vfwadd.wv v0, v0, v8"),
     "square_sum": _sum("e32 macc v0, v8, v8, v16"),
     # On the numbers of rows.
@@ -163,7 +181,7 @@ LOOPS = {
         """,
         second=_SECOND,
     ),
-    "convert": _map(""),
+    "copy": _map(""),
     "turn": Loop("em vlse.v v8, (a0)\n em vse.v v8, (a1)"),  # a column of a matrix, which becomes a row
     # The largest of a row, and where it stands.
     "largest": Loop(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import (
     MAX_COMMANDS,
     N_BUFFERS,
@@ -21,17 +20,13 @@ from archmodel.kernels.matmul_program import (
 )
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
-from archmodel.kernels.vector_unit import VectorCore, vector_cycles
-from archmodel.lowering.moves import count_ahead, load_rows, plain_issue, store_rows
-from archmodel.lowering.phases import Phase, Place, Site, lowers
-from archmodel.lowering.program import Command, CommandTable, Grid, Input, Program
+from archmodel.lowering.operators.rows import quantise_rows
+from archmodel.lowering.phases import Phase, Place, Site, Tail, lowers
+from archmodel.lowering.program import CommandTable, Grid
 from archmodel.lowering.timing import lower_matmul
-from archmodel.machine.types import VectorTiming
 from archmodel.mapping.matmul import find_mapping
 from archmodel.workload.operators.linear import Linear
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
-
-_ROWS_PER_BLOCK = 4  # rows quantised at a time
 
 
 @lowers(Matmul.kind, BatchedMatmul.kind, Linear.kind)
@@ -42,11 +37,11 @@ def lower_products(site: Site) -> tuple[Phase, ...]:
 
 def lower_mapped(site: Site, mapping: MatmulMapping | None) -> tuple[Phase, ...]:
     """Lower a product with a mapping; with the mapper's choice if it is ``None``."""
-    op, phases = site.op, []
-    if isinstance(op, Linear) and op.is_quantised and site.vector:
-        wide = site.place("a").element_bytes, dtype_bytes(site.dtype)
-        program = _quantise_rows(op, wide, site.timing, site.n_pes, site.vector, is_far=site.place("a").is_far)
-        phases.append(site.phase("quantise", program))
+    op, phases = site.op, list[Phase]()
+    if isinstance(op, Linear) and op.is_quantised:
+        a, scales = site.place("a"), Place("fp32", "activation", is_far=False)
+        narrow = Place(site.dtype, a.role, is_far=False)
+        phases += quantise_rows(replace(site, tail=Tail()), op.m, op.k, a, narrow, scales)
     phases.append(lower_product(lower_shape(site), site, mapping))
     return tuple(phases)
 
@@ -128,29 +123,3 @@ def lower_product(shape: MatmulShape, site: Site, mapping: MatmulMapping | None 
     grid = Grid(mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k)
     table = _write(shape, mapping, timing)
     return Phase("product", table, grid, timing.queue_depth, site.is_round_robin, mapping)
-
-
-def _quantise_rows(
-    op: Linear, element_bytes: tuple[float, float], timing: PeTiming, n_pes: int, vector: VectorTiming, *, is_far: bool
-) -> Program:
-    """Quantise a: every PE has its rows; it loads them, finds their largest magnitude, scales and rounds, stores."""
-    n_pes = min(n_pes, op.m)
-    rows = -(-op.m // n_pes)
-    n_blocks = -(-rows // _ROWS_PER_BLOCK)
-    n_rows = -(-rows // n_blocks)
-    n_elements = n_rows * op.k
-    issue = plain_issue(timing)
-    wide, narrow = (n_bytes * op.k for n_bytes in element_bytes)
-    # Per vector: load, clear the sign, maximum.
-    start_up = int(vector.start_up_cycles)
-    core = VectorCore(vector.vlen, vector.dlen, start_up, start_up, 0, 0, 0)
-    scan = vector_cycles(core, n_elements, 16, 3, vector.lmul)
-    scale = simd_cycles(n_elements, 2, timing.lanes)  # multiply, round
-    body = (
-        *load_rows(timing, n_rows, wide, "rows", is_far=is_far),
-        Command("vector", issue, scan, 0, (Input("rows"),), "scanned"),
-        Command("simd", issue, scale, timing.simd_latency, (Input("scanned"),), "scaled"),
-        *store_rows(timing, n_rows, narrow, "scaled", is_far=False),
-    )
-    buffers = {"rows_ahead": count_ahead(timing, n_pes, n_rows * wide), "rows": 2, "scanned": 2, "scaled": 2}
-    return Program(body=body, buffers=buffers, n_inner=n_blocks, queue_depth=timing.queue_depth, grid=Grid(n_m=n_pes))

@@ -45,8 +45,9 @@ class LayerNorm(OperatorKind):
 
     Model
     -----
-    Vector core. Per element: sum, subtract, square, sum, multiply (5), with ``affine`` also multiply by gamma and add
-    beta (7). Per row: mean, variance (a division each), add epsilon, square root, reciprocal (5).
+    Vector core: sum, square and sum (3) per element; mean, variance (a division each), add epsilon, square root,
+    reciprocal (5) per row. SIMD engine: subtract and multiply (2) per element, with ``affine`` also multiply by gamma
+    and add beta (4).
 
     Sources
     -------
@@ -73,9 +74,7 @@ class LayerNorm(OperatorKind):
 
     def work(self) -> Work:
         """Count 5 FLOP per element and row, 2 more per element if affine."""
-        return Work(
-            vector_flop=_moments_flop(self.rows, self.cols) + (2.0 * self.rows * self.cols if self.affine else 0)
-        )
+        return _norm_work(self.rows, self.cols, affine=self.affine)
 
 
 @register
@@ -85,8 +84,8 @@ class RmsNorm(OperatorKind):
 
     Model
     -----
-    Vector core. Per element: square, sum, multiply (3), with ``affine`` multiply by gamma (4). Per row: mean, add
-    epsilon, square root, reciprocal (4).
+    Vector core: square, sum (2) per element; mean, add epsilon, square root, reciprocal (4) per row. SIMD engine:
+    multiply (1) per element, with ``affine`` multiply by gamma (2).
 
     Sources
     -------
@@ -113,8 +112,8 @@ class RmsNorm(OperatorKind):
 
     def work(self) -> Work:
         """Count 3 FLOP per element (4 if affine) and 4 per row."""
-        per_element = 4.0 if self.affine else 3.0
-        return Work(vector_flop=per_element * self.rows * self.cols + 4 * self.rows)
+        n_elements = float(self.rows * self.cols)
+        return Work(simd_flop=(2 if self.affine else 1) * n_elements, vector_flop=2 * n_elements + 4 * self.rows)
 
 
 @register
@@ -133,7 +132,7 @@ class GroupNorm(OperatorKind):
 
     Model
     -----
-    Vector core: `LayerNorm` with affine, over ``batch · groups`` rows.
+    `LayerNorm` with affine, over ``batch · groups`` rows.
 
     Sources
     -------
@@ -170,9 +169,10 @@ class GroupNorm(OperatorKind):
     def work(self) -> Work:
         """Count 7 FLOP per element and 5 per image and group."""
         rows, cols = self.batch * self.groups, self.channels // self.groups * self.spatial
-        return Work(vector_flop=_moments_flop(rows, cols) + 2.0 * rows * cols)
+        return _norm_work(rows, cols, affine=True)
 
 
-def _moments_flop(rows: int, cols: int) -> float:
-    """Subtract the mean of every row and divide by its standard deviation: 5 FLOP per element and 5 per row."""
-    return 5.0 * rows * cols + 5 * rows
+def _norm_work(rows: int, cols: int, *, affine: bool) -> Work:
+    """Subtract the mean of every row and divide by its standard deviation; scale and shift if ``affine``."""
+    n_elements = float(rows * cols)
+    return Work(simd_flop=(4 if affine else 2) * n_elements, vector_flop=3 * n_elements + 5 * rows)
