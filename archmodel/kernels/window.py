@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archmodel.kernels.compile import kernel
+from archmodel.kernels.data_movement import transfer_cycles
 from archmodel.kernels.matrix_engine import divide_up
 
 
@@ -12,7 +13,7 @@ class Window(NamedTuple):
     """How a kernel walks over images, or that rows of a product are just rows (``is_image`` 0).
 
     ``kernel`` and ``stride`` of lines and columns, and of frames; positions of the kernel in a line of the output,
-    lines and frames of the output; columns, lines and frames of the input.
+    lines and frames of the output; columns, lines and frames of the input; groups of channels, each a product.
     """
 
     is_image: int
@@ -26,9 +27,10 @@ class Window(NamedTuple):
     cols: int
     lines: int
     frames: int
+    groups: int
 
 
-PLAIN = Window(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+PLAIN = Window(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
 """Rows of a product that are no windows."""
 
 
@@ -102,3 +104,75 @@ def count_pixels(window: Window, n_rows: int) -> Any:
         return n_rows
     cols = reach(min(n_rows, window.out_cols), window.kernel, window.stride, window.cols)
     return window_lines(window, n_rows) * cols
+
+
+@kernel
+def image_bytes(window: Window, m: int, k: int, element_bytes: float) -> float:
+    """Bytes of the left operand of a product, each pixel once [B].
+
+    Parameters
+    ----------
+    window : Window
+        Of an image, or `PLAIN`: then no element occurs twice.
+    m : int
+        Rows of the product.
+    k : int
+        Elements in each.
+    element_bytes : float
+        Bytes of an element [B].
+    """
+    return count_pixels(window, m) * k * element_bytes / count_positions(window)
+
+
+@kernel
+def cut_windows(window: Window, n_rows: int, depth: int, k: int, element_bytes: float, t: Any) -> Any:
+    """Cut a tile of the left operand into contiguous rows, for the DMA engine.
+
+    Model
+    -----
+    A tile of ``n_rows`` windows and a ``depth`` below ``k`` is fetched in one of two ways, whichever keeps the DMA
+    engine busy for less. By channels: each pixel once, ``depth / positions`` channels of it in a row; with all channels
+    the pixels of a line are one row. By positions: for each window, as many positions of the kernel as have ``depth``,
+    those in a line a row; neighbouring windows then fetch the same pixels again. With groups, pixels are apart.
+
+    Parameters
+    ----------
+    window : Window
+        Of an image, or `PLAIN`: then a row of the tile is a row.
+    n_rows : int
+        Rows of the tile.
+    depth : int
+        Elements in each.
+    k : int
+        Elements in a row of the operand.
+    element_bytes : float
+        Bytes of an element [B].
+    t : PeTiming
+        Where.
+
+    Returns
+    -------
+    (int, float)
+        Contiguous rows, and bytes of each [B].
+    """
+    if window.is_image == 0:
+        return n_rows, depth * element_bytes
+    positions, pixels = count_positions(window), count_pixels(window, n_rows)
+    rows, row_bytes = pixels, depth * element_bytes / positions
+    if depth == k and window.groups == 1:
+        rows = window_lines(window, n_rows)
+        row_bytes *= pixels // rows
+    line = k // positions * (window.kernel if window.groups == 1 else 1)
+    windows, piece_bytes = n_rows * divide_up(depth, line), min(depth, line) * element_bytes
+    if _fetch_cycles(windows, piece_bytes, t) < _fetch_cycles(rows, row_bytes, t):
+        return windows, piece_bytes
+    return rows, row_bytes
+
+
+@kernel
+def _fetch_cycles(n_rows: int, row_bytes: float, t: Any) -> int:
+    """Cycles for which the DMA engine is busy with contiguous rows from SRAM."""
+    return transfer_cycles(
+        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
+        t.bucket_bytes, t.bucket_rate,
+    )  # fmt: skip

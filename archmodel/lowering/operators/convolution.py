@@ -63,6 +63,7 @@ def find_window(op: Conv2d | Conv3d) -> Window:
         cols=op.width,
         lines=op.height,
         frames=op.frames if is_video else 1,
+        groups=op.groups,
     )
 
 
