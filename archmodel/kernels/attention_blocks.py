@@ -65,9 +65,9 @@ def count_key_blocks(mask: Mask, n_rows: int, n_keys: int, n_splits: int) -> tup
 
     Model
     -----
-    A block of queries holds ``n_rows`` stacked rows. Its keys (`count_keys`), cut into ``n_splits`` parts of equal size,
-    begin with a block of their own: ``⌈⌈keys / splits⌉ / n_keys⌉`` blocks. A block that the mask covers in part is
-    visited whole, one that it covers in full is not.
+    A block of queries holds ``n_rows`` stacked rows. Its keys (`count_keys`), cut into ``n_splits`` parts of equal
+    size, begin with a block of their own: ``⌈⌈keys / splits⌉ / n_keys⌉`` blocks. A block that the mask covers in part
+    is visited whole, one that it covers in full is not.
 
     Parameters
     ----------
