@@ -130,18 +130,49 @@ def time_scores_tiled(chip: Any, op: Any, rows: float, cols: float, split: float
 
 
 @kernel
+def query_rows(chip: Any, op: Any, wanted: float) -> float:
+    """Rows of a tile for so many queries [elements].
+
+    Model
+    -----
+    The least power of two that holds them, at most 128, halved until the scores of a block and the output fit in the
+    accumulators.
+
+    Sources
+    -------
+    J. Shah et al., FlashAttention-3, arXiv:2407.08608 (tiles of 128 queries).
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip.
+    op : Scores
+        The operator.
+    wanted : float
+        Queries [elements].
+    """
+    edge = min(chip.tile_rows, chip.tile_cols)
+    rows = edge
+    while rows < min(QUERIES, wanted):
+        rows *= 2
+    while rows > edge and rows * (KEY_BYTES / op.element_bytes + op.v_dim) > chip.accumulators:
+        rows /= 2
+    return rows
+
+
+@kernel
 def time_scores(chip: Any, op: Any) -> Answer:
     """Time attention by the faster of two kernels.
 
     Model
     -----
-    For many queries: tiles of 128 queries of one head against blocks of 128 keys. For few: if the queries of all heads
-    of a KV head fit in a tile, they are stacked, and keys may be split in powers of two. A tile of fewer rows is as
-    large as they need, rounded up to a power of two.
+    For many queries: tiles of queries of one head, `query_rows`, against blocks of keys of 256 bytes per element row.
+    For few, at most 128 over all heads of a KV head: they are stacked, and keys may be split in powers of two as long
+    as slots are idle.
 
     Sources
     -------
-    J. Shah et al., FlashAttention-3, arXiv:2407.08608 (tiles of 128 queries and 128 keys); Flash-Decoding,
+    J. Shah et al., FlashAttention-3, arXiv:2407.08608 (tiles and blocks); Flash-Decoding,
     crfm.stanford.edu/2023/10/12/flashdecoding.html.
 
     Parameters
@@ -151,19 +182,13 @@ def time_scores(chip: Any, op: Any) -> Answer:
     op : Scores
         The operator.
     """
-    edge = min(chip.tile_rows, chip.tile_cols)
-    rows = edge
-    while rows < min(QUERIES, op.q_len):
-        rows *= 2
     keys = KEY_BYTES / op.element_bytes
-    best = time_scores_tiled(chip, op, rows, keys, 1.0, False)
+    best = time_scores_tiled(chip, op, query_rows(chip, op, op.q_len), keys, 1.0, False)
     stacked = op.q_len * op.n_heads / op.n_kv_heads
-    rows = edge
-    while rows < stacked:
-        rows *= 2
+    rows = query_rows(chip, op, stacked)
     split = 1.0
     n_tiles = 0.0
-    while rows <= QUERIES and n_tiles < chip.n_slots and split <= max(1.0, op.mean / keys):
+    while stacked <= QUERIES and n_tiles < chip.n_slots and split <= max(1.0, op.mean / keys):
         answer = time_scores_tiled(chip, op, rows, keys, split, True)
         n_tiles = answer.n_tiles
         if answer.time_s < best.time_s:

@@ -306,6 +306,11 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
             faults.append(Fault(where, "timing.dma: give bucket and bucket_rate, or neither; a leaky bucket has both"))
         faults += _vector_faults(machine.timing.vector, document)
         faults += _dram_faults(machine, document)
+    wave = machine.wave
+    if wave is not None and 4 * wave.tile_rows * wave.tile_cols > wave.accumulators_bytes:
+        needed = f"{4 * wave.tile_rows * wave.tile_cols} B for tile_rows x tile_cols sums of 4 B"
+        where = document.where(("wave", "accumulators"))
+        faults.append(Fault(where, f"wave.accumulators: no tile fits; give at least {needed}"))
     if machine.sram.capacity_bytes > machine.dram.capacity_bytes:
         faults.append(Fault(document.where(("sram", "capacity")), "sram.capacity: larger than dram.capacity; swapped?"))
     return faults

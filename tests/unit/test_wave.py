@@ -7,7 +7,7 @@ import math
 import pytest
 
 import archmodel as am
-from archmodel.errors import UnsupportedError
+from archmodel.errors import InputError, UnsupportedError
 from archmodel.kernels.wave import memory_s
 from archmodel.kernels.wave_attention import QUERIES
 from archmodel.kernels.wave_product import Product, is_tile, reread, time_product, time_product_tiled
@@ -200,3 +200,14 @@ def test_every_operator_kind_has_an_answer(name):
 def test_a_machine_without_the_section_is_refused():
     with pytest.raises(UnsupportedError, match="no section 'wave' is described"):
         am.evaluate_operator(am.machine("mtia_2i"), "matmul", m=64, n=64, k=64, dtype="fp16", model="wave")
+
+
+def test_a_tile_that_no_slot_holds_is_refused():
+    with pytest.raises(InputError, match="wave.accumulators: no tile fits; give at least 2048 B"):
+        am.machine("h100_sxm", {"wave.accumulators": "1 KiB"})
+
+
+def test_wide_values_leave_room_for_fewer_queries():
+    absorbed = {"batch": 1, "n_heads": 128, "n_kv_heads": 1, "q_len": 1, "kv_len": 8192, "head_dim": 576, "v_dim": 512}
+    row = operator_row("attention", **absorbed, is_kv_shared=True)
+    assert row["tile"] == "64x128"  # 128 queries with their scores and outputs are 320 KiB of sums
