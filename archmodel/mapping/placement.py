@@ -124,7 +124,8 @@ def _misplaced(trace: Trace, machine: Machine) -> list[str]:
 def _say_fitting_plan(trace: Trace, machine: Machine) -> str:
     """Say with which plan a trace would fit: fewest chips first, then fewest stages; nothing if it cannot be shared.
 
-    What every chip has a copy of is taken as less than a twentieth of the weights; activations stay as they are.
+    What every chip has a copy of is taken as less than a twentieth of the weights, and a stage as one layer more than
+    its share, since layers are unlike; activations stay as they are.
     """
     plan, splits = trace.plan, trace.splits
     weight_bytes = trace.role_bytes("weight") * plan.tp * plan.pp
@@ -133,7 +134,7 @@ def _say_fitting_plan(trace: Trace, machine: Machine) -> str:
     reach = machine.scale_up.n_chips if machine.scale_up else 1
     plans = [Plan(tp * pp, tp, 1, pp) for tp in splits.tp for pp in range(1, splits.pp + 1) if 1 < tp * pp <= reach]
     for each in sorted(plans, key=lambda plan: (plan.n_chips, plan.pp)):
-        of_stage = math.ceil(splits.pp / each.pp) / splits.pp  # of the layers
+        of_stage = (math.ceil(splits.pp / each.pp) + 1) / splits.pp if each.pp > 1 else 1.0
         of_chip = of_stage * (1.05 * weight_bytes / each.tp + kv_bytes / min(each.tp, splits.n_kv))
         if of_chip + spilled_bytes <= machine.dram.capacity_bytes:
             return f", e.g. with {each.say()}"

@@ -1,0 +1,64 @@
+"""DeepSeek-R1 served by vLLM on 8 x MTIA 300 and 8 x H200 (ISCA 2026): 14 points of concurrency.
+
+Prompts and answers of 0.8K to 1K tokens, tensor parallel over eight chips. The printed throughput is of prompts and
+answers: with 900 tokens each, ``concurrency · 1800 / latency / 8`` gives every printed figure within 2 %, so each point
+is one measurement. Nothing is fitted to them. Assumptions: weights in FP8 as released, all else in BF16; the step is one
+compiled job; the host needs 5 ms between steps, as gaps of vLLM are reported (`archmodel.models.serving`).
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import archmodel as am
+from archmodel.models.serving import steady_state_decode
+
+ROWS = list(csv.DictReader((Path(__file__).parent / "data" / "deepseek_r1_serving.csv").read_text().splitlines()))
+PROMPT = OUTPUT = 900
+# Model by machine, and the largest error of a throughput.
+CASES = [("h200_sxm", "wave", 0.35), ("h200_sxm", "roofline", 0.35), ("mtia_300", "roofline", 0.35)]
+
+
+def test_a_point_is_one_measurement():
+    for row in ROWS:
+        implied = int(row["concurrency"]) * (PROMPT + OUTPUT) / float(row["latency_s"]) / 8
+        assert float(row["token_per_s_per_chip"]) == pytest.approx(implied, rel=0.02)
+
+
+@pytest.mark.parametrize(("machine", "model", "tolerance"), CASES)
+def test_throughput_and_latency(machine, model, tolerance):
+    rows = [row for row in ROWS if row["machine"] == machine]
+    assert len(rows) == 7
+    errors = []
+    for row in rows:
+        found = steady_state_decode(
+            am.machine(machine), "llm/deepseek-v3", concurrency=int(row["concurrency"]), prompt=PROMPT, output=OUTPUT,
+            model=model, chips=8, tp=8, weight_dtype="fp8",
+        )  # fmt: skip
+        measured = float(row["token_per_s_per_chip"])
+        errors.append(found.token_per_s / 8 / measured - 1)
+        print(
+            f"{machine} {model}, {row['concurrency']} requests: {found.token_per_s / 8:.0f} of {measured:.0f} token/s "
+            f"per chip ({errors[-1]:+.0%}), {found.latency_s:.1f} of {row['latency_s']} s"
+        )
+    assert max(map(abs, errors)) < tolerance
+
+
+def test_throughput_grows_and_so_does_the_time_of_a_token():
+    chip = am.machine("mtia_300")
+    settings = {"prompt": PROMPT, "output": OUTPUT, "tp": 8, "weight_dtype": "fp8"}
+    found = [steady_state_decode(chip, "llm/deepseek-v3", concurrency=c, **settings) for c in (4, 32, 256)]
+    assert [each.token_per_s for each in found] == sorted(each.token_per_s for each in found)
+    assert [each.token_s for each in found] == sorted(each.token_s for each in found)
+    for each in found:
+        assert each.latency_s == pytest.approx(each.first_token_s + (OUTPUT - 1) * each.token_s)
+
+
+def test_what_cannot_run_is_not_served():
+    with pytest.raises(am.UnsupportedError, match="does not fit"):
+        steady_state_decode(am.machine("h100_sxm"), "llm/deepseek-v3", concurrency=4, prompt=900, output=900, tp=8)
+    with pytest.raises(am.InputError, match="output: 1 is not allowed; give at least 2"):
+        steady_state_decode(am.machine("h200_sxm"), "llm/deepseek-v3", concurrency=4, prompt=900, output=1)
