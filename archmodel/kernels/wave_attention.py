@@ -151,7 +151,7 @@ def query_rows(chip: Any, op: Any, wanted: float) -> float:
     wanted : float
         Queries [elements].
     """
-    edge = min(chip.tile_rows, chip.tile_cols)
+    edge = float(min(chip.tile_rows, chip.tile_cols))
     rows = edge
     while rows < min(QUERIES, wanted):
         rows *= 2

@@ -203,7 +203,7 @@ def test_a_machine_without_the_section_is_refused():
 
 
 def test_a_tile_that_no_slot_holds_is_refused():
-    with pytest.raises(InputError, match="wave.accumulators: no tile fits; give at least 2048 B"):
+    with pytest.raises(InputError, match=r"wave\.accumulators: no tile fits; give at least 2048 B"):
         am.machine("h100_sxm", {"wave.accumulators": "1 KiB"})
 
 
