@@ -286,6 +286,7 @@ def timeline(
     window_s: tuple[float, float] | None = None,
     max_events: int | None = None,
     operators: str = "*",
+    is_folded: bool = False,
 ) -> Timeline:
     """Follow one step of a workload by model ``cycle`` and record what every unit does and when.
 
@@ -301,6 +302,8 @@ def timeline(
         each shows as many as any other, from its beginning, unless it needs fewer.
     operators
         Commands of operators whose name matches this pattern; ``*`` and ``?`` stand for any text and any character.
+    is_folded
+        Leave out all executions of an operator but the first: one pass through the operators.
 
     Returns
     -------
@@ -325,6 +328,7 @@ def timeline(
         window_s=window_s,
         max_events=MAX_EVENTS if max_events is None else max_events,
         operators=operators,
+        is_folded=is_folded,
     )
     return replace(followed, run={**followed.run, **_said_set(machine)})
 

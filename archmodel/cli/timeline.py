@@ -29,6 +29,7 @@ def timeline(
     window: str | None = None,
     max_events: WholeNumber = None,
     operators: str = "*",
+    fold: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     options: RunOptions = DEFAULTS,
 ) -> None:
     """Write what every unit does and when, for ui.perfetto.dev or as a chart.
@@ -49,6 +50,8 @@ def timeline(
         Commands of units to record at most, by default 200000.
     operators
         Commands of operators whose name matches, e.g. 'blocks.attention*'.
+    fold
+        Show one pass: of each operator the first execution, and no time for the others.
     options
         Run settings and overrides; the model is cycle.
     """
@@ -64,6 +67,7 @@ def timeline(
         window_s=None if window is None else _read_window(window),
         max_events=max_events,
         operators=operators,
+        is_folded=fold,
     )
     for path in [output, *([] if svg is None else [svg])]:
         is_chart = path.suffix in (".svg", ".png", ".pdf")

@@ -47,6 +47,7 @@ def record_step(
     window_s: tuple[float, float] | None = None,
     max_events: int = MAX_EVENTS,
     operators: str = "*",
+    is_folded: bool = False,
 ) -> Timeline:
     """Follow one step of a workload and record what happens.
 
@@ -62,6 +63,8 @@ def record_step(
         beginning, unless it needs fewer.
     operators
         Commands of operators whose name matches this pattern (``*`` and ``?`` stand for any text and character).
+    is_folded
+        Leave out all executions of an operator but the first: one pass through the operators.
 
     Raises
     ------
@@ -71,8 +74,9 @@ def record_step(
         When model ``cycle`` has no answer, with every reason.
     """
     result = Cycle(mode).evaluate(trace, machine, launch)
-    start_s, end_s = _check(result, window_s, max_events, operators)
-    spans, passages, rests = _lay_out(fuse_for(trace, machine, launch), machine, result, mode)
+    spans, passages, rests = _lay_out(fuse_for(trace, machine, launch), machine, result, mode, is_folded=is_folded)
+    over_s = max(span.end_s for span in spans)
+    start_s, end_s = _check(result, over_s, window_s, max_events, operators)
     windows: list[tuple[int, int] | None] = []
     needs = []
     for passage in passages:
@@ -104,6 +108,7 @@ def record_step(
         clock_hz=machine.clock_hz,
         latency_s=result.latency_s,
         window_s=(start_s, end_s),
+        is_folded=is_folded,
         spans=tuple(sorted(spans, key=lambda span: span.start_s)),
         tracks=collector.tracks,
         labels=collector.labels,
@@ -111,13 +116,13 @@ def record_step(
         events=collector.events,
         counters=collector.counters((start_s, end_s)),
         n_commands=sum(_n_followed(passage, mode) for passage in passages),
-        remarks=tuple(_remarks(mode, n_cut, max_events, trace.plan.n_chips, result)),
+        remarks=tuple(_remarks(result, collector, n_cut, max_events, trace.plan.n_chips)),
         provenance=result.provenance,
     )
 
 
 def _check(
-    result: Result, window_s: tuple[float, float] | None, max_events: int, operators: str
+    result: Result, over_s: float, window_s: tuple[float, float] | None, max_events: int, operators: str
 ) -> tuple[float, float]:
     """Check what is asked of a step; returns the window."""
     faults = []
@@ -126,21 +131,21 @@ def _check(
     names = list(result.operators["operator"])
     if not any(fnmatchcase(name, operators) for name in names):
         faults.append(Fault("operators", f"{operators!r} matches no operator; {suggest(operators, names)}"))
-    start_s, end_s = window_s or (0.0, result.latency_s)
+    start_s, end_s = window_s or (0.0, over_s)
     if not 0 <= start_s < end_s:
         faults.append(
             Fault("window", f"{start_s:g} s to {end_s:g} s is not allowed; give a start from 0 and a later end")
         )
-    elif start_s >= result.latency_s:
-        lasts = format_si(result.latency_s, "s")
-        faults.append(Fault("window", f"starts at {format_si(start_s, 's')}; the step is over after {lasts}"))
+    elif start_s >= over_s:
+        text = f"starts at {format_si(start_s, 's')}; what is shown is over after {format_si(over_s, 's')}"
+        faults.append(Fault("window", text))
     if faults:
         raise InputError("timeline", faults)
-    return start_s, min(end_s, result.latency_s)
+    return start_s, min(end_s, over_s)
 
 
 def _lay_out(
-    trace: Trace, machine: Machine, result: Result, mode: Mode
+    trace: Trace, machine: Machine, result: Result, mode: Mode, *, is_folded: bool
 ) -> tuple[list[Span], list[Passage], list[_Rest]]:
     """Put operators one after another: launch, phases of the first execution, the other executions."""
     placement = place(trace, machine, result.run["launch"])
@@ -171,11 +176,11 @@ def _lay_out(
             passages.append(Passage(name, site, phase, start_s, at_s, run, n_rows))
             in_phases.append(Span(PHASES, phase.name, start_s, at_s, {"cycles": run.cycles}))
         spans += [Span(OPERATORS, name, first_s, at_s, said), *in_phases]
-        if count > 1:
+        if count > 1 and not is_folded:
             spans.append(Span(OPERATORS, f"{name}: {count - 1} more", at_s, end_s, said | {"is_repeat": True}))
             served = np.sum([run.served_cycles for _, run, _ in phases], axis=0)
             rests.append(_Rest(site, at_s, end_s, (count - 1) * served))
-        at_s = end_s
+        at_s = at_s if is_folded else end_s
     return spans, passages, rests
 
 
@@ -230,7 +235,7 @@ def share_out(needs: Sequence[int], n_total: int) -> list[int]:
     return shares
 
 
-def _remarks(mode: Mode, n_unfinished: int, max_events: int, n_chips: int, result: Result) -> Iterator[str]:
+def _remarks(result: Result, collector: Collector, n_unfinished: int, max_events: int, n_chips: int) -> Iterator[str]:
     """Say what a reader has to know."""
     if n_chips > 1:
         yield f"one of {n_chips} chips is shown"
@@ -239,8 +244,8 @@ def _remarks(mode: Mode, n_unfinished: int, max_events: int, n_chips: int, resul
             f"{n_unfinished} phases are recorded from their beginning only, so that there are no more than "
             f"{max_events} events; ask for a window, for operators, or for more events"
         )
-    if mode == "representative":
-        yield "one PE stands for all; repetitions that have become periodic are skipped, unless a window is given"
+    if (collector.events.command < 0).any():
+        yield "repetitions that have become periodic are skipped; ask for a window to see them"
     if any(count > 1 for count in result.operators["count"]):
         yield "of an operator that runs several times, the first execution is shown"
     yield from result.warnings

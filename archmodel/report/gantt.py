@@ -27,7 +27,8 @@ _WAIT = "#ececec"
 _DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on which text is white
 _WIDTH_IN, _LETTER_IN = 9.0, 0.058  # of the chart without its margins, and of a letter on a bar
 _N_ROWS = 40  # most units drawn; further PEs are left out
-_N_COLUMNS = 1200  # of a chart, where a unit has more events than can be told apart
+_N_COLUMNS = 300  # of a chart, where a unit has more events than can be told apart
+_N_STEPS = 900  # of a bandwidth
 _N_BARS = 400
 _HEIGHT = 0.72  # of a bar in its row
 
@@ -83,11 +84,11 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     if n_hidden:
         remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
     footer = f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. "
-    footer += "Coloured: at work; thin line: requests under way; grey: between its first and last command. "
-    footer += " ".join(f"{remark[0].upper()}{remark[1:]}." for remark in remarks)
+    footer += "Coloured: at work; thin line: requests under way; grey: between first and last command of a phase. "
+    footer += " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
     return FigureInfo(
         title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
-        x_label=f"Time from the start of the step [{unit}]",
+        x_label=f"Time from the start of {'one pass' if timeline.is_folded else 'the step'} [{unit}]",
         y_label="",
         table=ResultTable.from_rows(rows),
         footer=textwrap.fill(footer, 175),
@@ -131,7 +132,12 @@ def _unit_marks(timeline: Timeline, track: int) -> list[dict[str, object]]:
     mine = np.flatnonzero(events.track == track)
     skips = mine[events.command[mine] < 0]
     starts, ends = events.start_s[mine], events.end_s[mine]
-    rows = [_mark(process, name, "span", "", float(starts.min()), float(ends.max()), 0.0)]
+    starts_of = np.array([span.start_s for span in timeline.spans if span.track.name == "phases"])
+    place = np.searchsorted(starts_of, starts, side="right")
+    rows = [
+        _mark(process, name, "span", "", starts[place == i].min(), ends[place == i].max(), 0.0)
+        for i in np.unique(place)
+    ]
     for i in skips:
         busy = float(events.busy_cycles[i] / max(1, events.end_cycle[i] - events.start_cycle[i]))
         label = timeline.labels[events.label[i]]
@@ -159,7 +165,7 @@ def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
     """Join the times for which requests of commands are under way after their unit is free."""
     events = timeline.events
     chosen = chosen[events.end_cycle[chosen] > events.start_cycle[chosen] + events.busy_cycles[chosen]]
-    gap = (timeline.window_s[1] - timeline.window_s[0]) / _N_COLUMNS
+    gap = (timeline.window_s[1] - timeline.window_s[0]) / _N_STEPS
     joined: list[tuple[float, float]] = []
     for i in chosen[np.argsort(events.start_s[chosen], kind="stable")].tolist():
         start = float(events.start_s[i])
@@ -173,12 +179,12 @@ def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
 
 def _bandwidth_marks(counter: Counter, window_s: tuple[float, float]) -> list[dict[str, object]]:
     """Average a counter over columns."""
-    edges = np.linspace(*window_s, _N_COLUMNS + 1)
+    edges = np.linspace(*window_s, _N_STEPS + 1)
     times = np.append(counter.time_s, max(window_s[1], counter.time_s[-1]))
     sums = np.concatenate(([0.0], np.cumsum(counter.value * np.diff(times))))
     values = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
     process, name = counter.track
-    return [_mark(process, name, "bandwidth", "GB/s", edges[i], edges[i + 1], values[i]) for i in range(_N_COLUMNS)]
+    return [_mark(process, name, "bandwidth", "GB/s", edges[i], edges[i + 1], values[i]) for i in range(_N_STEPS)]
 
 
 class _Scale(NamedTuple):
@@ -204,6 +210,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
     for row in info.table.rows():
         if row["kind"] != "bandwidth":
             rows[row["process"], row["track"]].append(row)
+    axes.set_xlim(scale.first, scale.last)
     for y, track in enumerate(tracks):
         for row in rows[track]:
             if row["kind"] not in _MANY:
@@ -215,7 +222,6 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
                 draw(axes, y, times, np.array([row["value"] for row in alike]), UNIT_COLOURS[track[1]])
     axes.set_yticks(range(len(tracks)), [name.replace("_", " ") for _, name in tracks])
     axes.set_ylim(len(tracks) - 0.4, -0.6)
-    axes.set_xlim(scale.first, scale.last)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", length=0, labelbottom=False)
@@ -227,9 +233,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
 def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None:
     kind, start, end = row["kind"], scale.per_s * row["start_s"], scale.per_s * row["end_s"]
     colour = UNIT_COLOURS.get(row["track"]) or GROUP_COLOURS.get(row["group"] or "launch", "#999999")
-    if kind == "span":
-        axes.barh(y, end - start, left=start, height=_HEIGHT, color=_WAIT, linewidth=0)
-    elif kind == "missing":
+    if kind == "missing":
         axes.barh(
             y, end - start, left=start, height=_HEIGHT, color="none", edgecolor="#bbbbbb", hatch="////", linewidth=0
         )
@@ -245,12 +249,20 @@ def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None
 
 
 def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
-    """Draw commands; the line around them lets the shortest be seen, and is left where two meet."""
+    """Draw commands; the line around them lets the shortest be seen, another one parts those that meet."""
     widths = times[:, 1] - times[:, 0]
     low, height = y - _HEIGHT / 2, _HEIGHT
     axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=colour, linewidth=0.5)
-    meets = times[1:, 0][times[1:, 0] <= times[:-1, 1]]
+    first, last = axes.get_xlim()
+    is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / _WIDTH_IN
+    meets = times[1:, 0][is_wide & (times[1:, 0] <= times[:-1, 1])]
     axes.vlines(meets, low, low + height, color="white", linewidth=0.5)
+
+
+def _draw_waits(axes: Axes, y: int, times: Floats, _: Floats, __: str) -> None:
+    """Draw where a unit has not done all its commands of a phase."""
+    parts = list(zip(times[:, 0], times[:, 1] - times[:, 0], strict=True))
+    axes.broken_barh(parts, (y - _HEIGHT / 2, _HEIGHT), color=_WAIT, linewidth=0, zorder=0.9)
 
 
 def _draw_requests(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
@@ -266,7 +278,7 @@ def _draw_columns(axes: Axes, y: int, times: Floats, values: Floats, colour: str
     axes.fill_between(times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=colour, linewidth=0)
 
 
-_MANY = {"request": _draw_requests, "command": _draw_commands, "share": _draw_columns}
+_MANY = {"span": _draw_waits, "request": _draw_requests, "command": _draw_commands, "share": _draw_columns}
 """Marks of a track that are drawn together, in this order."""
 
 

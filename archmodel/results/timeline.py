@@ -114,7 +114,9 @@ class Timeline:
     latency_s
         Of the step [s].
     window_s
-        Shown part of it [s].
+        Shown part of it, or of one pass [s].
+    is_folded
+        Whether all executions of an operator but the first are left out.
     spans
         Launches, operators, phases.
     tracks, labels, causes
@@ -139,6 +141,7 @@ class Timeline:
     clock_hz: float
     latency_s: float
     window_s: tuple[float, float]
+    is_folded: bool
     spans: tuple[Span, ...]
     tracks: tuple[Track, ...]
     labels: tuple[str, ...]
