@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from archmodel.errors import UnsupportedError
@@ -11,11 +11,11 @@ from archmodel.kernels.wave import Answer, Chip, Stream, time_stream
 from archmodel.kernels.wave_attention import Scores, time_scores
 from archmodel.kernels.wave_product import Product, time_product
 from archmodel.lowering.wave import WaveKernels, has_tiles, lower_chip, lower_kernels
-from archmodel.machine.types import Machine
+from archmodel.machine.types import Machine, WaveTiming
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.fusion import Rule, fuse
 from archmodel.models import register
-from archmodel.models.roofline import Roofline, energy_j, say_warnings
+from archmodel.models.roofline import Roofline, energy_j
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.types import Trace
 
@@ -66,37 +66,11 @@ class Wave:
         reasons = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
         if reasons or machine.wave is None:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
-        trace = trace if launch == "eager" else fuse(trace, _FUSED)
-        placement = place(trace, machine, launch)
-        bound = Roofline().evaluate(trace, machine, launch)
-        chip = lower_chip(machine, machine.wave)
-        known: dict[WaveKernels, Mapping[str, Any]] = {}
-        rows = []
-        for idx, said in enumerate(bound.operators.rows()):
-            busy_s = {name: said[f"{name}_busy_s"] / said["count"] for name in RESOURCES}
-            kernels = lower_kernels(trace, idx, machine, chip, placement, busy_s)
-            if kernels not in known:
-                known[kernels] = _time_kernels(kernels, chip)
-            rows.append(_operator_row(machine, placement, said, known[kernels]))
-        return Result(
-            machine=machine.name,
-            workload=trace.name,
-            phase=trace.phase,
-            dtype=trace.dtype,
-            model=self.name,
-            run={**trace.run, "launch": launch},
-            operators=ResultTable.from_rows(rows),
-            warnings=say_warnings(trace, machine, placement),
-            provenance={
-                "archmodel": version("archmodel"),
-                "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
-            },
-            **_add_up(trace, machine, placement, rows, bound.lower_s),
-        )
+        return _evaluate_fused(_fuse(trace, launch), machine, machine.wave, launch)
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
-        rows = []
+        fused, rows = _fuse(trace, launch), []
         for machine in machines:
             against = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
             row: dict[str, Any] = {
@@ -104,11 +78,33 @@ class Wave:
                 "model": self.name, "launch": launch, "status": "unsupported" if against else "ok",
                 "message": "; ".join(against), **dict.fromkeys(TOTALS), "warnings": [],
             }  # fmt: skip
-            if not against:
-                result = self.evaluate(trace, machine, launch)
+            if not against and machine.wave is not None:
+                result = _evaluate_fused(fused, machine, machine.wave, launch)
                 row |= {**result.total(), "warnings": list(result.warnings)}
             rows.append(row)
         return ResultTable.from_rows(rows)
+
+
+def _fuse(trace: Trace, launch: LaunchMode) -> Trace:
+    """Join operators as a compiler does; what the host launches one by one stays apart."""
+    return trace if launch == "eager" else fuse(trace, _FUSED)
+
+
+def _evaluate_fused(trace: Trace, machine: Machine, wave: WaveTiming, launch: LaunchMode) -> Result:
+    """Evaluate a fused trace: the result of the roofline with times of its own; equal kernels are timed once."""
+    placement = place(trace, machine, launch)
+    bound = Roofline().evaluate(trace, machine, launch)
+    chip = lower_chip(machine, wave)
+    known: dict[WaveKernels, Mapping[str, Any]] = {}
+    rows = []
+    for idx, said in enumerate(bound.operators.rows()):
+        busy_s = {name: said[f"{name}_busy_s"] / said["count"] for name in RESOURCES}
+        kernels = lower_kernels(trace, idx, machine, chip, placement, busy_s)
+        if kernels not in known:
+            known[kernels] = _time_kernels(kernels, chip)
+        rows.append(_operator_row(machine, placement, said, known[kernels]))
+    total = _add_up(trace, machine, placement, rows, bound.lower_s)
+    return replace(bound, model=Wave.name, operators=ResultTable.from_rows(rows), **total)
 
 
 def _time_kernels(kernels: WaveKernels, chip: Chip) -> Mapping[str, Any]:
