@@ -11,7 +11,8 @@ from archmodel.dtypes import dtype_bytes
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.attention_blocks import Mask, count_key_blocks
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.lowering.attention_program import ROW_STATE, SUM_BYTES, Cut, Pipeline, Setting, Share
+from archmodel.lowering.attention_program import Pipeline
+from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES, Cut, Setting, Share
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.stream import Flow, Stage, stream

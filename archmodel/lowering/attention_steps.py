@@ -1,0 +1,299 @@
+"""Commands of fused attention: what a PE does with a block of queries and a block of keys.
+
+Structure, laws and what they leave out: ``docs/methods/operators/attention.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from archmodel.dtypes import dtype_bytes
+from archmodel.kernels.lanes import issue_cycles
+from archmodel.kernels.layout_unit import transpose_cycles
+from archmodel.kernels.matrix_engine import (
+    count_held_blocks,
+    divide_up,
+    dot_product_bytes,
+    dot_product_cycles,
+    partial_sum_cycles,
+    transfer_up,
+)
+from archmodel.lowering.moves import load_rows, plain_issue, store_rows
+from archmodel.lowering.passes import Pass, on_vector, pass_stage
+from archmodel.lowering.phases import Place, Site
+from archmodel.lowering.program import Command, Input
+from archmodel.lowering.stream import Stage
+from archmodel.workload.operators.attention import Attention
+
+SUM_BYTES = 4
+"""Sums of the matrix engine and the numbers that belong to a row are fp32."""
+ROW_STATE = 2
+"""Numbers of a row beside its results: maximum and sum."""
+PREFETCHED = 2
+"""Steps by which what is prefetched from DRAM is ahead of what is loaded."""
+
+# Scores leave the accumulators scaled and in the format of the operator. The factor of a row is what its sums shrink by
+# when its maximum grows: maximum, subtract, exp, and the sum of the row by it.
+_SCALE = (Pass("scale", 1),)
+_MAXIMUM = Pass("maximum", 1, is_fold=True)
+_EXP = (Pass("exp_of_difference", 2),)
+_SUM = Pass("sum", 1, is_fold=True)
+_SILU = (Pass("scale", 1), Pass("silu", 1), Pass("scale", 1))
+_FACTOR = Pass("exp", 4)
+_MERGE = Pass("modulate", 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How attention is cut into blocks and spread over PEs.
+
+    Parameters
+    ----------
+    n_rows
+        Rows of a block of queries; the query heads that share keys are stacked.
+    n_keys
+        Keys of a block.
+    n_sharing
+        PEs that work on the same keys at a time, each with its own block of queries.
+    n_splits
+        Parts into which the keys of a block of queries are cut, for PEs of their own.
+    """
+
+    n_rows: int
+    n_keys: int
+    n_sharing: int
+    n_splits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What falls to the busiest PE under a cut.
+
+    Parameters
+    ----------
+    n_groups
+        Groups of PEs that share keys; all of them together are the PEs at work.
+    n_turns
+        Blocks of queries, one after another.
+    n_steps
+        Blocks of keys in all turns.
+    missed_frac
+        Part of the keys and values loaded from DRAM that the cache lacks.
+    """
+
+    n_groups: int
+    n_turns: int
+    n_steps: int
+    missed_frac: float
+
+
+class Setting(NamedTuple):
+    """An attention and where it runs: what all its cuts have in common. Without v, values are parts of the keys."""
+
+    site: Site
+    op: Attention
+    q: Place
+    k: Place
+    v: Place | None
+    out: Place
+
+    @property
+    def group(self) -> int:
+        """Query heads that share keys."""
+        return self.op.n_heads // self.op.n_kv_heads
+
+    @property
+    def is_turning(self) -> bool:
+        """Whether the layout unit transposes weights and values for the second product."""
+        return self.site.timing.layout_rows > 0
+
+    @property
+    def score_dtype(self) -> str:
+        """Format of scores: vector cores that cannot count in that of the operator are given fp32."""
+        cores, dtype = self.site.cores, self.site.dtype
+        return dtype if cores is None or dtype in cores.own else "fp32"
+
+
+class Lead(NamedTuple):
+    """A command, by how many steps it is ahead of the product with the values, and the first step that has it."""
+
+    n_steps: int
+    command: Command
+    first: int = 0
+
+
+class Steps:
+    """The commands of one step, a block of queries times a block of keys, and of what moves between steps.
+
+    Parameters
+    ----------
+    setting
+        An attention and where it runs.
+    cut, share
+        How it is cut, and what the busiest PE does.
+
+    Model
+    -----
+    Scores lie with keys in rows, so that the lanes of the vector cores have a query each; weights and values are
+    transposed for the second product. Results of a product are merged into those of the earlier blocks of a turn on the
+    lanes; a score function without reductions leaves them to accumulate.
+    """
+
+    def __init__(self, setting: Setting, cut: Cut, share: Share) -> None:
+        self.setting, self.site, self.op, self.cut, self.share = setting, setting.site, setting.op, cut, share
+        self.is_softmax = setting.op.score == "softmax"
+        self.n_ahead = 4 if self.is_softmax else 2
+        is_fetching = setting.site.timing.has_prefetch and any(
+            place.is_far for place in (setting.q, setting.k, setting.v) if place
+        )
+        self.depth = min(self.n_ahead + (PREFETCHED if is_fetching else 0), share.n_steps)
+        self.has_pieces = share.n_turns > 1 and share.n_steps > self.depth
+        self.is_merging = self.is_softmax and share.n_steps > share.n_turns
+        self.issue = plain_issue(setting.site.timing)
+
+    def step(self, *, is_last: bool = False) -> Iterator[Lead]:
+        """Write the commands of a step; of all, the last one gives results even if they do not move in pieces."""
+        op, setting = self.op, self.setting
+        # A block of keys that are values, too, is one token for each.
+        n_views = 2 if setting.v is None and setting.is_turning else 1
+        yield from self._load(setting.k, op.head_dim, "keys", self.n_ahead, n_views)
+        if self.has_pieces:
+            # The first block of queries is whole, and serves the first products.
+            piece = (self.share.n_turns - 1) / (self.share.n_steps - self.n_ahead)
+            yield from self._ahead(self.load_queries(piece, 1), self.n_ahead, first=self.n_ahead)
+        yield Lead(self.n_ahead, self._multiply_keys())
+        # On one unit the earliest step goes first.
+        yield from sorted(self._score(), key=lambda lead: lead.n_steps)
+        if setting.v:
+            yield from self._load(setting.v, op.value_dim, "rows" if setting.is_turning else "values", 0)
+        if setting.is_turning:
+            taken = "rows" if setting.v else "keys"
+            yield Lead(0, self._turn(self.cut.n_keys, op.value_dim, taken, "values"))
+        for command in self._multiply_values(gives=self.has_pieces or is_last):
+            yield Lead(0, command)
+
+    def load_queries(self, n_blocks: float, n_pushed: int) -> tuple[Command, ...]:
+        """Load so many blocks of queries: rows of the heads that share keys lie together."""
+        place = self.setting.q
+        rows, row_bytes = self._rows(n_blocks, self.op.head_dim * place.element_bytes)
+        return load_rows(self.site.timing, rows, row_bytes, "queries", is_far=place.is_far, n_pushed=n_pushed)
+
+    def finish(self, n_blocks: float, n_taken: int) -> tuple[Command, ...]:
+        """Divide so many blocks of results by the sums of their rows, or convert them, and store them."""
+        n_elements = math.ceil(n_blocks * self.cut.n_rows * self.op.value_dim)
+        is_whole, out = self.cut.n_splits == 1, self.setting.out
+        stage = pass_stage(self.site, _SCALE[0], 1, n_elements, "fp32", out.dtype if is_whole else "fp32")
+        divide = self._lanes([stage], "done", "results", n_taken)
+        rows, row_bytes = self._rows(n_blocks, self.out_bytes / self.cut.n_rows)
+        return divide, *store_rows(self.site.timing, rows, row_bytes, "results", is_far=out.is_far and is_whole)
+
+    @property
+    def out_bytes(self) -> float:
+        """Bytes of a block of results; of a part of the keys, sums and the state of their rows."""
+        dim = self.op.value_dim
+        if self.cut.n_splits > 1:
+            return float(self.cut.n_rows * (dim + ROW_STATE) * SUM_BYTES)
+        return self.cut.n_rows * dim * self.setting.out.element_bytes
+
+    def _rows(self, n_blocks: float, row_bytes: float) -> tuple[int, float]:
+        """Contiguous rows in so many blocks of queries or results, and bytes of each."""
+        n_together = min(self.setting.group, self.cut.n_rows)
+        n_rows = max(1, math.ceil(n_blocks * self.cut.n_rows / n_together))
+        return n_rows, n_blocks * self.cut.n_rows * row_bytes / n_rows
+
+    def _load(self, place: Place, dim: int, into: str, lead: int, n_pushed: int = 1) -> Iterator[Lead]:
+        cast = "same_b" if self.cut.n_sharing > 1 else "own"
+        commands = load_rows(
+            self.site.timing, self.cut.n_keys, dim * place.element_bytes, into, is_far=place.is_far, cast=cast,
+            n_pushed=n_pushed, missed_frac=self.share.missed_frac,
+        )  # fmt: skip
+        yield from self._ahead(commands, lead)
+
+    def _ahead(self, commands: Sequence[Command], lead: int, first: int = 0) -> Iterator[Lead]:
+        """Say of commands that load how far they are ahead."""
+        for command in commands:
+            yield Lead(lead + PREFETCHED if command.unit == "prefetch" else lead, command, first)
+
+    def _multiply_keys(self) -> Command:
+        issue, occupancy = self._multiply(self.cut.n_rows, self.cut.n_keys, self.op.head_dim)
+        taken = (Input("queries", 1, int(self.has_pieces)), Input("keys"))
+        return Command("matrix", issue, occupancy, self.site.timing.matrix_latency, taken, "sums")
+
+    def _score(self) -> Iterator[Lead]:
+        """Write the score function of one block."""
+        dtype, wide = self.site.dtype, self.setting.score_dtype
+        if self.is_softmax:
+            yield Lead(4, self._map("sums", "scores", _SCALE, "fp32", wide))
+            yield Lead(3, self._fold("scores", "maxima", _MAXIMUM, wide))
+            yield Lead(2, self._map("maxima", "exponentials", _EXP, wide, dtype))
+            yield Lead(1, self._fold("exponentials", "weights", _SUM, dtype))
+        else:
+            yield Lead(1, self._map("sums", "weights", _SILU, "fp32", dtype))
+        if self.setting.is_turning:
+            yield Lead(0, self._turn(self.cut.n_keys, self.cut.n_rows, "weights", "turned"))
+
+    def _map(self, taken: str, given: str, passes: Sequence[Pass], dtype: str, stored: str) -> Command:
+        """Write passes over all scores of a block."""
+        cut = self.cut
+        return self._lanes(
+            [pass_stage(self.site, one, cut.n_rows, cut.n_keys, dtype, stored) for one in passes], taken, given
+        )
+
+    def _fold(self, taken: str, given: str, one: Pass, dtype: str) -> Command:
+        """Write a reduction over the keys of a block, which are rows: lanes have a query each, and none is folded."""
+        n_rows, n_keys, cores = self.cut.n_rows, self.cut.n_keys, self.site.cores
+        if on_vector(self.site, one) and cores is not None:
+            n_rows, n_keys = cores.n_cores, math.ceil(n_rows * n_keys / cores.n_cores)
+        return self._lanes([pass_stage(self.site, one, n_rows, n_keys, dtype)], taken, given)
+
+    def _lanes(self, stages: Sequence[Stage], taken: str, given: str, n_taken: int = 1) -> Command:
+        """Write work of one unit, one after another."""
+        occupancy, latency = sum(stage.occupancy_cycles for stage in stages), stages[-1].latency_cycles
+        return Command(stages[0].unit, self.issue, occupancy, latency, (Input(taken, n_taken, n_taken),), given)
+
+    def _turn(self, n_rows: int, n_cols: int, taken: str, given: str) -> Command:
+        """Write the transposing of a tile."""
+        size = self.site.timing.layout_rows
+        occupancy = transpose_cycles(divide_up(n_rows, size) * divide_up(n_cols, size), size)
+        return Command("layout", self.issue, occupancy, 0, (Input(taken),), given)
+
+    def _multiply_values(self, *, gives: bool) -> Iterator[Command]:
+        """Write the product with the values, and how results of several blocks become one."""
+        op, cut, timing, setting = self.op, self.cut, self.site.timing, self.setting
+        values = (Input("values"),) if setting.v or setting.is_turning else ()
+        issue, occupancy = self._multiply(cut.n_rows, op.value_dim, cut.n_keys)
+        n_results = cut.n_rows * op.value_dim
+        if not self.is_softmax and self.share.n_steps > self.share.n_turns:
+            occupancy += partial_sum_cycles(n_results * SUM_BYTES, timing.accumulator_bytes, timing.partial_width)
+        taken = (Input("turned" if setting.is_turning else "weights"), *values)
+        product = Command("matrix", issue, occupancy, timing.matrix_latency, taken, "partial")
+        if not self.is_merging:
+            yield replace(product, output="done" if gives else "")
+            return
+        yield product
+        # In all blocks of a turn but the first.
+        n_merged = math.ceil(n_results * (1 - self.share.n_turns / self.share.n_steps))
+        stages = [
+            pass_stage(self.site, _FACTOR, 1, cut.n_rows, "fp32"),
+            pass_stage(self.site, _MERGE, 1, n_merged, "fp32"),
+        ]
+        yield self._lanes(stages, "partial", "done" if gives else "")
+
+    def _multiply(self, n_rows: int, n_cols: int, depth: int) -> tuple[int, int]:
+        """Cycles to issue and to do a product; what is shorter to hold is held, the other streams by."""
+        t, size = self.site.timing, dtype_bytes(self.site.dtype)
+        choices = []
+        for held, streamed in ((n_cols, n_rows), (n_rows, n_cols)):
+            took = dot_product_cycles(
+                streamed, held, depth, t.tile_rows, t.tile_cols, t.tile_depth, t.step_depth, t.n_tiles, t.load_cycles,
+                t.gap_cycles,
+            )  # fmt: skip
+            n_bytes = dot_product_bytes(streamed, held, depth, t.tile_rows, t.tile_depth, size, size)
+            n_products = count_held_blocks(held, depth, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
+            issue = issue_cycles(n_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
+            choices.append((max(took, transfer_up(n_bytes, t.local_width)), issue))
+        occupancy, issue = min(choices)
+        return issue, occupancy
