@@ -198,7 +198,7 @@ def fastest_algorithm(
     latency_s: float,
     bytes_per_s: float,
 ) -> tuple[int, float]:
-    """Algorithm that takes least time, and that time [s]; parameters as in `collective_time`.
+    """Algorithm that takes least time, and that time [s].
 
     Model
     -----

@@ -44,7 +44,7 @@ def spread_result(result: Result, trace: Trace) -> Result:
 
 
 def spread_row(row: Mapping[str, Any], trace: Trace, result: Result | None) -> dict[str, Any]:
-    """Extend a row of ``evaluate_batch`` to all chips; parameters and model as in `spread_result`.
+    """Extend a row of ``evaluate_batch`` to all chips, as `spread_result` does with a result.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """DeepSeek-R1 served by vLLM on 8 x MTIA 300 and 8 x H200 (ISCA 2026): 14 points of concurrency.
 
 Prompts and answers of 0.8K to 1K tokens, tensor parallel over eight chips. The printed throughput is of prompts and
-answers: with 900 tokens each, ``concurrency · 1800 / latency / 8`` gives every printed figure within 2 %, so each point
-is one measurement. Nothing is fitted to them. Assumptions: weights in FP8 as released, all else in BF16; the step is one
-compiled job; the host needs 5 ms between steps, as gaps of vLLM are reported (`archmodel.models.serving`).
+answers: with 900 tokens each, ``concurrency · 1800 / latency / 8`` gives every printed figure within 2 %, so each
+point is one measurement. Nothing is fitted to them. Assumptions: weights in FP8 as released, all else in BF16; the step
+is one compiled job; the host needs 5 ms between steps, as gaps of vLLM are reported (`archmodel.models.serving`).
 """
 
 from __future__ import annotations
