@@ -83,3 +83,14 @@ def test_closed_form_is_the_recurrence(stream, n_sets, n_ways, line_words, memor
     assert cache_cycles(*counts, line_words, memory_latency, latency) < cache_cycles(
         *counts, line_words + 1, memory_latency, latency + 1
     )
+
+
+def test_short_line_numbers_have_the_same_outcomes():
+    source = np.random.default_rng(5)
+    lines, is_write = source.integers(0, 200, 2000), source.random(2000) < 0.3
+    outcomes = []
+    for dtype in (np.int64, np.int32):
+        outcome = np.empty(2000, np.int64)
+        simulate_cache(lines.astype(dtype), is_write, np.full((8, 4), EMPTY, dtype), outcome)
+        outcomes.append(outcome.tolist())
+    assert outcomes[0] == outcomes[1]

@@ -119,6 +119,20 @@ def test_widths_of_a_mesh():
     assert wider[:4] == pytest.approx([2 * width for width in widths[:4]])
 
 
+@pytest.mark.parametrize(
+    ("name", "widths", "hops"),
+    [
+        ("mtia_v1", (1024, 512, 585, 512), 6.1),
+        ("mtia_300", (4416, 4416, 2208, 4416), 2.2),
+        ("rivos_like", (8192, 4096, 8192, 4096), 10.1),
+    ],
+)
+def test_machines_have_the_widths_that_the_documentation_prints(name, widths, hops):
+    found = noc_widths(load_machine(name).timing.noc)
+    assert found[:4] == pytest.approx(widths, abs=0.5)
+    assert found.mean_hops == pytest.approx(hops, abs=0.05)
+
+
 def test_a_crossbar_limits_nothing():
     assert noc_widths(None)[:4] == (UNLIMITED,) * 4
     machine = load_machine("mtia_2i")
