@@ -9,6 +9,7 @@ from archmodel.lowering.lower import lay_out_tables
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.mapping.embedding import expected_hit_frac
+from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.types import Operator, Trace
 
 
@@ -69,7 +70,9 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
         first_byte, n_bytes = lay_out_tables(trace)[table.name]
         last_byte = first_byte + n_bytes
         competing = (operator,) if trace.is_alternatives else trace.operators
-        known = expected_hit_frac(trace, competing, machine, placement)
+        # What looks rows up once finds none of them in the cache.
+        is_bag = isinstance(operator.op, EmbeddingBag)
+        known = expected_hit_frac(trace, competing, machine, placement) if is_bag else 0.0
         hit_frac = known if last_byte > placement.table_sram_bytes else 1.0
         remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes) / max(1.0, n_bytes)))
     dma, engines = machine.timing.dma, machine.timing.engines

@@ -39,6 +39,7 @@ from archmodel.kernels.vector_unit import (
     LOAD_UNIT,
     NONE,
     REDUCTION,
+    STORE_INDEXED,
     STORE_STRIDED,
     STORE_UNIT,
     VectorCore,
@@ -49,7 +50,9 @@ from archmodel.machine.types import Machine
 _FLOATS = ("fp16", "bf16", "fp32", "tf32")
 _LOADS = {"load": LOAD_UNIT, "lses": LOAD_STRIDED}
 _STORES = {"store": STORE_UNIT, "sses": STORE_STRIDED}
-_MEMORY = {"vle": LOAD_UNIT, "vlse": LOAD_STRIDED, "vluxei": LOAD_INDEXED, "vse": STORE_UNIT}
+_MEMORY = {
+    "vle": LOAD_UNIT, "vlse": LOAD_STRIDED, "vluxei": LOAD_INDEXED, "vse": STORE_UNIT, "vsuxei": STORE_INDEXED,
+}  # fmt: skip
 
 
 class VectorCores(NamedTuple):
@@ -201,7 +204,7 @@ def _cycles(loop: Loop, n_rows: int, n_cols: int, formats: _Formats, cores: Vect
     code = _assemble(loop, formats, cores.has_fma)
     n_lanes = cores.core.vlen * cores.lmul // code.widest_bits
     along = _run(code, n_rows, n_cols, n_lanes, cores.core)
-    if n_rows == 1 or n_cols > n_lanes:
+    if n_cols > n_lanes:
         return along
     n_lanes = min(n_lanes, n_rows)
     across = _assemble(loop.across(), formats, cores.has_fma)
@@ -270,8 +273,8 @@ def _line(line: str, formats: _Formats, has_fma: bool) -> list[list[int]]:
         return [product, [ELEMENTWISE, first, first, registers[3], n_elements, bits]]
     stem = mnemonic.split(".")[0].rstrip("0123456789")
     if stem in _MEMORY:
-        target, data = (NONE, first) if stem == "vse" else (first, NONE)
-        return [[_MEMORY[stem], target, data, second if stem == "vluxei" else NONE, n_elements, bits]]
+        target, data = (NONE, first) if stem.startswith("vs") else (first, NONE)
+        return [[_MEMORY[stem], target, data, third if stem.endswith("uxei") else NONE, n_elements, bits]]
     kind = REDUCTION if stem.startswith(("vred", "vfred")) else ELEMENTWISE
     return [[kind, first, third, second, n_elements, bits]]
 

@@ -108,6 +108,7 @@ PLACING_STEP = """
     vadd.vi    v24, v24, 1
 """
 """A step of the binary search for the places of elements."""
+_SCAN_STEP = "e32 vslideup.vi v16, v8, 1\n e32 vadd.vv v8, v8, v16\n"  # 1, 2, 4, … lanes further, 64 in all
 _ZERO_BAG = "e32 vmv.v.i v0, 0"
 _SECOND = "load v16, (a1)"
 
@@ -200,6 +201,36 @@ LOOPS = {
             vredminu.vs v16, v16, v16
         """,
         give="vse.v v24, (a1)\n vse.v v16, (a2)",
+    ),
+    # Passes of a radix sort: how many keys of each digit; running sums; each key with its value to the place of its
+    # digit. Lanes have counters of their own (v0: number of the lane).
+    "histogram": Loop(
+        """
+            em vle.v       v8, (a0)
+            em vsrl.vx     v8, v8, a2
+            em vand.vx     v8, v8, a3
+            em vadd.vv     v8, v8, v0
+            em vluxei32.v  v16, (a1), v8
+            em vadd.vi     v16, v16, 1
+            em vsuxei32.v  v16, (a1), v8
+        """,
+        is_flat=True,
+    ),
+    "scan": Loop("e32 vle32.v v8, (a0)\n" + 6 * _SCAN_STEP + "e32 vadd.vx v8, v8, a2\n e32 vse32.v v8, (a1)"),
+    "place": Loop(
+        """
+            em vle.v       v8, (a0)
+            em vsrl.vx     v24, v8, a2
+            em vand.vx     v24, v24, a3
+            em vadd.vv     v24, v24, v0
+            em vluxei32.v  v16, (a1), v24
+            em vsuxei32.v  v8, (a4), v16
+            e32 vle32.v    v8, (a5)        # the value
+            e32 vsuxei32.v v8, (a6), v16
+            em vadd.vi     v16, v16, 1
+            em vsuxei32.v  v16, (a1), v24
+        """,
+        is_flat=True,
     ),
     # Rows of a bag, one per turn, into sums in registers.
     "bag": Loop("load v8, (a0), v24\n e32 vfadd.vv v0, v0, v8", before=_ZERO_BAG, fold="e32 vse32.v v0, (a1)"),

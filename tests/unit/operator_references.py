@@ -130,6 +130,39 @@ def embedding_bag(op: Any) -> Run:
                {"table": moved})  # fmt: skip
 
 
+def embedding_bag_backward(op: Any) -> Run:
+    """Row-wise Adagrad; the lookups repeat ``unique`` rows."""
+    n = op.batch * op.pooling
+    rows, bags = np.sort(np.arange(n, dtype=np.int32) % op.unique), indices(n, below=op.batch * op.n_tables)
+    gradient, table = array(op.batch, op.n_tables * op.dim), array(op.rows, op.dim)
+    momentum, of_bag = array(op.rows), gradient.reshape(-1, op.dim)
+    gathered = moved = updated = 0
+    for row in range(op.unique):
+        given = of_bag[bags[rows == row]]
+        gathered += given.size
+        total = given.sum(axis=0)
+        state = momentum[row : row + 1] + (total * total).sum(axis=0, keepdims=True) / op.dim
+        rate = 0.01 / (look_up(np.sqrt, state) + 1e-8)
+        table[row] = table[row] - rate * total
+        momentum[row] = state[0]
+        moved, updated = moved + 2 * total.size, updated + 2 * state.size
+    arrays = {"indices": rows, "bags": bags, "gradient": gradient, "table": table, "momentum": momentum}
+    return Run(arrays, {"gradient": gathered, "table": moved, "momentum": updated})
+
+
+def radix_sort(op: Any) -> Run:
+    """Least significant digit first: a stable order by each digit."""
+    dtype = np.int32 if op.bits <= 32 else np.int64
+    below = 1 << min(op.bits, 31)
+    keys, values = indices(op.n, below=below).astype(dtype).view(CountedArray), np.arange(op.n, dtype=np.int32)
+    moved, carried = keys, values
+    for first_bit in range(0, op.bits, 8):
+        order = np.argsort(np.asarray((moved >> first_bit) & 255), kind="stable")
+        moved, carried = moved[order], carried[order]
+    assert (np.diff(np.asarray(moved)) >= 0).all()
+    return Run({"keys": keys, "values": values, "sorted_keys": moved, "sorted_values": carried})
+
+
 def gather(op: Any) -> Run:
     source, idx = array(op.rows, op.dim), indices(op.n, below=op.rows)
     return Run({"indices": idx, "source": source, "out": source[idx]}, {"source": source[idx].size})
@@ -366,7 +399,7 @@ REFERENCES: dict[str, Callable[[Any], Run]] = {
     reference.__name__: reference
     for reference in (
         matmul, batched_matmul, grouped_matmul, linear,
-        attention, embedding_bag, gather, scatter, conv2d, conv3d, elementwise,
+        attention, embedding_bag, embedding_bag_backward, radix_sort, gather, scatter, conv2d, conv3d, elementwise,
         softmax, layer_norm, rms_norm, group_norm, reduction, transpose, permute, concat, top_k, moe_dispatch,
         moe_combine, quantise, dequantise, collective,
     )

@@ -47,6 +47,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {**DECODE, "n_kv_heads": 1, "v_dim": 2, "is_kv_shared": True},
     ],
     "embedding_bag": [BAGS, {**BAGS, "weighted": True}],
+    "embedding_bag_backward": [{**BAGS, "unique": unique} for unique in (1, 6, 20)],
+    "radix_sort": [{"n": 50}, {"n": 50, "bits": 9}, {"n": 50, "bits": 40}],
     "gather": [{"rows": 9, "dim": 4, "n": 5}, {"rows": 3, "dim": 4, "n": 8, "is_weight": True}],
     "scatter": [{"rows": 9, "dim": 4, "n": 5}],
     "conv2d": [
@@ -90,8 +92,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
 
 # Where arithmetic besides matrix products runs: elementwise on SIMD and reductions on the vector core, or all on one.
 SIMD_ONLY = {"elementwise", "conv2d", "conv3d", "dequantise", "collective"}
-VECTOR_ONLY = {"embedding_bag", "layer_norm", "rms_norm", "group_norm", "reduction", "top_k", "moe_combine"}
+VECTOR_ONLY = {"embedding_bag", "embedding_bag_backward", "radix_sort", "reduction", "top_k", "moe_combine"}
 BY_OPERATION = {"attention", "softmax", "quantise", "linear"}
+# Norms: on SIMD what maps elements once a number of the row is known, so many operations, and so many if affine.
+NORMS = {"layer_norm": (2, 4), "rms_norm": (1, 2), "group_norm": (4, 4)}
 NONE = {
     "matmul", "batched_matmul", "grouped_matmul", "gather", "scatter", "transpose", "permute", "concat", "moe_dispatch",
 }  # fmt: skip
@@ -113,6 +117,9 @@ def test_flop_is_what_the_reference_counts(kind: str, dims: dict[str, Any]) -> N
         expected = (tally.matmul, n_lane, 0)
     elif kind in VECTOR_ONLY:
         expected = (tally.matmul, 0, n_lane)
+    elif kind in NORMS:
+        n_mapped = NORMS[kind][dims.get("affine", True)] * op.operands()[0].n_elements
+        expected = (tally.matmul, n_mapped, n_lane - n_mapped)
     elif kind in BY_OPERATION:
         expected = (tally.matmul, tally.elementwise, tally.reduction)
     else:
@@ -141,7 +148,7 @@ def test_operands_are_the_arrays_of_the_reference(kind: str, dims: dict[str, Any
 def test_every_kind_has_a_reference_and_an_engine() -> None:
     kinds = own_kinds()
     assert set(CASES) == set(REFERENCES) == set(kinds)
-    assert sorted([*SIMD_ONLY, *VECTOR_ONLY, *BY_OPERATION, *NONE]) == sorted(kinds)
+    assert sorted([*SIMD_ONLY, *VECTOR_ONLY, *NORMS, *BY_OPERATION, *NONE]) == sorted(kinds)
 
 
 @pytest.mark.parametrize("kind", CASES)

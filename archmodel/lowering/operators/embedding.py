@@ -14,13 +14,12 @@ from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.pooling import SUM_BYTES, choose_engine
 from archmodel.lowering.program import Command, Grid, Input, Program
-from archmodel.lowering.rvv import bag_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
 
 BagKernel = Literal["tuned", "straightforward"]
-SUM_BYTES = 4  # rows are added up in fp32
 MOST_BUFFERED = 8  # tiles in local memory
 PART_ROWS = 8
 """Rows that a PE has at least, where several share a bag."""
@@ -28,7 +27,7 @@ PART_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class _Tiles:
-    """What a PE does: bags of a tile, their rows, tiles of a group of bags, groups; tiles in local memory and in cache."""
+    """What a PE does: bags of a tile, their rows, tiles of a group of bags, groups; tiles in local memory, in cache."""
 
     n_bags: int
     n_rows: int
@@ -99,7 +98,9 @@ def _pool(site: Site, kernel: BagKernel, n_bags: int, per_bag: float, out: Place
     gather = gather_rows(
         site, tiles.n_rows, row_bytes, "rows", is_far=table.is_far, inputs=inputs, beside_bytes=beside_bytes
     )
-    unit, issue, occupancy = _choose_engine(site, tiles, table.dtype)
+    unit, issue, occupancy = choose_engine(
+        site, tiles.n_bags, tiles.n_rows, op.dim, table.dtype, is_weighted=op.weighted
+    )
     pool = Command(unit, issue, occupancy, 0, (Input("rows"),))
     n_sums = tiles.n_bags * op.dim
     convert = simd_cycles(n_sums, 1, timing.lanes)
@@ -153,26 +154,6 @@ def _cut(site: Site, kernel: BagKernel, bags_of_pe: int, per_bag: float, row_byt
     tile_bytes = n_rows * row_bytes
     n_buffered = max(2, min(MOST_BUFFERED, int(half // tile_bytes)))
     return _Tiles(n_bags, n_rows, n_tiles, n_groups, n_buffered, count_ahead(site.timing, site.n_pes, tile_bytes))
-
-
-def _choose_engine(site: Site, tiles: _Tiles, dtype: str) -> tuple[str, int, int]:
-    """Choose who adds rows up: unit, cycles to issue the commands of a tile, cycles for which the unit is busy.
-
-    The SIMD engine makes a pass over each row, and one more for its weight and for a conversion of its format; one
-    command adds up to ``pooled_rows`` rows of a bag. The vector core runs one loop for all bags.
-    """
-    op, access, issue = site.op, site.rows, plain_issue(site.timing)
-    assert isinstance(op, EmbeddingBag)
-    assert access is not None
-    passes = 1 + op.weighted + (dtype != site.dtype)
-    of_bag = math.ceil(tiles.n_rows / tiles.n_bags)
-    n_commands = tiles.n_bags * math.ceil(of_bag / access.pooled_rows)
-    lanes = ("simd", n_commands * issue, tiles.n_rows * simd_cycles(op.dim, passes, site.timing.lanes))
-    if site.cores is None:
-        return lanes
-    took = bag_cycles(tiles.n_bags, of_bag, op.dim, dtype, site.cores, is_weighted=op.weighted)
-    loop = ("vector", issue, took)
-    return min(lanes, loop, key=lambda engine: max(engine[1:])) if site.has_simd else loop
 
 
 def _fetch_remote(
