@@ -20,7 +20,6 @@ from typing import Literal, get_args
 
 from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
-from archmodel.mapping.collectives import time_exchange
 from archmodel.units import format_si
 from archmodel.workload.plan import Plan
 from archmodel.workload.types import Trace
@@ -73,6 +72,8 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     grains = math.ceil(peak_live_bytes / sram.partition_bytes)
     lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
     table_sram_bytes = sram.capacity_bytes - lls_bytes - trace.role_bytes("weight")
+    from archmodel.mapping.collectives import time_exchange  # its kernels import numba, which takes seconds
+
     against = reasons_against_launch(machine, launch)
     if against:
         raise UnsupportedError(f"launch mode {launch!r}", against)
