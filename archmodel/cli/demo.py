@@ -17,7 +17,7 @@ def demo(
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("results/demo"),
     json: AsJson = False,
 ) -> None:
-    """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs.
+    """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs, by roofline and by counting.
 
     Parameters
     ----------
@@ -31,10 +31,11 @@ def demo(
         print_json(rows)
     else:
         headings = {
-            "workload": "workload", "phase": "phase", "machine": "machine", "latency_s": "time",
-            "throughput": "throughput", "bound": "bound by", "utilisation": "of matrix peak",
-            "lower_s": "lower bound", "upper_s": "upper bound", "energy_j": "energy",
+            "workload": "workload", "phase": "phase", "machine": "machine", "lower_s": "lower bound",
+            "latency_s": "roofline", "bound": "bound by", "counted_s": "counted", "model": "by",
+            "counted_bound": "bound by",
+            "throughput": "roofline throughput", "utilisation": "of matrix peak", "energy_j": "energy",
         }  # fmt: skip
-        title = "One step of each workload (roofline; energy where typical power is published)"
+        title = "One step of each workload (energy by the roofline, where typical power is published)"
         print_table(title, rows, headings, n_keys=3)
     note(f"wrote tables and figures to {output}/")

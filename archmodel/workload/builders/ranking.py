@@ -34,12 +34,15 @@ class Tables:
         Rows of each.
     pooling
         Lookups per sample in each.
+    is_remote
+        Tables are elsewhere, and their pooled vectors are inputs of this chip.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
     n_tables: Count
     rows: Count
     pooling: Count
+    is_remote: Annotated[bool, YesNo()] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,9 @@ def _check_users(users: Users, tables: Tables, batch: int) -> None:
 
 
 def _add_bag(b: TraceBuilder, name: str, tables: Tables, n_tables: int, batch: int, dim: int) -> str:
-    """Look up and pool the vectors of some tables."""
+    """Look up and pool the vectors of some tables; those of remote ones are given."""
+    if tables.is_remote:
+        return b.input(name, (batch, n_tables * dim))
     return add_pooled(b, name, [(tables.rows, tables.pooling)] * n_tables, dim, batch)
 
 
