@@ -50,9 +50,12 @@ def cut_block(site: Site, n_rows: int, n_cols: int, element_bytes: float) -> tup
     tile = max(1, site.timing.layout_rows)
     most = min(site.timing.local_bytes / (4 * element_bytes), n_rows * n_cols / (LEAST_TILES * site.n_pes))
     edge = max(tile, math.isqrt(int(most)) // tile * tile)
+    rows, cols = min(n_rows, edge), min(n_cols, edge)
     # What a narrow matrix leaves of one edge goes to the other.
-    rows = min(n_rows, max(edge, int(most / min(n_cols, edge)) // tile * tile))
-    cols = min(n_cols, max(edge, int(most / rows) // tile * tile) if rows < edge else edge)
+    if cols < edge:
+        rows = min(n_rows, max(tile, int(most / cols) // tile * tile))
+    elif rows < edge:
+        cols = min(n_cols, max(tile, int(most / rows) // tile * tile))
     return math.ceil(n_rows / math.ceil(n_rows / rows)), math.ceil(n_cols / math.ceil(n_cols / cols))
 
 

@@ -67,7 +67,7 @@ def add_fused(shape: MatmulShape, site: Site) -> MatmulShape:
     return shape._replace(
         c_bytes=shape.c_bytes * tail.stored_frac,
         operations=shape.operations + tail.operations,
-        tail_bytes=sum(place.element_bytes for place in tail.operands),
+        tail_bytes=sum((place.element_bytes for place in tail.operands), 0.0),  # always a float: one kernel
         is_tail_far=any(place.is_far for place in tail.operands),
         turns_a=site.is_input_turned,
         turns_c=tail.is_turned,
