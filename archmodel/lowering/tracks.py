@@ -67,37 +67,44 @@ def close_last(record: EventRecord) -> None:
     events[:, EVENT_BUSY] -= longer
 
 
-def held_tokens(record: EventRecord, table: CommandTable, pe: int) -> list[tuple[Ints, Ints]]:
-    """Follow the space that is taken in every buffer of a PE: from a producer's start to a consumer's end.
+def held_tokens(record: EventRecord, table: CommandTable) -> list[list[tuple[Ints, Ints]]]:
+    """Follow the space that is taken in every buffer: from a producer's start to a consumer's end.
 
     Parameters
     ----------
     record, table
         Of a run.
-    pe
-        Which.
 
     Returns
     -------
-    list of (ndarray (K,) int64, ndarray (K,) int64)
-        Per buffer, the cycles in which it changes, and the tokens that it has taken space for from then on.
+    list of list of (ndarray (K,) int64, ndarray (K,) int64)
+        Per PE and buffer, the cycles in which it changes, and the tokens that it has taken space for from then on.
     """
     events = record.events
-    is_command = events[:, EVENT_COMMAND] != NONE
-    shown = np.flatnonzero((events[:, EVENT_PE] == pe) & is_command)
-    commands = table.commands[events[shown, EVENT_COMMAND]]
-    started, ended = _with_skips(events, EVENT_STARTED_AT)[shown], _with_skips(events, EVENT_ENDED_AT)[shown]
-    held = []
+    n_pes = record.held_before.shape[0]
+    by_pe = np.argsort(events[:, EVENT_PE], kind="stable")
+    by_pe = by_pe[events[by_pe, EVENT_COMMAND] != NONE]
+    bounds = np.searchsorted(events[by_pe, EVENT_PE], np.arange(n_pes + 1))
+    commands = table.commands[events[by_pe, EVENT_COMMAND]]
+    started, ended = _with_skips(events, EVENT_STARTED_AT)[by_pe], _with_skips(events, EVENT_ENDED_AT)[by_pe]
+    held: list[list[tuple[Ints, Ints]]] = [[] for _ in range(n_pes)]
     for b in range(table.capacity.size):
         taken = np.where(commands[:, OUT] == b, commands[:, RESERVE], 0)
         freed = np.where(commands[:, IN_A] == b, commands[:, POP_A], 0)
         freed += np.where(commands[:, IN_B] == b, commands[:, POP_B], 0)
-        cycles, place = np.unique(np.concatenate((started[taken > 0], ended[freed > 0])), return_inverse=True)
-        changes = np.zeros(cycles.size, dtype=np.int64)
-        np.add.at(changes, place, np.concatenate((taken[taken > 0], -freed[freed > 0])))
-        is_change = changes != 0
-        held.append((cycles[is_change], record.held_before[pe, b] + np.cumsum(changes)[is_change]))
+        for pe in range(n_pes):
+            mine = slice(bounds[pe], bounds[pe + 1])
+            cycles, tokens = _add_up(started[mine], ended[mine], taken[mine], freed[mine])
+            held[pe].append((cycles, record.held_before[pe, b] + tokens))
     return held
+
+
+def _add_up(started: Ints, ended: Ints, taken: Ints, freed: Ints) -> tuple[Ints, Ints]:
+    """Add up what is taken at starts and freed at ends, cycle by cycle."""
+    cycles, place = np.unique(np.concatenate((started[taken > 0], ended[freed > 0])), return_inverse=True)
+    changes = np.zeros(cycles.size, dtype=np.int64)
+    np.add.at(changes, place, np.concatenate((taken[taken > 0], -freed[freed > 0])))
+    return cycles[changes != 0], np.cumsum(changes)[changes != 0]
 
 
 def _with_skips(events: Ints, column: int) -> Ints:

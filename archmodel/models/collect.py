@@ -182,10 +182,9 @@ class Collector:
 
     def _add_buffers(self, passage: Passage, record: EventRecord, ends_at: int) -> None:
         table = passage.phase.table
-        for pe in range(record.held_before.shape[0]):
-            for name, first, (cycles, tokens) in zip(
-                buffer_names(table), record.held_before[pe], held_tokens(record, table, pe), strict=True
-            ):
+        names = buffer_names(table)
+        for pe, held in enumerate(held_tokens(record, table)):
+            for name, first, (cycles, tokens) in zip(names, record.held_before[pe], held, strict=True):
                 n = int(np.searchsorted(cycles, ends_at))
                 at = np.concatenate(((record.window[0],), cycles[:n], (ends_at,)))
                 values = np.concatenate(((first,), tokens[:n], (0,)))

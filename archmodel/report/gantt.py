@@ -252,7 +252,7 @@ def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats, colour: str) ->
     """Draw commands; the line around them lets the shortest be seen, another one parts those that meet."""
     widths = times[:, 1] - times[:, 0]
     low, height = y - _HEIGHT / 2, _HEIGHT
-    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=colour, linewidth=0.5)
+    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=colour, linewidth=0.3)
     first, last = axes.get_xlim()
     is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / _WIDTH_IN
     meets = times[1:, 0][is_wide & (times[1:, 0] <= times[:-1, 1])]

@@ -59,7 +59,8 @@ def write_events(timeline: Timeline, text: TextIO) -> None:
     """
     said = {
         "machine": timeline.machine, "workload": timeline.workload, "phase": timeline.phase, "mode": timeline.mode,
-        "run": dict(timeline.run), "latency_s": timeline.latency_s, "window_s": list(timeline.window_s), "is_folded": timeline.is_folded,
+        "run": dict(timeline.run), "latency_s": timeline.latency_s, "window_s": list(timeline.window_s),
+        "is_folded": timeline.is_folded,
         "is_sampled": timeline.is_sampled, "n_commands": timeline.n_commands, "n_events": timeline.n_events,
         "remarks": list(timeline.remarks), "archmodel": timeline.provenance["archmodel"],
     }  # fmt: skip
