@@ -165,8 +165,8 @@ class Steps:
             piece = (self.share.n_turns - 1) / (self.share.n_steps - self.n_ahead)
             yield from self._ahead(self.load_queries(piece, 1), self.n_ahead, first=self.n_ahead)
         yield Lead(self.n_ahead, self._multiply_keys())
-        # On one unit the earliest step goes first.
-        yield from sorted(self._score(), key=lambda lead: lead.n_steps)
+        # On one unit the earliest step goes first; commands of one step follow each other.
+        yield from sorted(self._score(), key=lambda lead: min(lead.n_steps, self.depth))
         if setting.v:
             yield from self._load(setting.v, op.value_dim, "rows" if setting.is_turning else "values", 0)
         if setting.is_turning:

@@ -31,7 +31,7 @@ class Flow:
     n_pieces
         Contiguous pieces of a row.
     is_indexed
-        Rows are at a list of indices (`archmodel.lowering.indexed`).
+        Rows, or their pieces, are at a list of indices (`archmodel.lowering.indexed`).
     stage
         That takes a flow in.
     is_held
@@ -56,9 +56,9 @@ class Flow:
 
     def load(self, site: Site, n_rows: int, into: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows into local memory."""
-        if self.is_indexed:
-            return gather_rows(site, n_rows, self.row_bytes, into, is_far=self.is_far)
         piece_bytes, cast = self.row_bytes / self.n_pieces, "same_b" if self.is_held else "own"
+        if self.is_indexed:
+            return gather_rows(site, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far)
         return load_rows(
             site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast,
             missed_frac=self.missed_frac,
@@ -66,9 +66,9 @@ class Flow:
 
     def store(self, site: Site, n_rows: int, out_of: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows out of local memory."""
-        if self.is_indexed:
-            return scatter_rows(site, n_rows, self.row_bytes, out_of, is_far=self.is_far)
         piece_bytes = self.row_bytes / self.n_pieces
+        if self.is_indexed:
+            return scatter_rows(site, n_rows * self.n_pieces, piece_bytes, out_of, is_far=self.is_far)
         return store_rows(site.timing, n_rows * self.n_pieces, piece_bytes, out_of, is_far=self.is_far)
 
 
