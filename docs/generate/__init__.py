@@ -38,6 +38,7 @@ def write_all(docs: Path) -> None:
         "systolic_arrays": checks.systolic_arrays(),
         "mtia_300_gemm": checks.mtia_300_gemm(),
         "tenstorrent_gemm": checks.tenstorrent_gemm(),
+        "serving": checks.serving(),
     }
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
     machine = am.machine("mtia_2i")

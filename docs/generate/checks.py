@@ -250,6 +250,17 @@ def tenstorrent_gemm() -> str:
     return f"{table(total)}\n\n{table(rows)}"
 
 
+def serving() -> str:
+    """Compare the steady state of serving DeepSeek-R1 with what was measured."""
+    test = _load("test_deepseek_serving")
+    rows: list[Row] = []
+    for machine, model, _ in test.CASES:
+        answers = test.serve(machine, model)
+        errors = {str(requests): percent(found / measured - 1) for requests, (found, measured) in answers.items()}
+        rows.append({"8 chips": _machine_link(machine), "model": f"`{model}`", **errors})
+    return table(rows)
+
+
 def _load(test: str) -> SimpleNamespace:
     """Load a test, so that a table shows what the test asserts."""
     return SimpleNamespace(**runpy.run_path(str(VALIDATION / f"{test}.py")))

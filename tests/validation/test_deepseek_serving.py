@@ -19,7 +19,12 @@ from archmodel.models.serving import steady_state_decode
 ROWS = list(csv.DictReader((Path(__file__).parent / "data" / "deepseek_r1_serving.csv").read_text().splitlines()))
 PROMPT = OUTPUT = 900
 # Model by machine, and the largest error of a throughput.
-CASES = [("h200_sxm", "wave", 0.35), ("h200_sxm", "roofline", 0.35), ("mtia_300", "roofline", 0.35)]
+CASES = [
+    ("h200_sxm", "wave", 0.35),
+    ("h200_sxm", "roofline", 0.35),
+    ("mtia_300", "cycle", 0.35),
+    ("mtia_300", "roofline", 0.35),
+]
 
 
 def test_a_point_is_one_measurement():
@@ -28,23 +33,26 @@ def test_a_point_is_one_measurement():
         assert float(row["token_per_s_per_chip"]) == pytest.approx(implied, rel=0.02)
 
 
-@pytest.mark.parametrize(("machine", "model", "tolerance"), CASES)
-def test_throughput_and_latency(machine, model, tolerance):
-    rows = [row for row in ROWS if row["machine"] == machine]
-    assert len(rows) == 7
-    errors = []
-    for row in rows:
+def serve(machine: str, model: str) -> dict[int, tuple[float, float]]:
+    """Tokens per second and chip by concurrency, as estimated and as measured."""
+    answers = {}
+    for row in (row for row in ROWS if row["machine"] == machine):
         found = steady_state_decode(
             am.machine(machine), "llm/deepseek-v3", concurrency=int(row["concurrency"]), prompt=PROMPT, output=OUTPUT,
             model=model, chips=8, tp=8, weight_dtype="fp8",
         )  # fmt: skip
-        measured = float(row["token_per_s_per_chip"])
-        errors.append(found.token_per_s / 8 / measured - 1)
-        print(
-            f"{machine} {model}, {row['concurrency']} requests: {found.token_per_s / 8:.0f} of {measured:.0f} token/s "
-            f"per chip ({errors[-1]:+.0%}), {found.latency_s:.1f} of {row['latency_s']} s"
-        )
-    assert max(map(abs, errors)) < tolerance
+        answers[int(row["concurrency"])] = found.token_per_s / 8, float(row["token_per_s_per_chip"])
+    return answers
+
+
+@pytest.mark.parametrize(("machine", "model", "tolerance"), CASES)
+def test_throughput(machine, model, tolerance):
+    answers = serve(machine, model)
+    assert len(answers) == 7
+    for requests, (found, measured) in answers.items():
+        error = found / measured - 1
+        print(f"{machine} {model}, {requests} requests: {found:.0f} of {measured:.0f} token/s per chip ({error:+.0%})")
+    assert max(abs(found / measured - 1) for found, measured in answers.values()) < tolerance
 
 
 def test_throughput_grows_and_so_does_the_time_of_a_token():
