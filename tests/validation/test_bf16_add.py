@@ -28,4 +28,4 @@ def test_each_published_size_is_within_15_percent(point, model):
 @pytest.mark.parametrize("model", MODELS)
 def test_the_asymptote_is_the_published_bandwidth(model):
     n = 2**34
-    assert 3 * 2 * n / estimate_s(n, model) == pytest.approx(5.57e12, rel=0.03)  # ISCA 2026, section on memory bandwidth
+    assert 3 * 2 * n / estimate_s(n, model) == pytest.approx(5.57e12, rel=0.03)  # ISCA 2026, memory bandwidth
