@@ -107,7 +107,7 @@ def count_pixels(window: Window, n_rows: int) -> Any:
 
 
 @kernel
-def image_bytes(window: Window, m: int, k: int, element_bytes: float) -> float:
+def image_bytes(window: Window, m: int, k: int, element_bytes: float) -> Any:
     """Bytes of the left operand of a product, each pixel once [B].
 
     Parameters

@@ -50,19 +50,21 @@ def lower_implicit(site: Site) -> MatmulShape:
 
 def find_window(op: Conv2d | Conv3d) -> Window:
     """Find how the kernel of a convolution walks over its input."""
-    is_video = isinstance(op, Conv3d)
+    kernel_frames = stride_frames = out_frames = frames = 1
+    if isinstance(op, Conv3d):
+        kernel_frames, stride_frames, out_frames, frames = op.kernel_frames, op.stride_frames, op.out_frames, op.frames
     return Window(
         is_image=1,
         kernel=op.kernel,
-        kernel_frames=op.kernel_frames if is_video else 1,
+        kernel_frames=kernel_frames,
         stride=op.stride,
-        stride_frames=op.stride_frames if is_video else 1,
+        stride_frames=stride_frames,
         out_cols=op.out_width,
         out_lines=op.out_height,
-        out_frames=op.out_frames if is_video else 1,
+        out_frames=out_frames,
         cols=op.width,
         lines=op.height,
-        frames=op.frames if is_video else 1,
+        frames=frames,
         groups=op.groups,
     )
 
