@@ -27,11 +27,12 @@ def test_a_square_gemm_in_sram_passes_92_percent_of_peak(mode):
     assert 0.92 <= utilisation <= 0.97  # ISCA 2025, section 3.3: > 92 %
 
 
-def test_dynamic_int8_is_a_tenth_more_than_1_6_times_as_fast():
-    """Aimed at within 10 % of the published 1.6; missed by a hair (1.7602 for 1.76), as quantising takes too little."""
+def test_dynamic_int8_is_within_10_percent_of_1_6_times_as_fast():
     machine = am.machine("mtia_2i")
     fp16, int8 = evaluate(machine, **SQUARE), evaluate(machine, "linear", "int8", quantise="rows", **SQUARE)
-    assert fp16["cycles"] / int8["cycles"] == pytest.approx(1.7602, rel=0.001)  # ISCA 2025, section 4.4: 1.6
+    gain = fp16["cycles"] / int8["cycles"]
+    assert gain == pytest.approx(1.7143, rel=0.001)
+    assert gain == pytest.approx(1.6, rel=0.10)  # ISCA 2025, section 4.4
 
 
 def test_a_dram_bound_layer_streams_its_weights_at_the_rate_of_dram():
