@@ -75,6 +75,8 @@ class Pipeline:
         if setting.is_turning:
             kept += 2 * cut.n_keys * op.value_dim * size
             scores += 2 * n_scores * size
+        if setting.bias:
+            kept += 2 * cut.n_rows / setting.group * cut.n_keys * setting.bias.element_bytes
         results = n_held * (n_results * SUM_BYTES if self.steps.is_merging else self.steps.out_bytes)
         spilled = max(0, SUM_BYTES * (2 * n_scores + n_results) - setting.site.timing.accumulator_bytes)
         return queries + kept + scores + results + spilled
@@ -100,6 +102,7 @@ class Pipeline:
         return {
             "queries": self.n_ahead + 2, "queries" + AHEAD: count_ahead(timing, n_pes, query_bytes),
             "keys": n_keys, "keys" + AHEAD: count_ahead(timing, n_streams, key_bytes),
+            "biases": 2, "biases" + AHEAD: MOST_CACHED,
             "rows": 2, "rows" + AHEAD: ahead, "values": 2, "values" + AHEAD: ahead,
             "sums": 2, "scores": 2, "maxima": 2, "exponentials": 2, "weights": 2, "turned": 2, "partial": 1,
             "done": self.steps.depth + 2, "results": 2, "results" + BEHIND: MOST_CACHED,

@@ -21,6 +21,7 @@ from archmodel.kernels.matrix_engine import (
     partial_sum_cycles,
     transfer_up,
 )
+from archmodel.lowering.indexed import gather_rows
 from archmodel.lowering.moves import load_rows, plain_issue, store_rows
 from archmodel.lowering.passes import Pass, on_vector, pass_stage
 from archmodel.lowering.phases import Place, Site
@@ -38,10 +39,11 @@ PREFETCHED = 2
 # Scores leave the accumulators scaled and in the format of the operator. The factor of a row is what its sums shrink by
 # when its maximum grows: maximum, subtract, exp, and the sum of the row by it.
 _SCALE = (Pass("scale", 1),)
+_BIAS = Pass("bias", 1)
 _MAXIMUM = Pass("maximum", 1, is_fold=True)
 _EXP = (Pass("exp_of_difference", 2),)
 _SUM = Pass("sum", 1, is_fold=True)
-_SILU = (Pass("scale", 1), Pass("silu", 1), Pass("scale", 1))
+_SILU = (Pass("silu", 1), Pass("scale", 1))
 _FACTOR = Pass("exp", 4)
 _MERGE = Pass("modulate", 2)
 
@@ -98,6 +100,7 @@ class Setting(NamedTuple):
     q: Place
     k: Place
     v: Place | None
+    bias: Place | None
     out: Place
 
     @property
@@ -164,6 +167,12 @@ class Steps:
             # The first block of queries is whole, and serves the first products.
             piece = (self.share.n_turns - 1) / (self.share.n_steps - self.n_ahead)
             yield from self._ahead(self.load_queries(piece, 1), self.n_ahead, first=self.n_ahead)
+        if setting.bias:
+            # A piece of the bias for every position of the queries, as long as there are keys.
+            n_positions = math.ceil(self.cut.n_rows / setting.group)
+            piece_bytes, is_far = self.cut.n_keys * setting.bias.element_bytes, setting.bias.is_far
+            commands = gather_rows(self.site, n_positions, piece_bytes, "biases", is_far=is_far)
+            yield from self._ahead(commands, self.n_ahead)
         yield Lead(self.n_ahead, self._multiply_keys())
         # On one unit the earliest step goes first; commands of one step follow each other.
         yield from sorted(self._score(), key=lambda lead: min(lead.n_steps, self.depth))
@@ -225,22 +234,22 @@ class Steps:
     def _score(self) -> Iterator[Lead]:
         """Write the score function of one block."""
         dtype, wide = self.site.dtype, self.setting.score_dtype
+        scale = (*_SCALE, _BIAS) if self.setting.bias else _SCALE
         if self.is_softmax:
-            yield Lead(4, self._map("sums", "scores", _SCALE, "fp32", wide))
+            yield Lead(4, self._map("sums", "scores", scale, "fp32", wide))
             yield Lead(3, self._fold("scores", "maxima", _MAXIMUM, wide))
             yield Lead(2, self._map("maxima", "exponentials", _EXP, wide, dtype))
             yield Lead(1, self._fold("exponentials", "weights", _SUM, dtype))
         else:
-            yield Lead(1, self._map("sums", "weights", _SILU, "fp32", dtype))
+            yield Lead(1, self._map("sums", "weights", (*scale, *_SILU), "fp32", dtype))
         if self.setting.is_turning:
             yield Lead(0, self._turn(self.cut.n_keys, self.cut.n_rows, "weights", "turned"))
 
     def _map(self, taken: str, given: str, passes: Sequence[Pass], dtype: str, stored: str) -> Command:
         """Write passes over all scores of a block."""
-        cut = self.cut
-        return self._lanes(
-            [pass_stage(self.site, one, cut.n_rows, cut.n_keys, dtype, stored) for one in passes], taken, given
-        )
+        stages = [pass_stage(self.site, one, self.cut.n_rows, self.cut.n_keys, dtype, stored) for one in passes]
+        command = self._lanes(stages, taken, given)
+        return replace(command, inputs=(*command.inputs, Input("biases"))) if _BIAS in passes else command
 
     def _fold(self, taken: str, given: str, one: Pass, dtype: str) -> Command:
         """Write a reduction over the keys of a block, which are rows: lanes have a query each, and none is folded."""

@@ -103,9 +103,13 @@ def attention(op: Any) -> Run:
     q, k = array(op.batch, op.q_len, op.n_heads, op.head_dim), array(op.batch, op.kv_len, op.n_kv_heads, op.head_dim)
     v = k[..., :v_dim] if op.is_kv_shared else array(op.batch, op.kv_len, op.n_kv_heads, v_dim)
     out = array(op.batch, op.q_len, op.n_heads, v_dim)
+    bias = array(op.kv_len if op.causal else op.q_len + op.kv_len - 1)
+    distance = np.abs(np.arange(op.kv_len - op.q_len, op.kv_len)[:, None] - np.arange(op.kv_len)[None])
     for b, i, h in np.ndindex(op.batch, op.q_len, op.n_heads):
         kv_head = h // (op.n_heads // op.n_kv_heads)
         s = (k[b, mask[i], kv_head] @ q[b, i, h]) * op.head_dim**-0.5
+        if op.has_bias:
+            s = s + bias[distance[i, mask[i]]]
         if op.score == "silu":
             out[b, i, h] = (look_up(lambda x: x * sigmoid(x), s) / op.kv_len) @ v[b, mask[i], kv_head]
         else:
@@ -114,7 +118,8 @@ def attention(op: Any) -> Run:
     n_rows = op.batch * int(mask.any(axis=0).sum()) * op.n_kv_heads
     shared = {} if op.is_kv_shared else {"v": v}
     n_moved = {"k": n_rows * op.head_dim} | ({} if op.is_kv_shared else {"v": n_rows * v_dim})
-    return Run({"q": q, "k": k, **shared, "out": out}, n_moved)
+    biases = {"bias": bias} if op.has_bias else {}
+    return Run({"q": q, "k": k, **shared, **biases, "out": out}, n_moved)
 
 
 def embedding_bag(op: Any) -> Run:

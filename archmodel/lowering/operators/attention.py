@@ -63,7 +63,8 @@ def find_setting(site: Site) -> Setting:
     """Collect what all cuts of an attention have in common."""
     assert isinstance(site.op, Attention)
     v = None if site.op.is_kv_shared else site.place("v")
-    return Setting(site, site.op, site.place("q"), site.place("k"), v, site.place("out"))
+    bias = site.place("bias") if site.op.has_bias else None
+    return Setting(site, site.op, site.place("q"), site.place("k"), v, bias, site.place("out"))
 
 
 def lower_cut(setting: Setting, cut: Cut, share: Share) -> tuple[Phase, ...]:
@@ -177,6 +178,11 @@ def _lower_unfused(site: Site, op: Attention) -> tuple[Phase, ...]:
     per_piece = min(n_keys, int(site.timing.local_bytes / (8 * size)))
     flow = Flow(per_piece, size, is_far)
     n_reductions, n_operations = (2, 4) if op.score == "softmax" else (0, 3)
+    flows = [flow]
+    if op.has_bias:
+        n_operations += 1
+        bias = site.place("bias")
+        flows.append(Flow(per_piece, bias.element_bytes, bias.is_far, is_indexed=True))
 
     def stages(n_pieces: int) -> tuple[Stage, ...]:
         timing = site.timing
@@ -184,5 +190,5 @@ def _lower_unfused(site: Site, op: Attention) -> tuple[Phase, ...]:
         return (Stage("simd", cycles, timing.simd_latency),)
 
     n_pieces = heads * n_rows * math.ceil(n_keys / per_piece)
-    score = stream(site, op.score, n_pieces, (flow,), stages, (flow,))
+    score = stream(site, op.score, n_pieces, flows, stages, (flow,))
     return lower_product(scores, site), score, lower_product(results, site)

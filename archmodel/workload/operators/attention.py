@@ -47,8 +47,8 @@ _RULES = (
     ),
 )
 
-# One FLOP per pair and operation, on the SIMD engine and on the vector core. Softmax: scale, subtract, exp; maximum, sum.
-# SiLU: scale, silu, divide.
+# One FLOP per pair and operation, on the SIMD engine and on the vector core. Softmax: scale, subtract, exp; maximum,
+# sum. SiLU: scale, silu, divide.
 _PAIR_FLOP = {"softmax": (3, 2), "silu": (3, 0)}
 
 
@@ -80,6 +80,9 @@ class Attention(OperatorKind):
         ``"softmax"``, or ``"silu"`` (pointwise, divided by the sequence length).
     is_kv_shared
         Values are the first ``v_dim`` elements of the keys, as in absorbed multi-head latent attention; no operand v.
+    has_bias
+        A learnt number for each distance between query and key, the same for all heads, is added to the scores; it is
+        one more SIMD operation per pair, and one more operand.
 
     Model
     -----
@@ -105,7 +108,8 @@ class Attention(OperatorKind):
     -------
     Dao et al., FlashAttention, NeurIPS 2022, algorithm 1 (block sizes) and theorem 2 (Θ(N²d²/S)). Targets and the SiLU
     score: Zhai et al., Actions Speak Louder than Words, ICML 2024, and facebookresearch/generative-recommenders,
-    ops/pytorch/pt_hstu_attention.py. Shared latent: DeepSeek-V2, arXiv:2405.04434, section 2.1.
+    ops/pytorch/pt_hstu_attention.py. Shared latent: DeepSeek-V2, arXiv:2405.04434, section 2.1. Bias by distance:
+    Raffel et al., Exploring the limits of transfer learning, JMLR 21(140), 2020, section 2.1.
     """
 
     kind: ClassVar[str] = "attention"
@@ -123,6 +127,7 @@ class Attention(OperatorKind):
     targets: CountOrZero = 0
     score: Literal["softmax", "silu"] = "softmax"
     is_kv_shared: bool = False
+    has_bias: bool = False
 
     def __post_init__(self) -> None:
         check_dims(self, *_RULES)
@@ -150,15 +155,21 @@ class Attention(OperatorKind):
         return self.q_len + self._reach(first) - 1
 
     def operands(self) -> tuple[Operand, ...]:
-        """List q, k, v (absent with ``is_kv_shared``) and out; k and v move the attended positions only."""
+        """List q, k, v (absent with ``is_kv_shared``), bias (with ``has_bias``) and out.
+
+        Of k and v the attended positions move. Every query finds its part of the bias by its position.
+        """
         n_moved = float(self.batch * self.kv_attended * self.n_kv_heads)
         key = (self.batch, self.kv_len, self.n_kv_heads, self.head_dim)
         value = (self.batch, self.kv_len, self.n_kv_heads, self.value_dim)
         shared = () if self.is_kv_shared else (Operand("v", value, touched=n_moved * self.value_dim),)
+        n_distances = self.kv_len if self.causal else self.q_len + self.kv_len - 1
+        bias = (Operand("bias", (n_distances,), role="weight", row=n_distances),) if self.has_bias else ()
         return (
             Operand("q", (self.batch, self.q_len, self.n_heads, self.head_dim)),
             Operand("k", key, touched=n_moved * self.head_dim),
             *shared,
+            *bias,
             Operand("out", (self.batch, self.q_len, self.n_heads, self.value_dim), is_output=True),
         )
 
@@ -169,7 +180,7 @@ class Attention(OperatorKind):
         elementwise, reductions = _PAIR_FLOP[self.score]
         return Work(
             matrix_flop=2 * n_pairs * (self.head_dim + self.value_dim),
-            simd_flop=n_pairs * elementwise + (n_out if self.score == "softmax" else 0),
+            simd_flop=n_pairs * (elementwise + self.has_bias) + (n_out if self.score == "softmax" else 0),
             vector_flop=n_pairs * reductions,
         )
 
