@@ -30,6 +30,8 @@ class Flow:
         Whether they are in DRAM.
     n_pieces
         Contiguous pieces of a row.
+    is_joined
+        Rows follow one another without a gap, so that a tile is one piece.
     is_indexed
         Rows, or their pieces, are at a list of indices (`archmodel.lowering.indexed`).
     stage
@@ -48,28 +50,33 @@ class Flow:
     stage: int = 0
     is_held: bool = False
     missed_frac: float = 1.0
+    is_joined: bool = False
 
     @property
     def row_bytes(self) -> float:
         """Bytes of a row."""
         return self.n_elements * self.element_bytes
 
+    def _pieces(self, n_rows: int) -> tuple[int, float]:
+        """Contiguous pieces of a tile, and bytes of each."""
+        if self.is_joined:
+            return 1, n_rows * self.row_bytes
+        return n_rows * self.n_pieces, self.row_bytes / self.n_pieces
+
     def load(self, site: Site, n_rows: int, into: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows into local memory."""
-        piece_bytes, cast = self.row_bytes / self.n_pieces, "same_b" if self.is_held else "own"
+        pieces, cast = self._pieces(n_rows), "same_b" if self.is_held else "own"
         if self.is_indexed:
-            return gather_rows(site, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far)
+            return gather_rows(site, *pieces, into, is_far=self.is_far)
         return load_rows(
-            site.timing, n_rows * self.n_pieces, piece_bytes, into, is_far=self.is_far, cast=cast,
-            missed_frac=self.missed_frac,
+            site.timing, *pieces, into, is_far=self.is_far, cast=cast, missed_frac=self.missed_frac
         )  # fmt: skip
 
     def store(self, site: Site, n_rows: int, out_of: str) -> tuple[Command, ...]:
         """Bring a tile of so many rows out of local memory."""
-        piece_bytes = self.row_bytes / self.n_pieces
         if self.is_indexed:
-            return scatter_rows(site, n_rows * self.n_pieces, piece_bytes, out_of, is_far=self.is_far)
-        return store_rows(site.timing, n_rows * self.n_pieces, piece_bytes, out_of, is_far=self.is_far)
+            return scatter_rows(site, *self._pieces(n_rows), out_of, is_far=self.is_far)
+        return store_rows(site.timing, *self._pieces(n_rows), out_of, is_far=self.is_far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,7 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
 def _tail_flows(site: Site, flows_out: Sequence[Flow]) -> list[Flow]:
     """Operands of what is fused behind: tokens of one buffer come from one memory, that of the farthest."""
     is_far = any(place.is_far for place in site.tail.operands)
-    return [Flow(flows_out[0].n_elements, place.element_bytes, is_far) for place in site.tail.operands]
+    return [Flow(flows_out[0].n_elements, place.element_bytes, is_far, is_joined=True) for place in site.tail.operands]
 
 
 def _rows_of_tile(site: Site, per_pe: int, flows: Sequence[Flow], n_stages: int) -> int:

@@ -209,9 +209,9 @@ def test_twice_as_much_never_takes_less(kind, n_rows, n_cols, machine):
     assert cycles <= 1.02 * model.count(site_of(machine, kind, {"rows": n_rows, "cols": 2 * n_cols})).cycles
 
 
-@pytest.mark.parametrize(("machine", "largest"), [("mtia_2i", 0.04), ("rivos_like", 0.13)])
+@pytest.mark.parametrize(("machine", "largest"), [("mtia_2i", 0.06), ("rivos_like", 0.13)])
 def test_one_pe_stands_for_all(machine, largest):
-    """Representative against grid: worst for the maximum of short rows, a program of 1600 cycles on 128 PEs."""
+    """Representative against grid: worst for the maximum of short rows, programs of some 1500 cycles."""
     away = []
     for name in ("softmax of many rows", "layer norm", "layer norm of one row", "maximum", "quantise", "add", "swiglu"):
         phases = lower_site(site_of(machine, *OPERATORS[name]))

@@ -16,7 +16,7 @@ def lower_elementwise(site: Site) -> tuple[Phase, ...]:
     op = site.op
     assert isinstance(op, Elementwise)
     n_rows, n_cols = cut_rows(site, op.n, max(place.element_bytes for place in site.places))
-    *flows_in, out = (Flow(n_cols, place.element_bytes, place.is_far) for place in site.places)
+    *flows_in, out = (Flow(n_cols, place.element_bytes, place.is_far, is_joined=True) for place in site.places)
     loop = "mul" if op.function == "scale" else op.function
     one = Pass(loop, math.ceil(op.work().simd_flop / op.n))
 

@@ -202,7 +202,7 @@ def _count_parts(site: Site, work: RowWork) -> int:
 
 def _whole(site: Site, work: RowWork) -> Phase:
     """Write the phase of whole rows."""
-    flows = [Flow(work.n_cols, work.x.element_bytes, work.x.is_far)]
+    flows = [Flow(work.n_cols, work.x.element_bytes, work.x.is_far, is_joined=True)]
     flows += _weights(work, work.n_held, len(work.passes) - 1, is_held=True)
 
     def stages(n_rows: int) -> list[Stage]:
@@ -215,7 +215,7 @@ def _pieces(site: Site, work: RowWork, n_parts: int) -> Phase:
     """Write the phase of parts of rows that nothing joins."""
     n_cols = math.ceil(work.n_cols / n_parts)
     n_parts = math.ceil(work.n_cols / n_cols)
-    flows = [Flow(n_cols, work.x.element_bytes, work.x.is_far), *_weights(work, work.n_weights, 0)]
+    flows = [Flow(n_cols, work.x.element_bytes, work.x.is_far, is_joined=True), *_weights(work, work.n_weights, 0)]
 
     def stages(n_rows: int) -> list[Stage]:
         return [_stage(site, work, one, n_rows, n_cols) for one in work.passes]
@@ -247,7 +247,7 @@ def _join_partials(site: Site, work: RowWork, fold: Pass, n_partials: int) -> li
     phases, one = [], fold.combine().without_finish()
     while n_partials > MOST_PARTIALS:
         n_partials = math.ceil(n_partials / MOST_PARTIALS)
-        flows = [Flow(n, PARTIAL_BYTES, is_far=False) for n in (MOST_PARTIALS, 1)]
+        flows = [Flow(n, PARTIAL_BYTES, is_far=False, is_joined=True) for n in (MOST_PARTIALS, 1)]
 
         def stages(n_items: int) -> list[Stage]:
             return [pass_stage(site, one, n_items, MOST_PARTIALS, "fp32")]
@@ -282,9 +282,9 @@ class _Part:
 
     def fold_phase(self) -> Phase:
         """Store the number that each part leaves, and the part itself if it was changed and is not kept."""
-        outs = [Flow(1, PARTIAL_BYTES, is_far=False)]
+        outs = [Flow(1, PARTIAL_BYTES, is_far=False, is_joined=True)]
         if len(self.passes) > 1 and not self.is_kept:
-            outs.insert(0, Flow(self.n_cols, self.work.x.element_bytes, self._is_far_again))
+            outs.insert(0, Flow(self.n_cols, self.work.x.element_bytes, self._is_far_again, is_joined=True))
         site, name = replace(self.site, tail=Tail()), self.passes[-1].loop
         n_items = self.work.n_rows * self.n_parts
         return stream(site, f"{self.work.name}: {name}", n_items, self._flows(), self._stages, outs)
@@ -304,7 +304,8 @@ class _Part:
             flows.append(Flow(_count_left(self.n_parts), PARTIAL_BYTES, is_far=False))
         if self.passes and not (self.before and self.is_kept):
             is_far = self._is_far_again if self.before else x.is_far
-            flows.append(Flow(self.n_cols, x.element_bytes, is_far, stage=1 if self.before else 0))
+            stage = 1 if self.before else 0
+            flows.append(Flow(self.n_cols, x.element_bytes, is_far, stage=stage, is_joined=True))
         return flows
 
     def _stages(self, n_items: int) -> list[Stage]:
@@ -324,8 +325,8 @@ def _stage(site: Site, work: RowWork, one: Pass, n_rows: int, n_cols: int) -> St
 def _results(work: RowWork, n_cols: int, n_parts: int) -> list[Flow]:
     """Give what leaves: results, and scales if there are."""
     n_results = 1 if work.passes[-1].is_fold else n_cols
-    scales = [Flow(1 / n_parts, work.scales.element_bytes, work.scales.is_far)] if work.scales else []
-    return [Flow(n_results, work.out.element_bytes, work.out.is_far), *scales]
+    places = [(n_results, work.out), *([(1 / n_parts, work.scales)] if work.scales else [])]
+    return [Flow(n, place.element_bytes, place.is_far, is_joined=True) for n, place in places]
 
 
 def _weights(work: RowWork, n_elements: int, stage: int, *, is_held: bool = False) -> list[Flow]:

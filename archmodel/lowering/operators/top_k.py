@@ -41,16 +41,16 @@ def _tournament(site: Site, op: TopK, n_parts: int) -> tuple[Phase, ...]:
     candidate_bytes = [x.element_bytes, dtype_bytes(_INDEX)]
     fit = max(1, int(site.timing.local_bytes / 2 / sum(candidate_bytes)) - op.k)
     n_cols, phases = op.cols, list[Phase]()
-    flows = [Flow(n_cols, x.element_bytes, x.is_far)]
+    flows = [Flow(n_cols, x.element_bytes, x.is_far, is_joined=True)]
     while (n_parts := min(max(n_parts, math.ceil(n_cols / fit)), n_cols // (2 * op.k))) > 1:
         n_each = math.ceil(n_cols / n_parts)
         n_parts = math.ceil(n_cols / n_each)
         parts = [replace(flow, n_elements=n_each) for flow in flows]
-        found = [Flow(op.k, n_bytes, is_far=False) for n_bytes in candidate_bytes]
+        found = [Flow(op.k, n_bytes, is_far=False, is_joined=True) for n_bytes in candidate_bytes]
         phases.append(_choose(site, "top_k: parts", (op.rows * n_parts, n_each, op.k), x, parts, found))
         n_cols, n_parts = n_parts * op.k, 1
-        flows = [Flow(n_cols, n_bytes, is_far=False) for n_bytes in candidate_bytes]
-    outs = [Flow(op.k, place.element_bytes, place.is_far) for place in (values, indices)]
+        flows = [Flow(n_cols, n_bytes, is_far=False, is_joined=True) for n_bytes in candidate_bytes]
+    outs = [Flow(op.k, place.element_bytes, place.is_far, is_joined=True) for place in (values, indices)]
     return (*phases, _choose(site, "top_k", (op.rows, n_cols, op.k), x, flows, outs))
 
 
