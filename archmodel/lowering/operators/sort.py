@@ -104,18 +104,18 @@ def _move(
     assert isinstance(op, RadixSort)
     key_bytes = dtype_bytes(op.key_dtype)
     placing = loop_cycles("place", 1, per_tile, op.key_dtype, op.key_dtype, cores)
-    n_runs = min(N_DIGITS, per_tile)
+    n_runs, taken = min(N_DIGITS, per_tile), (Input("pairs", 2, 2), Input("places", 1, 0))
     program = Program(
         prologue=load_rows(timing, N_DIGITS, COUNTER_BYTES, "places", is_far=False),
         body=(
             *load_rows(timing, 1, per_tile * key_bytes, "pairs", is_far=is_far[0]),
             *load_rows(timing, 1, per_tile * VALUE_BYTES, "pairs", is_far=is_far[0]),
-            Command("vector", plain_issue(timing), placing, 0, (Input("pairs", 2, 2), Input("places", 1, 0)), "runs"),
-            *store_rows(timing, n_runs, per_tile * key_bytes / n_runs, "runs", is_far=is_far[1], n_popped=0),
+            Command("vector", plain_issue(timing), placing, 0, taken, "runs", 2, 2),
+            *store_rows(timing, n_runs, per_tile * key_bytes / n_runs, "runs", is_far=is_far[1]),
             *store_rows(timing, n_runs, per_tile * VALUE_BYTES / n_runs, "runs", is_far=is_far[1]),
         ),
         buffers={
-            "places": 1, "pairs": 4, "pairs" + AHEAD: count_ahead(timing, n_pes, per_tile * key_bytes), "runs": 2,
+            "places": 1, "pairs": 4, "pairs" + AHEAD: count_ahead(timing, n_pes, per_tile * key_bytes), "runs": 4,
             "runs" + BEHIND: MOST_CACHED,
         },
         n_inner=math.ceil(n_keys / per_tile),
