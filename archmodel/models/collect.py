@@ -111,7 +111,7 @@ class Collector:
             in_order = sorted(parts, key=lambda part: float(part[0][0]))
             time_s, value = (np.concatenate(column) for column in zip(*in_order, strict=True))
             first = max(int(np.searchsorted(time_s, window_s[0], side="right")) - 1, 0)
-            end = int(np.searchsorted(time_s, window_s[1], side="left"))
+            end = int(np.searchsorted(time_s, window_s[1], side="right"))
             time_s, value = np.maximum(time_s[first:end], window_s[0]), value[first:end]
             is_last = np.diff(time_s, append=np.inf) > 0  # of several at one time, the last one holds
             time_s, value = time_s[is_last], value[is_last]

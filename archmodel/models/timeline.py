@@ -133,9 +133,8 @@ def _check(
         faults.append(Fault("operators", f"{operators!r} matches no operator; {suggest(operators, names)}"))
     start_s, end_s = window_s or (0.0, over_s)
     if not 0 <= start_s < end_s:
-        faults.append(
-            Fault("window", f"{start_s:g} s to {end_s:g} s is not allowed; give a start from 0 and a later end")
-        )
+        given = f"{format_si(start_s, 's')} to {format_si(end_s, 's')}"
+        faults.append(Fault("window", f"{given} is not allowed; give a start from 0 and a later end"))
     elif start_s >= over_s:
         text = f"starts at {format_si(start_s, 's')}; what is shown is over after {format_si(over_s, 's')}"
         faults.append(Fault("window", text))

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from archmodel.errors import Fault, InputError
 from archmodel.report.figure import write_file
@@ -38,36 +38,32 @@ def save_timeline(timeline: Timeline, path: str | Path) -> None:
     content = io.BytesIO()
     if path.name.endswith(".gz"):
         # Without name and date of a file: neither belongs to the timeline.
-        with gzip.GzipFile("", "wb", 6, content, mtime=0) as packed, io.TextIOWrapper(packed, "utf-8") as text:
-            write_events(timeline, text)
+        with gzip.GzipFile("", "wb", 6, content, mtime=0) as packed, io.BufferedWriter(packed, 1 << 16) as lines:
+            lines.writelines(line.encode() for line in trace_events(timeline))
     else:
-        with io.TextIOWrapper(content, "utf-8", write_through=True) as text:
-            write_events(timeline, text)
-            text.detach()
+        content.writelines(line.encode() for line in trace_events(timeline))
     write_file("timeline", path, content.getvalue())
 
 
-def write_events(timeline: Timeline, text: TextIO) -> None:
-    """Write a timeline as JSON, an event per line.
+def trace_events(timeline: Timeline) -> Iterator[str]:
+    """Give a timeline as JSON, an event per line.
 
     Parameters
     ----------
     timeline
         What to write.
-    text
-        Written to.
     """
     said = {
         "machine": timeline.machine, "workload": timeline.workload, "phase": timeline.phase, "mode": timeline.mode,
         "run": dict(timeline.run), "latency_s": timeline.latency_s, "window_s": list(timeline.window_s),
-        "is_folded": timeline.is_folded,
-        "is_sampled": timeline.is_sampled, "n_commands": timeline.n_commands, "n_events": timeline.n_events,
-        "remarks": list(timeline.remarks), "archmodel": timeline.provenance["archmodel"],
+        "is_folded": timeline.is_folded, "is_sampled": timeline.is_sampled, "n_commands": timeline.n_commands,
+        "n_events": timeline.n_events, "remarks": list(timeline.remarks),
+        "archmodel": timeline.provenance["archmodel"],
     }  # fmt: skip
-    text.write(f'{{"displayTimeUnit": "ns",\n"otherData": {_json(said)},\n"traceEvents": [\n')
+    yield f'{{"displayTimeUnit": "ns",\n"otherData": {_json(said)},\n"traceEvents": [\n'
     for i, line in enumerate(_lines(timeline)):
-        text.write(f",\n{line}" if i else line)
-    text.write("\n]}\n")
+        yield f",\n{line}" if i else line
+    yield "\n]}\n"
 
 
 def _json(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Write what of the documentation follows from the library; rebuilt with every build of the documentation.
 
-Pages go to ``machines/generated``, ``workloads/generated`` and ``blocks/generated``. Tables and the figure that
+Pages go to ``machines/generated``, ``workloads/generated`` and ``blocks/generated``. Tables and figures that
 hand-written pages include go to ``_build/generated``.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import archmodel as am
+from archmodel.api import timeline
+from archmodel.report.gantt import plot_gantt
 from archmodel.verify.contract import unit_names
 from generate import blocks, checks, pages
 
@@ -43,6 +45,7 @@ def write_all(docs: Path) -> None:
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
     machine = am.machine("mtia_2i")
     am.plot_roofline(machine, am.evaluate(machine, am.workload("recommendation/dlrm_dcnv2")), included / "roofline.svg")
+    plot_gantt(timeline(machine, am.workload("diffusion/dit-xl-2"), is_folded=True), included / "timeline.svg")
 
 
 def _fill(folder: Path, texts: Mapping[str, str]) -> None:
