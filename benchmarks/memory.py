@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from timing import Figure
 
 from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
+from archmodel.mapping.embedding import simulate_hits
+from archmodel.workload.reuse import PRODUCTION
 
 N_ACCESSES, N_ROUNDS, N_ROWS, N_WAYS = 1_000_000, 6, 8_000_000, 16
 ROW_BYTES, CACHE_BYTES = 256, 128 * 2**20
@@ -31,4 +33,5 @@ def measure() -> list[Figure]:
     return [
         Figure("llc_accesses_per_s", N_ACCESSES / taken_s, "accesses/s, one core", at_least=2e7),
         Figure("llc_zipf_hits", float((outcome == HIT).mean()), f"of lookups, Zipf {SKEW}"),
+        Figure("hit_rate_s", best_s(lambda: simulate_hits.__wrapped__(PRODUCTION, -24, -9, 64)), "s, not remembered"),
     ]

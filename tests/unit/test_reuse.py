@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import archmodel as am
+from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
 from archmodel.kernels.reuse import scramble
 from archmodel.mapping import place
 from archmodel.mapping.embedding import expect_hits, hit_rate, simulate_hits, use_rows
@@ -103,6 +104,16 @@ def test_no_more_rows_are_in_use_than_there_are():
     assert use_rows(small).n_used == pytest.approx(100)
     large = dataclasses.replace(small, rows=10**9)
     assert use_rows(large).n_used == pytest.approx(PRODUCTION.n_used * 4 / N_PRODUCTION_TABLES)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.9, 1.0), (1.5, 0.0)])
+def test_weights_that_are_swept_hit_if_all_of_them_fit_and_never_otherwise(share, expected):
+    """Rule 2 of placement: of a cyclic sweep the cache always lacks the line that comes next."""
+    state, n_lines = np.full((64, 16), EMPTY, np.int64), int(64 * 16 * share)
+    outcome = np.empty(n_lines, np.int64)
+    for _ in range(2):
+        simulate_cache(np.arange(n_lines), np.zeros(n_lines, np.bool_), state, outcome)
+    assert (outcome == HIT).mean() == expected
 
 
 def test_a_rate_that_the_user_set_stays():
