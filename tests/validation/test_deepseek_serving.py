@@ -2,8 +2,9 @@
 
 Prompts and answers of 0.8K to 1K tokens, tensor parallel over eight chips. The printed throughput is of prompts and
 answers: with 900 tokens each, ``concurrency · 1800 / latency / 8`` gives every printed figure within 2 %, so each
-point is one measurement. Nothing is fitted to them. Assumptions: weights in FP8 as released, all else in BF16; the step
-is one compiled job; the host needs 5 ms between steps, as gaps of vLLM are reported (`archmodel.models.serving`).
+point is one measurement. Assumptions: weights in FP8 as released, all else in BF16; the step is one compiled job; the
+host needs 5 ms between steps. That is within what is reported of vLLM (`archmodel.models.serving`), but was picked with
+the gap between the roofline and these points known; without it 35 % is not reached.
 """
 
 from __future__ import annotations
@@ -70,3 +71,24 @@ def test_what_cannot_run_is_not_served():
         steady_state_decode(am.machine("h100_sxm"), "llm/deepseek-v3", concurrency=4, prompt=900, output=900, tp=8)
     with pytest.raises(am.InputError, match="output: 1 is not allowed; give at least 2"):
         steady_state_decode(am.machine("h200_sxm"), "llm/deepseek-v3", concurrency=4, prompt=900, output=1)
+
+
+def test_the_host_between_steps_decides_whether_it_is_near():
+    settings = {"prompt": PROMPT, "output": OUTPUT, "tp": 8, "weight_dtype": "fp8", "model": "wave"}
+    measured = {int(row["concurrency"]): row for row in ROWS if row["machine"] == "h200_sxm"}
+    errors = {
+        host_step_s: [
+            steady_state_decode(
+                am.machine("h200_sxm"), "llm/deepseek-v3", concurrency=c, host_step_s=host_step_s, **settings
+            ).token_per_s
+            / 8
+            / float(row["token_per_s_per_chip"])
+            - 1
+            for c, row in measured.items()
+        ]
+        for host_step_s in (0.0, 3e-3, 10e-3)
+    }
+    for host_step_s, of_points in errors.items():
+        print(f"host {1e3 * host_step_s:.0f} ms: {min(of_points):+.0%} to {max(of_points):+.0%}")
+    assert max(errors[0.0]) > 0.35
+    assert max(map(abs, errors[3e-3] + errors[10e-3])) < 0.35
