@@ -18,7 +18,7 @@ from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Pr
 from archmodel.lowering.row_access import RowAccess, find_row_access
 from archmodel.lowering.rvv import VectorCores, lower_cores
 from archmodel.lowering.timing import lower_timing
-from archmodel.machine.types import Machine, SystolicArray, VectorTiming
+from archmodel.machine.types import Machine, SystolicArray
 from archmodel.mapping import Placement
 from archmodel.mapping.collectives import time_exchange
 from archmodel.registry import import_plugins
@@ -117,8 +117,8 @@ class Site:
         Of one PE, and of what is behind it.
     n_pes
         PEs of the machine.
-    vector, array
-        As the machine describes them.
+    array
+        As the machine describes it.
     is_round_robin
         Shared resources grant requests in turn.
     dram
@@ -142,7 +142,6 @@ class Site:
     places: tuple[Place, ...]
     timing: PeTiming
     n_pes: int
-    vector: VectorTiming | None
     array: SystolicArray | None
     is_round_robin: bool
     dram: DramChannels
@@ -237,7 +236,6 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
         places=locate(bound),
         timing=lower_timing(machine, machine.timing, operator.dtype, cache_bytes, _write_frac(operator.op, places)),
         n_pes=machine.pe.n_pes,
-        vector=machine.timing.vector,
         array=machine.array,
         is_round_robin=machine.timing.memory.arbitration == "round_robin",
         dram=lower_dram(machine),

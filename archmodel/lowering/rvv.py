@@ -107,10 +107,11 @@ def lower_cores(machine: Machine) -> VectorCores | None:
         return None
     start_up = math.ceil(vector.start_up_cycles)
     load = start_up if vector.load_cycles is None else math.ceil(vector.load_cycles)
-    paths = vector.n_cores * vector.dlen
+    n_cores = vector.n_cores or 1
+    paths = n_cores * vector.dlen
     own = tuple(dtype for dtype in _FLOATS if machine.vector.lanes.get(dtype, 0) * 8 * dtype_bytes(dtype) >= paths)
     core = VectorCore(vector.vlen, vector.dlen, start_up, load, 0, 0, 0)
-    return VectorCores(core, vector.lmul, vector.n_cores, machine.vector.flop_per_lane > 1, own)
+    return VectorCores(core, vector.lmul, n_cores, machine.vector.flop_per_lane > 1, own)
 
 
 def loop_cycles(

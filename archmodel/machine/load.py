@@ -304,7 +304,7 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
         if (dma.bucket_bytes is None) != (dma.bucket_rate_bytes_per_cycle is None):
             where = document.where(("timing", "dma"))
             faults.append(Fault(where, "timing.dma: give bucket and bucket_rate, or neither; a leaky bucket has both"))
-        faults += _vector_faults(machine.timing.vector, document)
+        faults += _vector_faults(machine, machine.timing.vector, document)
         faults += _dram_faults(machine, document)
     wave = machine.wave
     if wave is not None and 4 * wave.tile_rows * wave.tile_cols > wave.accumulators_bytes:
@@ -316,8 +316,8 @@ def _contradictions(machine: Machine, document: Document) -> list[Fault]:
     return faults
 
 
-def _vector_faults(vector: VectorTiming | None, document: Document) -> list[Fault]:
-    """Find what is no RISC-V vector core: registers, groups of bits or groups of registers of other sizes."""
+def _vector_faults(machine: Machine, vector: VectorTiming | None, document: Document) -> list[Fault]:
+    """Find what is no RISC-V vector core: sizes of registers or groups, data paths that are wider than the lanes."""
     if vector is None:
         return []
     lengths = [2**i for i in range(5, 17)]
@@ -328,6 +328,13 @@ def _vector_faults(vector: VectorTiming | None, document: Document) -> list[Faul
         found.append(("dlen", f"{vector.dlen} does not fit vlen {vector.vlen}; allowed: powers of two from 32 to vlen"))
     if vector.lmul not in (1, 2, 4, 8):
         found.append(("lmul", f"no group has {vector.lmul} registers; allowed: 1, 2, 4, 8"))
+    n_cores = vector.n_cores or 1
+    least = n_cores * vector.dlen / 32
+    for dtype, lanes in machine.vector.lanes.items() if machine.vector and not found else ():
+        if lanes < least:
+            text = f"data paths of {n_cores} x {vector.dlen} bits have {least:g} lanes of fp32"
+            found.append(("dlen", f"{text}, vector.lanes.{dtype} is {lanes:g}; give both, or a narrower data path"))
+            break
     return [Fault(document.where(("timing", "vector", key)), f"timing.vector.{key}: {text}") for key, text in found]
 
 

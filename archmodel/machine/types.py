@@ -307,7 +307,7 @@ class VectorTiming:
     start_up_cycles
         From a step of the arithmetic pipe until its result can be read.
     n_cores
-        Vector cores; each has rows of its own.
+        Vector cores, each with rows of its own; one unless said otherwise.
     load_cycles
         From a request to local memory until what it brings can be read; as ``start_up_cycles`` unless said otherwise.
     """
@@ -317,7 +317,7 @@ class VectorTiming:
     dlen: Count
     lmul: Count
     start_up_cycles: Cycles
-    n_cores: Count = 1
+    n_cores: Count | None = None
     load_cycles: Cycles | None = None
 
 

@@ -369,3 +369,11 @@ def test_a_right_override_is_noted_as_the_users(machine):
 def test_a_vector_core_has_sizes_that_riscv_allows(message, key, text, said):
     extension = "name: chip\nextends: mtia_2i\n"
     assert message(extension, {f"timing.vector.{key}": text}) == one(f"--set: timing.vector.{key}: {said}")
+
+
+def test_data_paths_are_no_wider_than_the_lanes(message):
+    given = {"timing.vector.vlen": "1024", "timing.vector.dlen": "1024"}
+    text = (
+        "data paths of 1 x 1024 bits have 32 lanes of fp32, vector.lanes.bf16 is 16; give both, or a narrower data path"
+    )
+    assert message("name: chip\nextends: mtia_2i\n", given) == one(f"--set: timing.vector.dlen: {text}")
