@@ -137,10 +137,10 @@ class MatmulShape(NamedTuple):
     is_b_far: bool
     is_c_far: bool
     operations: int
-    tail_bytes: float
-    is_tail_far: bool
-    turns_a: bool
-    turns_c: bool
+    tail_bytes: float = 0.0
+    is_tail_far: bool = False
+    turns_a: bool = False
+    turns_c: bool = False
     window: Window = PLAIN
 
 
@@ -403,7 +403,7 @@ def write_turn(commands: Any, n: int, taken: int, given: int, n_rows: int, n_col
 @kernel
 def write_operand(
     commands: Any, n: int, is_b: bool, n_rows: int, row_bytes: float, missed_bytes: float, shape: MatmulShape,
-    t: PeTiming,
+    mapping: MatmulMapping, t: PeTiming,
 ) -> int:  # fmt: skip
     """Write the commands that bring a tile of an operand into local memory, transposed if it must be.
 
@@ -423,14 +423,17 @@ def write_operand(
         Bytes that the cache lacks [B].
     shape : MatmulShape
         What.
+    mapping : MatmulMapping
+        How: who needs the same tile.
     t : PeTiming
         Where.
     """
+    cast = SAME_B if is_b else SAME_A
+    if (mapping.grid_m if is_b else mapping.grid_n) == 1 or not t.has_broadcast:
+        cast = OWN
     if is_b:
-        return write_load(
-            commands, n, FAR_B, NEAR_B, SAME_B if t.has_broadcast else OWN, n_rows, row_bytes, missed_bytes, t
-        )
-    n = write_load(commands, n, FAR_A, NEAR_A, SAME_A if t.has_broadcast else OWN, n_rows, row_bytes, missed_bytes, t)
+        return write_load(commands, n, FAR_B, NEAR_B, cast, n_rows, row_bytes, missed_bytes, t)
+    n = write_load(commands, n, FAR_A, NEAR_A, cast, n_rows, row_bytes, missed_bytes, t)
     if shape.turns_a:
         n = write_turn(commands, n, NEAR_A, TURNED_A, n_rows, int(row_bytes / shape.a_bytes), t)
     return n
@@ -623,8 +626,8 @@ def write_matmul(
             first, last = part == 0, part == 2
             n_before = n
             if last or n_k >= (2 if first else 3):
-                n = write_operand(out_commands, n, False, rows_a, bytes_a, missed_a, shape, t)
-                n = write_operand(out_commands, n, True, rows_b, bytes_b, missed_b, shape, t)
+                n = write_operand(out_commands, n, False, rows_a, bytes_a, missed_a, shape, mapping, t)
+                n = write_operand(out_commands, n, True, rows_b, bytes_b, missed_b, shape, mapping, t)
                 is_first, is_last = first or n_k == 1, last
                 n = write_multiply(out_commands, n, shape, mapping, t, 1, 1, 1 if is_first else 0, 1 if is_last else 0)
             if last:
@@ -633,14 +636,14 @@ def write_matmul(
         out_loops[3], out_loops[4] = max(0, n_k - 2), blocks
     else:
         rows, row_bytes, missed = (rows_b, bytes_b, missed_b) if is_weight else (rows_a, bytes_a, missed_a)
-        n = write_operand(out_commands, n, is_weight, rows, row_bytes, missed, shape, t)
+        n = write_operand(out_commands, n, is_weight, rows, row_bytes, missed, shape, mapping, t)
         out_loops[0] = n
         rows, row_bytes, missed = (rows_a, bytes_a, missed_a) if is_weight else (rows_b, bytes_b, missed_b)
         n_steps = n_m if is_weight else n_n
         for part in range(1, 3):
             n_before = n
             if part == 2 or n_steps > 1:
-                n = write_operand(out_commands, n, not is_weight, rows, row_bytes, missed, shape, t)
+                n = write_operand(out_commands, n, not is_weight, rows, row_bytes, missed, shape, mapping, t)
                 # The last step frees what stayed in place.
                 pop_held = 1 if part == 2 else 0
                 pop_a, pop_b = (1, pop_held) if is_weight else (pop_held, 1)

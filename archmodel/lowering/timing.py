@@ -96,4 +96,4 @@ def lower_matmul(
 ) -> MatmulShape:
     """Lower the shape of a matmul: dtypes of a, b, c, whether each is in DRAM, SIMD operations per result."""
     a_bytes, b_bytes, c_bytes = (dtype_bytes(dtype) for dtype in dtypes)
-    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, operations, 0.0, False, False, False)
+    return MatmulShape(batch, m, n, k, a_bytes, b_bytes, c_bytes, *is_far, operations)

@@ -161,7 +161,15 @@ class CountedModel:
 
 
 def fuse_for(trace: Trace, machine: Machine, launch: LaunchMode) -> Trace:
-    """Join operators as the compiler of a machine does: not if the host launches each, nor on a systolic array."""
+    """Join operators as the compiler of a machine does: not if the host launches each, nor on a systolic array.
+
+    Parameters
+    ----------
+    trace, machine
+        What and where.
+    launch
+        As in `archmodel.mapping.place`.
+    """
     if launch == "eager" or machine.array is not None or machine.timing is None:
         return trace
     has_layout = machine.timing.engines.layout_rows is not None

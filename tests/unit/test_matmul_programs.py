@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.event_engine import run_program
 from archmodel.kernels.matmul_program import (
+    FAR_A,
     INPUT,
     MAX_COMMANDS,
     N_BUFFERS,
+    NEAR_A,
     OUTPUT,
     WEIGHT,
     MatmulMapping,
@@ -32,6 +34,7 @@ from archmodel.kernels.program import (
     MATRIX,
     N_COMMAND_FIELDS,
     OCCUPANCY,
+    OWN,
     RESOURCE,
     SERVICE,
     SRAM,
@@ -247,6 +250,8 @@ CASES = [
      MatmulMapping(WEIGHT, 8, 2, 2, 1, 64, 32, 500, 3)),
     (MatmulShape(1, 7, 4096, 512, 2.0, 2.0, 2.0, True, False, True, 1.0),
      MatmulMapping(INPUT, 1, 1, 64, 1, 7, 32, 512, 2)),
+    (MatmulShape(1, 300, 192, 500, 2.0, 2.0, 1.0, True, True, True, 4.0, 2.0, True, True, True),
+     MatmulMapping(WEIGHT, 1, 4, 2, 2, 32, 48, 250, 2)),
 ]  # fmt: skip
 
 
@@ -294,6 +299,6 @@ def test_rows_to_quantise_come_from_dram_as_tiles_do(has_prefetch):
     commands = lower_phases(trace, 0, machine, place(trace, machine))[0].table.commands
     t = lower_timing(machine, machine.timing, "int8", 128e6)
     tile, row_bytes = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64), 4096 * 2.0
-    n = write_load(tile, 0, False, 4, row_bytes, 4 * row_bytes, False, t)
+    n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 4, row_bytes, 4 * row_bytes, t)
     columns = [UNIT, OCCUPANCY, LATENCY, RESOURCE, SERVICE]
     assert commands[:n, columns].tolist() == tile[:n, columns].tolist()

@@ -106,7 +106,7 @@ class Users:
     n_tables
         Tables of users, among all.
     n_samples
-        Samples of each user; it divides the batch.
+        Samples of each user; the last one may have fewer.
     is_deferred
         Users' vectors are copied to their samples behind the compression, not before it.
     """
@@ -181,20 +181,20 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
     Raises
     ------
     InputError
-        When users do not divide the batch, or have all tables.
+        When users have all tables.
     """
     batch, dim, tables, users = run.batch, model.dim, model.tables, model.users
     dense = b.input("dense", (batch, model.n_dense_features))
     dense = add_mlp(b, "bottom", dense, batch, (model.n_dense_features, *model.bottom, dim))
     n_own = tables.n_tables
     if users is not None:
-        _check_users(users, tables, batch)
+        _check_users(users, tables)
         n_own -= users.n_tables
     vectors = {dense: 1, _add_bag(b, "tables", tables, n_own, batch, dim): n_own}
     if users is None:
         x = _add_compression(b, "compress", vectors, batch, dim, model.n_features)
     else:
-        n_users = batch // users.n_samples
+        n_users = -(-batch // users.n_samples)
         pooled = _add_bag(b, "user_tables", tables, users.n_tables, n_users, dim)
         if users.is_deferred:
             x = _add_compression(b, "compress", vectors, batch, dim, model.n_features)
@@ -210,14 +210,10 @@ def build_ranking(b: TraceBuilder, model: Ranking, run: RunSettings) -> Yield:
     return Yield(batch, "sample")
 
 
-def _check_users(users: Users, tables: Tables, batch: int) -> None:
-    faults = []
-    if batch % users.n_samples:
-        faults.append(Fault("users.n_samples", f"{users.n_samples} does not divide the batch of {batch}"))
+def _check_users(users: Users, tables: Tables) -> None:
     if users.n_tables >= tables.n_tables:
-        faults.append(Fault("users.n_tables", f"{users.n_tables} leaves none of {tables.n_tables} tables to samples"))
-    if faults:
-        raise InputError("ranking model", faults)
+        text = f"{users.n_tables} leaves no table to samples; allowed: fewer than the {tables.n_tables} there are"
+        raise InputError("ranking model", [Fault("users.n_tables", text)])
 
 
 def _add_bag(b: TraceBuilder, name: str, tables: Tables, n_tables: int, batch: int, dim: int) -> str:
