@@ -299,6 +299,6 @@ def test_rows_to_quantise_come_from_dram_as_tiles_do(has_prefetch):
     commands = lower_phases(trace, 0, machine, place(trace, machine))[0].table.commands
     t = lower_timing(machine, machine.timing, "int8", 128e6)
     tile, row_bytes = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64), 4096 * 2.0
-    n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 4, row_bytes, 4 * row_bytes, t)
+    n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 2, row_bytes, 2 * row_bytes, t)  # 8 rows a PE, in 4 tiles
     columns = [UNIT, OCCUPANCY, LATENCY, RESOURCE, SERVICE]
     assert commands[:n, columns].tolist() == tile[:n, columns].tolist()
