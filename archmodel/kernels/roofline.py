@@ -70,13 +70,13 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     sram_bytes += ops.gather_rows[o] * row_bytes
     moved_bytes += ops.gather_rows[o] * row_bytes
 
-    matrix_flop = ops.matrix_flop[o]
+    matrix_flop, simd_flop, vector_flop = ops.matrix_flop[o], ops.simd_flop[o], ops.vector_flop[o]
     matrix_s = matrix_flop * machines.matrix_s_per_flop[dtype, m]
     local_bytes = moved_bytes + matrix_flop * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
     return (
         matrix_s,
-        ops.simd_flop[o] * machines.simd_s_per_flop[dtype, m],
-        ops.vector_flop[o] * machines.vector_s_per_flop[dtype, m],
+        simd_flop * machines.simd_s_per_flop[dtype, m] + vector_flop * machines.simd_s_per_vector_flop[dtype, m],
+        vector_flop * machines.vector_s_per_flop[dtype, m] + simd_flop * machines.vector_s_per_simd_flop[dtype, m],
         local_bytes * machines.local_s_per_byte[m],
         sram_bytes * machines.sram_s_per_byte[m],
         streamed_bytes * machines.dram_s_per_byte[m] + gather_bytes * machines.gather_s_per_byte[m],

@@ -98,8 +98,10 @@ def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
     return {
         "matrix_s_per_flop": [_inverse(machine.peak_flop_per_s("matrix", dtype) * matrix) for dtype in DTYPES],
         "matrix_efficiency": matrix,
-        "simd_s_per_flop": [_lane_s(machine, machine.simd or machine.vector, dtype) for dtype in DTYPES],
-        "vector_s_per_flop": [_lane_s(machine, machine.vector or machine.simd, dtype) for dtype in DTYPES],
+        "simd_s_per_flop": [_lane_s(machine, machine.simd, dtype) for dtype in DTYPES],
+        "vector_s_per_flop": [_lane_s(machine, machine.vector, dtype) for dtype in DTYPES],
+        "simd_s_per_vector_flop": [0.0 if machine.vector else _lane_s(machine, machine.simd, d) for d in DTYPES],
+        "vector_s_per_simd_flop": [0.0 if machine.simd else _lane_s(machine, machine.vector, d) for d in DTYPES],
         "local_s_per_byte": 1 / machine.local_bandwidth_bytes_per_s,
         "sram_s_per_byte": 1 / machine.sram_bandwidth_bytes_per_s,
         "dram_s_per_byte": 1 / streaming,

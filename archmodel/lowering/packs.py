@@ -72,6 +72,8 @@ class MachinePack(NamedTuple):
         Inverse rate of each engine, all PEs together, the matrix engine at what large matmuls reach; 0 where a dtype is
         not supported and work in it was refused before [s/FLOP]. Machines are the inner axis, as in the other columns:
         kernels walk along it.
+    simd_s_per_vector_flop, vector_s_per_simd_flop : (D, M)
+        The same where one engine does the work of both, else 0 [s/FLOP].
     matrix_efficiency : (M,)
         Fraction of the matrix peak that large matmuls reach.
     local_s_per_byte, sram_s_per_byte : (M,)
@@ -94,6 +96,8 @@ class MachinePack(NamedTuple):
     matrix_efficiency: Floats
     simd_s_per_flop: Floats
     vector_s_per_flop: Floats
+    simd_s_per_vector_flop: Floats
+    vector_s_per_simd_flop: Floats
     local_s_per_byte: Floats
     sram_s_per_byte: Floats
     dram_s_per_byte: Floats
