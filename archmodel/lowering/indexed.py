@@ -15,8 +15,8 @@ INDEX_BYTES = 4.0
 
 
 def gather_rows(
-    site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, inputs: tuple[Input, ...] = (),
-    beside_bytes: float = INDEX_BYTES,
+    site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, is_table: bool = False,
+    inputs: tuple[Input, ...] = (), beside_bytes: float = INDEX_BYTES,
 ) -> tuple[Command, ...]:  # fmt: skip
     """Bring rows at a list of indices into local memory: all commands that this takes on a unit, as one.
 
@@ -32,7 +32,9 @@ def gather_rows(
         Buffer that they fill with one token. Rows that are prefetched fill ``into + AHEAD`` first, which the program
         has to list.
     is_far
-        Whether they are in DRAM. Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
+        Whether they are in DRAM.
+    is_table
+        Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
     inputs
         What the first command waits for.
     beside_bytes
@@ -48,7 +50,7 @@ def gather_rows(
     sequence is asked for a tile ahead: it has bytes, but no latency.
     """
     timing, access = site.timing, _rows_of(site)
-    missed_frac = 1.0 - access.hit_frac if is_far else 0.0
+    missed_frac = (1.0 - access.hit_frac * is_table) * is_far
     from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.own_width)
     from_dram = service_cycles(n_rows * missed_frac * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
     beside_beats = transfer_up(n_rows * beside_bytes, timing.dma_width)

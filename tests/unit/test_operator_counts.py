@@ -92,8 +92,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 # Where arithmetic besides matrix products runs: elementwise on SIMD and reductions on the vector core, or all on one.
-SIMD_ONLY = {"elementwise", "conv2d", "conv3d", "dequantise", "collective"}
-VECTOR_ONLY = {"embedding_bag", "embedding_bag_backward", "radix_sort", "reduction", "top_k", "moe_combine"}
+SIMD_ONLY = {"embedding_bag", "embedding_bag_backward", "elementwise", "conv2d", "conv3d", "dequantise", "collective"}
+VECTOR_ONLY = {"radix_sort", "reduction", "top_k", "moe_combine"}
 BY_OPERATION = {"attention", "softmax", "quantise", "linear"}
 # Norms: on SIMD what maps elements once a number of the row is known, so many operations, and so many if affine.
 NORMS = {"layer_norm": (2, 4), "rms_norm": (1, 2), "group_norm": (4, 4)}

@@ -96,8 +96,9 @@ def _pool(site: Site, kernel: BagKernel, n_bags: int, per_bag: float, out: Place
     beside_bytes = INDEX_BYTES + (site.place("weights").element_bytes if op.weighted else 0.0)
     remote, inputs = _fetch_remote(site, tiles.n_rows, row_bytes, is_far=table.is_far)
     gather = gather_rows(
-        site, tiles.n_rows, row_bytes, "rows", is_far=table.is_far, inputs=inputs, beside_bytes=beside_bytes
-    )
+        site, tiles.n_rows, row_bytes, "rows", is_far=table.is_far, is_table=True, inputs=inputs,
+        beside_bytes=beside_bytes,
+    )  # fmt: skip
     unit, issue, occupancy = choose_engine(
         site, tiles.n_bags, tiles.n_rows, op.dim, table.dtype, is_weighted=op.weighted
     )

@@ -58,12 +58,12 @@ def lower_embedding_bag_backward(site: Site) -> tuple[Phase, ...]:
     n_lookups = math.ceil(n_rows * per_row / n_tiles)
     unit, issue, occupancy = choose_engine(site, n_rows, n_lookups, op.dim, gradient.dtype, is_weighted=False)
     update = simd_cycles(n_rows * op.dim, UPDATE_PASSES, timing.lanes)
-    lanes = "simd" if site.has_simd else "vector"
+    lanes = "simd" if site.has_simd or site.cores is None else "vector"
     gradients = gather_rows(
         site, n_lookups, gradient_bytes, "gradients", is_far=gradient.is_far, beside_bytes=2 * INDEX_BYTES
     )
-    rows = gather_rows(site, n_rows, row_bytes, "rows", is_far=table.is_far, beside_bytes=0.0)
-    states = gather_rows(site, n_rows, SUM_BYTES, "rows", is_far=momentum.is_far, beside_bytes=0.0)
+    rows = gather_rows(site, n_rows, row_bytes, "rows", is_far=table.is_far, is_table=True, beside_bytes=0.0)
+    states = gather_rows(site, n_rows, SUM_BYTES, "rows", is_far=momentum.is_far, is_table=True, beside_bytes=0.0)
     program = Program(
         body=(*gradients, Command(unit, issue, occupancy, 0, (Input("gradients"),))),
         epilogue=(
