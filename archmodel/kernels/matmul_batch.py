@@ -8,8 +8,9 @@ import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import time_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN
 

@@ -82,7 +82,7 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
         As in `gather_rows`.
     out_of
         Buffer that they empty. What goes to DRAM through a cache fills ``out_of + BEHIND``, which the program has to
-        list (`archmodel.kernels.matmul_program.MOST_CACHED` tiles).
+        list (`archmodel.kernels.pe_timing.MOST_CACHED` tiles).
 
     Model
     -----

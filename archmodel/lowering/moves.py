@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED, PeTiming, read_width
+from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
+from archmodel.kernels.tile_commands import read_width
 from archmodel.lowering.program import CASTS, Command, Input
 
 AHEAD = "_ahead"
@@ -29,7 +30,7 @@ def load_rows(
     n_pushed: int = 1,
     missed_frac: float = 1.0,
 ) -> tuple[Command, ...]:
-    """Bring contiguous rows into local memory, as `archmodel.kernels.matmul_program.write_load` does with a tile.
+    """Bring contiguous rows into local memory, as `archmodel.kernels.tile_commands.write_load` does with a tile.
 
     Parameters
     ----------

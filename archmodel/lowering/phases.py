@@ -12,9 +12,11 @@ import numpy as np
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
-from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
+from archmodel.kernels.matmul_shape import MatmulMapping
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
-from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.program import CommandTable, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.record import EventRecord
 from archmodel.lowering.row_access import RowAccess, find_row_access
 from archmodel.lowering.rvv import VectorCores, lower_cores
 from archmodel.lowering.timing import lower_timing

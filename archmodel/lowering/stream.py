@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import gather_rows, scatter_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
 STATIONARY = ("output", "weight", "input")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine

@@ -13,7 +13,8 @@ from archmodel.kernels.program import MATRIX, NONE, OCCUPANCY, RESOURCE, SERVICE
 from archmodel.lowering.operators.matmul import lower_mapped
 from archmodel.lowering.phases import Phase, find_site, lower_site
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
-from archmodel.machine.types import Machine, Timing
+from archmodel.machine.timing import Timing
+from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.counted import STATIONS

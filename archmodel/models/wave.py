@@ -11,7 +11,8 @@ from archmodel.kernels.wave import Answer, Chip, Stream, time_stream
 from archmodel.kernels.wave_attention import Scores, time_scores
 from archmodel.kernels.wave_product import Product, time_product
 from archmodel.lowering.wave import WaveKernels, has_tiles, lower_chip, lower_kernels
-from archmodel.machine.types import Machine, WaveTiming
+from archmodel.machine.timing import WaveTiming
+from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.fusion import Rule, fuse
 from archmodel.models import register

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import archmodel as am
-from archmodel.kernels.matmul_program import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_mapped
 from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.event_engine import run_program
-from archmodel.kernels.matmul_program import (
+from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.matmul_shape import (
     FAR_A,
     INPUT,
     MAX_COMMANDS,
@@ -23,10 +25,7 @@ from archmodel.kernels.matmul_program import (
     MatmulMapping,
     MatmulShape,
     fits_local,
-    write_load,
-    write_matmul,
 )
-from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.program import (
     CAST,
     DRAM,
@@ -40,6 +39,7 @@ from archmodel.kernels.program import (
     SRAM,
     UNIT,
 )
+from archmodel.kernels.tile_commands import write_load
 from archmodel.lowering import program as lowering
 from archmodel.lowering.phases import lower_phases
 from archmodel.lowering.program import CASTS, CommandTable, Grid, run_table

@@ -41,7 +41,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {**ATTENTION, "q_len": 6, "kv_len": 9, "causal": True, "window": 2},
         {**ATTENTION, "q_len": 6, "kv_len": 9, "causal": True, "chunk": 4},
         {**ATTENTION, "q_len": 9, "kv_len": 9, "causal": True, "targets": 4, "score": "silu"},
-        {**ATTENTION, "q_len": 4, "kv_len": 9, "causal": True, "targets": 4, "window": 3, "score": "silu", "has_bias": True},
+        {**ATTENTION, "q_len": 4, "kv_len": 9, "causal": True, "targets": 4, "window": 3, "score": "silu"}
+        | {"has_bias": True},
         DECODE,
         {**DECODE, "window": 4},
         {**DECODE, "chunk": 4},

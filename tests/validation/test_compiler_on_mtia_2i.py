@@ -51,7 +51,7 @@ def test_remote_inputs_tripled_spill_the_activation_buffer(tmp_path, record_prop
 
 
 def test_deferring_the_broadcast_of_users_helps(tmp_path, record_property):
-    """Section 6: +17 % on one model, section 4.2: footprint up to halved; the model gains less, its dims are unknown."""
+    """Section 6: +17 % on one model, section 4.2: footprint up to halved. The gain here is less; dims are unknown."""
 
     def early(model):
         model["users"]["is_deferred"] = False

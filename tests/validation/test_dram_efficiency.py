@@ -6,7 +6,7 @@ import pytest
 
 from archmodel.lowering.dram import lower_dram, stream_efficiency
 from archmodel.machine import load_machine, machine_names
-from archmodel.machine.types import DramTiming
+from archmodel.machine.timing import DramTiming
 
 ADD_WRITES = 1 / 3  # c = a + b
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def gaps_s():
     jobs = sorted(
         (float(row["start_us"]), float(row["dur_us"])) for row in csv.DictReader(lines) if row["name"] in JOBS
     )
-    gaps = np.array([start - before - took for (before, took), (start, _) in zip(jobs, jobs[1:], strict=False)])
+    gaps = np.array([start - before - took for (before, took), (start, _) in itertools.pairwise(jobs)])
     return gaps[(gaps > 0) & (gaps < 40)] * 1e-6
 
 

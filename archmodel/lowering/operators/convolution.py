@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MatmulShape
+from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.kernels.window import PLAIN, Window, count_positions, window_lines
 from archmodel.lowering.operators.matmul import add_fused, lower_product
 from archmodel.lowering.phases import Phase, Site, lowers

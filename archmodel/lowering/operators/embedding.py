@@ -9,8 +9,8 @@ from typing import Literal
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
 from archmodel.kernels.matrix_engine import transfer_up
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Place, Site, lowers

@@ -6,7 +6,7 @@ import math
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows, scatter_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue
 from archmodel.lowering.phases import Phase, Site, lowers

@@ -10,14 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archmodel.kernels.matmul_program import (
-    MAX_COMMANDS,
-    N_BUFFERS,
-    MatmulMapping,
-    MatmulShape,
-    PeTiming,
-    write_matmul,
-)
+from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
 from archmodel.lowering.operators.rows import quantise_rows

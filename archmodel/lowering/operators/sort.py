@@ -6,7 +6,7 @@ import math
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.program import Command, Grid, Input, Program
