@@ -14,6 +14,7 @@ from archmodel.api import timeline
 from archmodel.report.gantt import plot_gantt
 from archmodel.verify.contract import unit_names
 from generate import blocks, checks, pages
+from generate.cycles import cycles
 
 
 def write_all(docs: Path) -> None:
@@ -41,6 +42,7 @@ def write_all(docs: Path) -> None:
         "mtia_300_gemm": checks.mtia_300_gemm(),
         "tenstorrent_gemm": checks.tenstorrent_gemm(),
         "serving": checks.serving(),
+        "cycles": cycles(docs.parent / "tests" / "golden" / "cycles.csv"),
     }
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
     machine = am.machine("mtia_2i")

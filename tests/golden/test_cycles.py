@@ -20,20 +20,23 @@ GOLDEN = Path(__file__).parent / "cycles.csv"
 MACHINES = [name for name in am.machines() if am.machine(name).timing is not None]
 QUESTIONS = [(name, phase) for name in am.workloads() for phase in find_builder(read_workload(name)[1].builder).phases]
 TOLERANCE = 1e-9
-RUN_TIME = "run_s"  # of the model, as it was when the file was written; not compared
+RUN_TIME = "run_s"  # of the model, kernels compiled and mappings chosen, when the file was written; not compared
 
 
-def evaluate(machine: str, workload: str, phase: str) -> dict[str, str]:
-    started = time.perf_counter()
+def evaluate(machine: str, workload: str, phase: str, *, is_timed: bool) -> dict[str, str]:
     line = {"workload": workload, "phase": phase, "machine": machine, "latency_s": "", "bound": "", "message": ""}
+    chip, trace = am.machine(machine), am.workload(workload, phase=phase)
     try:
-        result = am.evaluate(am.machine(machine), am.workload(workload, phase=phase), model="cycle")
+        result = am.evaluate(chip, trace, model="cycle")
     except am.UnsupportedError as error:
         return line | {"message": "; ".join(error.reasons), RUN_TIME: ""}
     assert result.lower_s <= result.latency_s * (1 + 1e-9)
     assert result.latency_s <= result.upper_s * (1 + 1e-9)
     line |= {"latency_s": f"{result.latency_s:.10g}", "bound": result.bound}
-    return line | {RUN_TIME: f"{time.perf_counter() - started:.3g}"}
+    started = time.perf_counter()
+    if is_timed:
+        am.evaluate(chip, trace, model="cycle")
+    return line | {RUN_TIME: f"{time.perf_counter() - started:.2g}"}
 
 
 def read() -> list[dict[str, str]]:
@@ -54,8 +57,9 @@ def write(machine: str, lines: list[dict[str, str]]) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_cycles_are_as_recorded(machine, request):
-    lines = [evaluate(machine, *question) for question in QUESTIONS]
-    if request.config.getoption("--update"):
+    is_update = request.config.getoption("--update")
+    lines = [evaluate(machine, *question, is_timed=is_update) for question in QUESTIONS]
+    if is_update:
         write(machine, lines)
     recorded = {(line["workload"], line["phase"]): line for line in read() if line["machine"] == machine}
     changed = []
