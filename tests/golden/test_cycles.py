@@ -76,6 +76,7 @@ def test_cycles_are_as_recorded(machine, request):
 
 
 def test_a_reason_is_a_sentence_about_the_machine_or_the_operator():
+    assert read()
     for line in read():
         assert bool(line["latency_s"]) != bool(line["message"])
         assert not line["message"] or "does not know operator kind" not in line["message"]
