@@ -36,7 +36,7 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     Returns
     -------
     ResultTable
-        One row per workload and machine: the roofline, and the time and the bound by the model that counts (`counts`).
+        One row per workload and machine: what the model that counts says (`counts`), and the time by the roofline.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def counts(machine: Machine) -> str:
 
 def _summary(result: Result, counted: Result) -> dict[str, object]:
     names = ("workload", "phase", "machine", "dtype")
-    beside = {"model": counted.model, "counted_s": counted.latency_s, "counted_bound": counted.bound}
-    return {name: getattr(result, name) for name in names} | result.total() | beside
+    beside = {"model": counted.model, "roofline_s": result.latency_s, "roofline_bound": result.bound}
+    return {name: getattr(result, name) for name in names} | counted.total() | beside
 
 
 def _operators(results: list[Result]) -> ResultTable:
