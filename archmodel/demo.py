@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from archmodel import api
-from archmodel.machine.types import Machine
 from archmodel.report import plot_breakdown, plot_roofline
 from archmodel.report.figure import write_file
 from archmodel.results import Result, ResultTable
@@ -36,7 +35,7 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     Returns
     -------
     ResultTable
-        One row per workload and machine: what the model that counts says (`counts`), and the time by the roofline.
+        One row per workload and machine: what model ``detailed`` says, and the time by the roofline.
 
     Raises
     ------
@@ -50,7 +49,7 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
         trace = api.workload(name, phase=phase)
         say(f"counting {name} {phase}")
         flat += [api.evaluate(machine, trace) for machine in machines.values()]
-        counted[name, phase] = [api.evaluate(each, trace, model=counts(each)) for each in machines.values()]
+        counted[name, phase] = [api.evaluate(each, trace, model="detailed") for each in machines.values()]
     details = [result for of_workload in counted.values() for result in of_workload]
     summary = ResultTable.from_rows([_summary(*pair) for pair in zip(flat, details, strict=True)])
     write_file("demo", folder / "summary.csv", summary.to_csv().encode())
@@ -66,11 +65,6 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
         for ending in (".png", ".svg"):
             plot_breakdown(of_workload, folder / f"breakdown_{name.rpartition('/')[2]}_{phase}{ending}")
     return summary
-
-
-def counts(machine: Machine) -> str:
-    """Name the model that follows a machine beyond its peaks: `cycle` if its timing is described, else `wave`."""
-    return "wave" if machine.timing is None else "cycle"
 
 
 def _summary(result: Result, counted: Result) -> dict[str, object]:

@@ -24,7 +24,11 @@ from archmodel.workload.operators.linear import Linear
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 
 
-@lowers(Matmul.kind, BatchedMatmul.kind, Linear.kind)
+MAPPED = (Matmul.kind, BatchedMatmul.kind, Linear.kind)
+"""Kinds that are one product, for which a mapping can be given (`lower_mapped`)."""
+
+
+@lowers(*MAPPED)
 def lower_products(site: Site) -> tuple[Phase, ...]:
     """Lower a product; rows that are quantised on the way in are a phase before it."""
     return lower_mapped(site, None)
