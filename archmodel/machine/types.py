@@ -219,6 +219,8 @@ class ScaleUpLink:
         and ``torus`` of two dimensions: links to neighbours.
     latency_s
         Of one step: from the send of one chip until a peer or neighbour goes on with what came.
+    message_s
+        Set-up of each further message, where a chip sends to several others in one step.
     launch_s
         Start of a collective operation, besides that of any operator.
     efficiency_frac
@@ -230,6 +232,7 @@ class ScaleUpLink:
     n_chips: Count
     topology: Topology
     latency_s: Seconds
+    message_s: Seconds
     launch_s: Seconds
     efficiency_frac: Efficiency
 
