@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode
-from archmodel.models import Model, register
+from archmodel.models import register
 from archmodel.models.cycle import Cycle
 from archmodel.models.wave import Wave
 from archmodel.results import Result, ResultTable
@@ -45,14 +45,13 @@ class Detailed:
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
-        models: list[Model] = [Cycle(), Wave()]
-        rows = {}
-        for model in models:
+        rows: dict[int, dict[str, Any]] = {}
+        for model in (Cycle(), Wave()):
             idxs = [idx for idx, machine in enumerate(machines) if _choose(machine).name == model.name]
             table = model.evaluate_batch(trace, [machines[idx] for idx in idxs], launch)
             rows |= dict(zip(idxs, table.rows(), strict=True))
         return ResultTable.from_rows([rows[idx] for idx in range(len(machines))])
 
 
-def _choose(machine: Machine) -> Model:
+def _choose(machine: Machine) -> Cycle | Wave:
     return Wave() if machine.timing is None else Cycle()
