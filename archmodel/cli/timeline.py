@@ -81,7 +81,7 @@ def timeline(
     print(f"{followed.n_events} events of {followed.n_commands} commands, from {start} to {end}")
     for remark in followed.remarks:
         note(f"note: {remark}")
-    if followed.followed_frac < _FEW_FRAC:
+    if not followed.is_folded and followed.followed_frac < _FEW_FRAC:
         share = f"{100 * followed.followed_frac:.2g} %"
         note(f"note: units are followed for {share} of the time; --fold shows one pass, --window a part")
 

@@ -87,7 +87,7 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     else:
         footer += "Dark: a unit is at work; "
     footer += "thin line: requests under way; grey: between first and last command of a phase. "
-    if timeline.followed_frac < _FEW_FRAC:
+    if not timeline.is_folded and timeline.followed_frac < _FEW_FRAC:
         remarks.insert(
             0, f"units are followed for {100 * timeline.followed_frac:.2g} % of the time; folded, one pass is shown"
         )
