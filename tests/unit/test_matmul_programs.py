@@ -302,3 +302,16 @@ def test_rows_to_quantise_come_from_dram_as_tiles_do(has_prefetch):
     n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 2, row_bytes, 2 * row_bytes, t)  # 8 rows a PE, in 4 tiles
     columns = [UNIT, OCCUPANCY, LATENCY, RESOURCE, SERVICE]
     assert commands[:n, columns].tolist() == tile[:n, columns].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "n_used"),
+    [("mtia_2i", (7, 1, 8192), 56), ("mtia_2i", (8, 1, 8192), 64), ("mtia_300", (1, 8, 4096), 64)],
+)
+def test_small_products_leave_few_pes_idle(name, shape, n_used):
+    machine = load_machine(name)
+    m, n, k = shape
+    trace = operators_trace("matmul", [{"m": m, "n": n, "k": k}], "fp16", {})
+    (phase,) = lower_phases(trace, 0, machine, place(trace, machine))
+    grid = phase.mapping
+    assert grid.grid_b * grid.grid_m * grid.grid_n * grid.grid_k == n_used
