@@ -59,11 +59,13 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     sram_bytes = max(moved_bytes, into_local_bytes)
     streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
 
-    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link.
+    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link; those of
+    # weights are where all weights are.
     unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
     last_byte = ops.table_first_byte[o] + table_bytes
     hit_frac = machines.embedding_hit_frac[m] if last_byte > placement.table_sram_bytes[m] else 1.0
-    missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit_frac)
+    kept_frac = ops.is_table[o] * hit_frac + ops.is_weight[o] * (1.0 - placement.weight_miss_frac[m])
+    missed_rows = ops.gather_rows[o] * (1.0 - kept_frac)
     remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes[m]) / max(1.0, table_bytes)))
     gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
     host_bytes = missed_rows * row_bytes * remote_frac

@@ -68,6 +68,7 @@ def _lower_operator(trace: Trace, operator: Operator, tables: Mapping[str, tuple
             row["gather_rows"] = operand.n_touched / operand.row
             row["gather_row_bytes"] = operand.row * tensor.bytes_per_element
             row["is_table"] = float(tensor.role == "table")
+            row["is_weight"] = float(tensor.role == "weight" and tensor.level is None)
             row["table_first_byte"], row["table_bytes"] = tables.get(name, (0.0, 0.0))
         elif tensor.level is not None or tensor.role == "kv_cache":
             row["sram_bytes" if tensor.level == "sram" else "dram_bytes"] += moved_bytes

@@ -23,8 +23,10 @@ class OperatorPack(NamedTuple):
         Moved bytes of tensors that live where they fit [B].
     sram_bytes, dram_bytes : (N,)
         Moved bytes of tensors whose place is given, KV caches in DRAM among them [B].
-    gather_rows, gather_row_bytes, is_table : (N,)
-        Random rows of weights (0.0) or embedding tables (1.0): how many, and bytes each [1, B, 1].
+    gather_rows, gather_row_bytes : (N,)
+        Random rows: how many, and bytes each [1, B].
+    is_table, is_weight : (N,)
+        1.0 where they are of an embedding table, of a weight that is where all weights are; of neither: in DRAM.
     table_first_byte, table_bytes : (N,)
         Where the table begins when all are laid out behind each other, smallest first, and its size; 0 for weights [B].
     link_bytes : (N,)
@@ -52,6 +54,7 @@ class OperatorPack(NamedTuple):
     gather_rows: Floats
     gather_row_bytes: Floats
     is_table: Floats
+    is_weight: Floats
     table_first_byte: Floats
     table_bytes: Floats
     link_bytes: Floats

@@ -45,6 +45,7 @@ def random_operators(rng: np.random.Generator, n: int) -> OperatorPack:
     columns["live_bytes"] = columns["activation_bytes"] * rng.uniform(1, 4, n)
     columns["gather_row_bytes"] = np.where(columns["gather_rows"] > 0, rng.integers(1, 2000, n), 0.0)
     columns["is_table"] = rng.integers(2, size=n).astype(float)
+    columns["is_weight"] = 1.0 - columns["is_table"]
     columns["table_bytes"] = columns["is_table"] * logs(rng, 1e5, 1e12, n)
     columns["table_first_byte"] = columns["is_table"] * logs(rng, 1e8, 1e12, n, zeros=0.3)
     columns["reuse_sqrt"] = logs(rng, 1e8, 1e16, n, zeros=0.5)
@@ -212,7 +213,7 @@ BY_HAND = {
     ),
     # Rows of weights neither hit in SRAM nor live behind the host link: 1e7 rows of one unit.
     "dram, gathered weights": (
-        {"gather_rows": 1e7, "gather_row_bytes": 64.0},
+        {"gather_rows": 1e7, "gather_row_bytes": 64.0, "is_weight": 1.0},
         {"local": 6.4e-5, "sram": 6.4e-4, "dram": 0.128},
         0.0512,
     ),
