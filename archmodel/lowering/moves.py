@@ -102,6 +102,19 @@ def store_rows(
     )
 
 
+def missed_part(timing: PeTiming, n_distinct: float, n_loaded: float) -> float:
+    """Part of what all PEs load that comes from DRAM: a cache keeps what one has read for the others.
+
+    Parameters
+    ----------
+    timing
+        Where.
+    n_distinct, n_loaded
+        Elements, each counted once, and as often as it is loaded.
+    """
+    return min(1.0, n_distinct / n_loaded) if timing.cache_bytes > 0 else 1.0
+
+
 def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -> int:
     """Cycles for which the DMA engine is busy with contiguous rows (`transfer_cycles`)."""
     return transfer_cycles(

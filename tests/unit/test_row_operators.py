@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import archmodel as am
 from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.program import OCCUPANCY, RESOURCE, SERVICE, SRAM
+from archmodel.kernels.program import DRAM, OCCUPANCY, RESOURCE, SERVICE, SRAM
 from archmodel.kernels.program import UNIT as UNIT_COLUMN
 from archmodel.lowering.operators import rows
 from archmodel.lowering.phases import find_site, lower_site
@@ -229,3 +229,24 @@ def test_one_pe_stands_for_all(machine, largest):
         away.append(abs(one / all_pes - 1))
     assert sum(away) / len(away) < 0.025
     assert max(away) < largest
+
+
+def test_one_row_more_is_charged_as_few_rows_more():
+    def dram(n_rows):
+        phases = lower_site(site_of("mtia_2i", "softmax", {"rows": n_rows, "cols": 4096}, level="dram"))
+        return sum(phase.run("representative").served_cycles[DRAM] for phase in phases)
+
+    assert dram(65) <= 1.05 * dram(64)
+
+
+def test_a_cache_keeps_the_weights_of_parts_for_other_rows():
+    dims = {"rows": 2048, "cols": 16384}
+    plain, gained = (
+        sum(
+            phase.run("representative").served_cycles[DRAM]
+            for phase in lower_site(site_of("mtia_2i", "rms_norm", dims | {"affine": affine}, level="dram"))
+        )
+        for affine in (False, True)
+    )
+    # Reads of a few bytes are rounded up to a cycle each.
+    assert gained <= 1.03 * plain

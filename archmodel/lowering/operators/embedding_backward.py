@@ -49,8 +49,8 @@ def lower_embedding_bag_backward(site: Site) -> tuple[Phase, ...]:
             "local memory of a PE; make local memory larger or the rows shorter"
         )
         raise UnsupportedError("lowering", (reason,))
-    n_pes = min(site.n_pes, op.unique)
-    of_pe = math.ceil(op.unique / n_pes)
+    of_pe = math.ceil(op.unique / site.n_pes)
+    n_pes = math.ceil(op.unique / of_pe)
     n_rows = max(1, min(of_pe, int(n_lookups / per_row)))
     n_groups = math.ceil(of_pe / n_rows)
     n_rows = math.ceil(of_pe / n_groups)
