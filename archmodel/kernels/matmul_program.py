@@ -55,6 +55,7 @@ from archmodel.kernels.program import (
     SIMD,
     SRAM,
     STORE,
+    VECTOR,
     WRITE_BACK,
 )
 from archmodel.kernels.tile_commands import put, take_and_give, write_load, write_turn
@@ -169,7 +170,7 @@ def write_multiply(
 
 @kernel
 def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
-    """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number.
+    """Write what follows a block: add up over the chain, convert on the lanes, store; returns the new number.
 
     A cache takes the result and writes it back to DRAM on its own.
 
@@ -200,7 +201,10 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         far_bytes = mapping.block_m * row_bytes if shape.is_tail_far else 0.0
         n = write_load(commands, n, FAR_TAIL, NEAR_TAIL, OWN, mapping.block_m, row_bytes, far_bytes, t)
     took = simd_cycles(n_elements, shape.operations, t.lanes)
-    n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
+    if t.has_lone_cores:
+        n = put(commands, n, VECTOR, issue, took, 0, NONE, 0, OWN)
+    else:
+        n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
     take_and_give(commands, n - 1, source, 1, WORKED if shape.turns_c else RESULT, 1, 1)
     if shape.tail_bytes > 0:
         commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_TAIL, 1, 1

@@ -13,6 +13,7 @@ class PeTiming(NamedTuple):
     Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per
     cycle. ``own_width``, ``row_width``, ``column_width`` and ``store_width`` are what SRAM and network give to reads of
     each PE, to those that a row or a column of PEs shares, and to stores; none is more than ``sram_width``.
+    ``has_lone_cores`` says that there are vector cores and no SIMD engine: they work on the results of products.
     """
 
     n_tiles: int
@@ -53,3 +54,4 @@ class PeTiming(NamedTuple):
     row_width: float
     column_width: float
     store_width: float
+    has_lone_cores: bool

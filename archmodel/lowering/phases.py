@@ -91,6 +91,8 @@ class Tail:
     ----------
     operations
         SIMD operations.
+    functions
+        The same for vector cores: functions, with the elements that each works on.
     operands
         What is loaded besides, an element of each.
     stored_frac
@@ -100,6 +102,7 @@ class Tail:
     """
 
     operations: int = 0
+    functions: tuple[tuple[str, float], ...] = ()
     operands: tuple[Place, ...] = ()
     stored_frac: float = 1.0
     is_turned: bool = False
@@ -158,6 +161,17 @@ class Site:
         """Where the operand of a name is."""
         names = [operand.name for operand in self.op.operands()]
         return self.places[names.index(name)]
+
+    @property
+    def result(self) -> Place:
+        """Where the first output is."""
+        pairs = zip(self.op.operands(), self.places, strict=True)
+        return next(place for operand, place in pairs if operand.is_output)
+
+    @property
+    def lone_cores(self) -> VectorCores | None:
+        """The vector cores where they do what elsewhere a SIMD engine does; else ``None``."""
+        return None if self.has_simd or self.array is not None else self.cores
 
     def phase(self, name: str, program: Program) -> Phase:
         """Make a phase of a program."""
@@ -231,7 +245,8 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
     places = locate(bound)
     if isinstance(op, Fused):
         bound = op.head_tensors
-        tail = Tail(op.tail_operations, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
+        operations, functions = op.tail_operations, op.tail_functions
+        tail = Tail(operations, functions, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
     return Site(
         op=op.principal,
         dtype=operator.dtype,

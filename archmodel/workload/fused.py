@@ -24,6 +24,8 @@ class Fused(OperatorKind):
         Tensors of the operands of the head, in their order; for the first output, what leaves in its place.
     tail_operations
         SIMD operations of the members behind the head, per result of the head, rounded up.
+    tail_functions
+        Their functions, with the elements that each works on per result of the head.
     tail_tensors
         Tensors that these load besides, as many elements as the head has results.
     stored_frac
@@ -39,6 +41,7 @@ class Fused(OperatorKind):
     listed: tuple[Operand, ...]
     head_tensors: tuple[str, ...]
     tail_operations: int = 0
+    tail_functions: tuple[tuple[str, float], ...] = ()
     tail_tensors: tuple[str, ...] = ()
     stored_frac: float = 1.0
     is_input_turned: bool = False
