@@ -253,6 +253,7 @@ def _join(trace: Trace, group: _Group) -> Operator:
     fused = Fused(
         head=head,
         members=tuple(member.op for member in members),
+        names=tuple(member.name for member in members),
         listed=_name_apart([*inputs.values(), *outputs.values()]),
         head_tensors=(*first[:-1], group.outputs[-1]),
         tail_operations=math.ceil(operations - 1e-9),

@@ -293,7 +293,7 @@ def _operator_row(
         "throughput": flop / latency_s,
         "throughput_unit": "FLOP/s",
         **{f"{name}_busy_s": time_s for name, time_s in busy_s.items()},
-        "fused": [] if not isinstance(operator.op, Fused) else [member.kind for member in operator.op.members],
+        "fused": list(operator.op.names) if isinstance(operator.op, Fused) else [],
         "cycles": count.cycles * executions,
         "work_cycles": {name: cycles * executions for name, cycles in count.work_cycles.items() if cycles},
         "stall_cycles": {cause: cycles * executions for cause, cycles in count.stall_cycles.items()},

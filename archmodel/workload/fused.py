@@ -16,8 +16,8 @@ class Fused(OperatorKind):
     ----------
     head
         What it is at heart; of sibling products, the product with all their columns.
-    members
-        All operators that it stands for.
+    members, names
+        All operators that it stands for, and their names.
     listed
         Operands that are left, inputs before outputs.
     head_tensors
@@ -38,6 +38,7 @@ class Fused(OperatorKind):
     group: ClassVar[str] = "fused"
     head: OperatorKind
     members: tuple[OperatorKind, ...]
+    names: tuple[str, ...]
     listed: tuple[Operand, ...]
     head_tensors: tuple[str, ...]
     tail_operations: int = 0
