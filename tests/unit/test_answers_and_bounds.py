@@ -7,12 +7,7 @@ import pytest
 import archmodel as am
 from archmodel.workload.single import operators_trace
 
-LEAST_FRAC = {"mtia_2i": 0.992, "mtia_300": 1.0, "tt_blackhole_p150": 0.869}
-"""Least time of an operator by its bound: closed forms of moves on MTIA 2i and of small products on Blackhole are below
-it, by as much as said in ``docs/methods/timing.md``."""
-
-
-@pytest.mark.parametrize("name", LEAST_FRAC)
+@pytest.mark.parametrize("name", ["mtia_2i", "mtia_300", "tt_blackhole_p150"])
 def test_no_operator_is_faster_than_its_bound(name):
     machine, least = am.machine(name), []
     for workload in am.workloads():
@@ -22,7 +17,7 @@ def test_no_operator_is_faster_than_its_bound(name):
             continue
         rows = [row for row in result.operators.rows() if row["lower_s"] > 0]
         least.append(min((row["latency_s"] - row["launch_s"]) / row["lower_s"] for row in rows))
-    assert min(1.0, *least) == pytest.approx(LEAST_FRAC[name], abs=1e-3)
+    assert min(least) >= 1 - 1e-9
 
 
 def test_no_rung_is_below_the_bound_where_rows_hit():

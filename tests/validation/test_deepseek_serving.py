@@ -24,15 +24,15 @@ PROMPT = OUTPUT = 900
 LIMIT = 0.35
 # Machine and model → errors of the throughput by requests: 4, 8, 16, 32, 64, 128, 256.
 CASES = {
-    ("h200_sxm", "wave"): (-0.055, -0.046, -0.037, 0.074, 0.088, 0.161, 0.208),
+    ("h200_sxm", "wave"): (-0.095, -0.081, -0.069, 0.046, 0.064, 0.137, 0.183),
     ("h200_sxm", "roofline"): (0.140, 0.115, 0.088, 0.187, 0.189, 0.254, 0.296),
-    ("mtia_300", "cycle"): (0.142, 0.132, 0.097, 0.055, 0.078, 0.038, 0.053),
+    ("mtia_300", "cycle"): (0.098, 0.095, 0.068, 0.033, 0.063, 0.026, 0.044),
     ("mtia_300", "roofline"): (0.336, 0.294, 0.231, 0.154, 0.176, 0.256, 0.329),
 }
 # Machine and model → least and largest error of the seven points by the host's time between steps [s].
 BY_HOST = {
-    ("h200_sxm", "wave"): {0: (0.287, 0.476), 3e-3: (0.071, 0.266), 5e-3: (-0.055, 0.208), 10e-3: (-0.306, 0.083)},
-    ("mtia_300", "cycle"): {0: (0.196, 1.131), 3e-3: (0.104, 0.402), 5e-3: (0.038, 0.142), 10e-3: (-0.220, -0.060)},
+    ("h200_sxm", "wave"): {0: (0.230, 0.382), 3e-3: (0.031, 0.239), 5e-3: (-0.095, 0.183), 10e-3: (-0.327, 0.063)},
+    ("mtia_300", "cycle"): {0: (0.186, 0.983), 3e-3: (0.090, 0.337), 5e-3: (0.026, 0.098), 10e-3: (-0.241, -0.067)},
 }
 
 
@@ -95,6 +95,6 @@ def test_the_host_between_steps_decides_whether_it_is_near(machine, model):
         errors = [found / measured - 1 for found, measured in serve(machine, model, host_step_s).values()]
         print(f"{machine} {model}, host {1e3 * host_step_s:.0f} ms: {min(errors):+.1%} to {max(errors):+.1%}")
         assert (min(errors), max(errors)) == pytest.approx(printed, abs=0.015)
-    # Without the host both miss 35 %; MTIA 300 does with 3 ms as well.
+    # Without the host both miss 35 %; with 3 ms MTIA 300 is just within.
     assert max(BY_HOST[machine, model][0]) > LIMIT
-    assert (max(BY_HOST[machine, model][3e-3]) > LIMIT) == (machine == "mtia_300")
+    assert max(BY_HOST[machine, model][3e-3]) < LIMIT
