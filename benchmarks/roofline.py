@@ -104,7 +104,7 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
         rows, row_bytes, is_table = ops.gather_rows[some], ops.gather_row_bytes[some], ops.is_table[some]
         table_bytes, last_byte = ops.table_bytes[some], ops.table_first_byte[some] + ops.table_bytes[some]
         hit_frac = np.where(last_byte > p.table_sram_bytes, m.embedding_hit_frac, 1.0)
-        missed_rows = rows * (1.0 - is_table * hit_frac)
+        missed_rows = rows * (1.0 - is_table * hit_frac - ops.is_weight[some] * (1.0 - p.weight_miss_frac))
         remote_frac = np.clip((last_byte - p.table_dram_bytes) / np.maximum(1.0, table_bytes), 0.0, 1.0)
         gather_bytes = missed_rows * np.ceil(row_bytes / m.access_bytes) * m.access_bytes
         host_s[:, some] = missed_rows * row_bytes * remote_frac * m.host_s_per_byte

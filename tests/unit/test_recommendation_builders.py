@@ -225,7 +225,7 @@ def test_only_hc3_and_wukong_attend() -> None:
 
 @pytest.mark.parametrize("name", [name for name in workload_names() if name.startswith("recommendation/")])
 def test_work_grows_with_the_batch_and_weights_do_not(name: str) -> None:
-    one, four = load_workload(name, batch=1), load_workload(name, batch=4)
+    one, four = load_workload(name, batch=16), load_workload(name, batch=64)  # 16 samples of a user, where users count
     assert four.flop == pytest.approx(4 * one.flop)
     assert four.items == 4 * one.items
     assert four.n_parameters == one.n_parameters

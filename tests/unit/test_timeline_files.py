@@ -153,8 +153,8 @@ def test_chart_of_many_commands_shows_shares_of_time():
 @pytest.mark.usefixtures("few_bars")
 def test_busy_units_look_busy_where_little_is_followed():
     lone = operators_trace("matmul", [{"m": 2048, "n": 2048, "k": 2048}], "fp16", {})
-    many = timeline(MACHINE, replace(lone, operators=(replace(lone.operators[0], count=10_000),)), max_events=200)
-    once = timeline(MACHINE, lone, max_events=200)
+    many = timeline(MACHINE, replace(lone, operators=(replace(lone.operators[0], count=10_000),)), max_events=4000)
+    once = timeline(MACHINE, lone, max_events=4000)
     assert many.followed_frac < 0.001 < 0.1 < once.followed_frac <= 1
     highest = [
         max(row["value"] for row in gantt_info(shown).table.rows() if (row["track"], row["kind"]) == MATRIX_SHARE)
