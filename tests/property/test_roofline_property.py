@@ -35,7 +35,7 @@ GROWING = (
 # Less of these never does.
 SHRINKING = (
     "dram.ecc_overhead_frac", "launch.job_s", "launch.operator_s", "launch.eager_s", "scale_up.latency_s",
-    "scale_up.launch_s",
+    "scale_up.launch_s", "scale_up.message_s",
 )  # fmt: skip
 # Neither: sram.partition_bytes and dram.access_bytes, which are grains.
 
@@ -65,7 +65,9 @@ counts = st.integers(0, 14).map(lambda exponent: 2**exponent)
 def machines(draw: st.DrawFn) -> am.Machine:
     """Draw a shipped machine with its proportions changed, and with every link."""
     machine = am.machine(draw(st.sampled_from(am.machines())))
-    machine = dataclasses.replace(machine, scale_up=machine.scale_up or ScaleUpLink(1e11, 8, "switch", 1e-6, 1e-6, 1.0))
+    machine = dataclasses.replace(
+        machine, scale_up=machine.scale_up or ScaleUpLink(1e11, 8, "switch", 1e-6, 1e-7, 1e-6, 1.0)
+    )
     paths = ("clock_hz", "local.capacity_bytes", "sram.capacity_bytes", "dram.bandwidth_bytes_per_s")
     return scale(machine, {path: draw(factors) for path in paths})
 
@@ -138,7 +140,8 @@ def test_less_overhead_never_costs_time(path, trace, machine, share):
 
 RATES = ("clock_hz", "dram.bandwidth_bytes_per_s", "host.bandwidth_bytes_per_s", "scale_up.bandwidth_bytes_per_s")
 
-WAITS = ("launch.job_s", "launch.operator_s", "launch.eager_s", "scale_up.latency_s", "scale_up.launch_s")
+WAITS = ("launch.job_s", "launch.operator_s", "launch.eager_s", "scale_up.latency_s", "scale_up.launch_s",
+         "scale_up.message_s")  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)

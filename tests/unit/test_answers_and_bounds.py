@@ -7,6 +7,7 @@ import pytest
 import archmodel as am
 from archmodel.workload.single import operators_trace
 
+
 @pytest.mark.parametrize("name", ["mtia_2i", "mtia_300", "tt_blackhole_p150"])
 def test_no_operator_is_faster_than_its_bound(name):
     machine, least = am.machine(name), []
