@@ -30,7 +30,7 @@ def map(
     machine
         Name ('archmodel machines') or path of a .yaml file.
     kind
-        Operator kind: matmul, batched_matmul or linear.
+        Operator kind that is one product: matmul, batched_matmul or linear.
     dtype
         Number format of arithmetic and operands.
     place

@@ -19,6 +19,7 @@ from archmodel.mapping.embedding import expect_hits
 from archmodel.mapping.fusion import RULES, fuse
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
+from archmodel.models.totals import add_up
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.fused import Fused
 from archmodel.workload.types import Operator, Trace
@@ -199,26 +200,10 @@ def fuse_for(trace: Trace, machine: Machine, launch: LaunchMode) -> Trace:
 def _add_up(
     trace: Trace, machine: Machine, placement: Placement, rows: Sequence[Mapping[str, Any]], lower_s: float
 ) -> dict[str, Any]:
-    """Add operators up to the step."""
-    bound_s = dict.fromkeys(BINDERS, 0.0)
-    for row in rows:
-        bound_s[row["busiest"]] += row["latency_s"] - row["launch_s"]
-    bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
-    latency_s = sum(bound_s.values())
-    peak = machine.peak_flop_per_s("matrix", trace.dtype)
-    running_s = latency_s - bound_s["launch"]
-    return {
-        "latency_s": latency_s,
-        "lower_s": lower_s,
-        "upper_s": max(latency_s, sum(row["upper_s"] for row in rows) + placement.job_s),
-        "launch_s": bound_s["launch"],
-        "bound": max(bound_s, key=bound_s.__getitem__),
-        "bound_s": {name: time_s for name, time_s in bound_s.items() if name not in ("issue", "layout") or time_s > 0},
-        "energy_j": energy_j(machine, latency_s),
-        "throughput": trace.items / latency_s,
-        "throughput_unit": f"{trace.item}/s",
-        "utilisation": trace.matrix_flop / running_s / peak if peak and trace.matrix_flop else None,
-    }
+    """Add operators up to the step; stations that machines lack or that never bind are not named."""
+    total = add_up(trace, machine, placement, rows, lower_s, BINDERS, "busiest")
+    bound_s = {name: time_s for name, time_s in total["bound_s"].items() if name not in ("issue", "layout") or time_s}
+    return total | {"bound_s": bound_s}
 
 
 def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from archmodel.mapping import LaunchMode, Placement, place, reasons_against, rea
 from archmodel.mapping.fusion import Rule, fuse
 from archmodel.models import register
 from archmodel.models.roofline import Roofline, energy_j
+from archmodel.models.totals import add_up
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
 from archmodel.workload.types import Trace
 
@@ -104,7 +105,7 @@ def _evaluate_fused(trace: Trace, machine: Machine, wave: WaveTiming, launch: La
         if kernels not in known:
             known[kernels] = _time_kernels(kernels, chip)
         rows.append(_operator_row(machine, placement, said, known[kernels]))
-    total = _add_up(trace, machine, placement, rows, bound.lower_s)
+    total = add_up(trace, machine, placement, rows, bound.lower_s, _BINDERS, "limit")
     return replace(bound, model=Wave.name, operators=ResultTable.from_rows(rows), **total)
 
 
@@ -190,30 +191,4 @@ def _operator_row(
         "throughput": (bound["flop"] or bound["bytes"]) / latency_s,
         **{f"{name}_busy_s": said["busy_s"].get(name, 0.0) * count for name in RESOURCES},
         **{name: said[name] for name in ("limit", "tile", "split", "n_waves", "tail_frac")},
-    }
-
-
-def _add_up(
-    trace: Trace, machine: Machine, placement: Placement, rows: Sequence[Mapping[str, Any]], lower_s: float
-) -> dict[str, Any]:
-    """Add operators up to the step."""
-    bound_s = dict.fromkeys(_BINDERS, 0.0)
-    for row in rows:
-        bound_s[row["limit"]] += row["latency_s"] - row["launch_s"]
-    bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
-    latency_s = sum(bound_s.values())
-    peak = machine.peak_flop_per_s("matrix", trace.dtype)
-    return {
-        "latency_s": latency_s,
-        "lower_s": lower_s,
-        "upper_s": max(latency_s, sum(row["upper_s"] for row in rows) + placement.job_s),
-        "launch_s": bound_s["launch"],
-        "bound": max(bound_s, key=bound_s.__getitem__),
-        "bound_s": bound_s,
-        "energy_j": energy_j(machine, latency_s),
-        "throughput": trace.items / latency_s,
-        "throughput_unit": f"{trace.item}/s",
-        "utilisation": trace.matrix_flop / (latency_s - bound_s["launch"]) / peak
-        if peak and trace.matrix_flop
-        else None,
     }
