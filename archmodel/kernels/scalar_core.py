@@ -108,7 +108,7 @@ def ready_cycle(
         cycle = max(cycle, product_free)
     if context[_LEFT] > 0 and n_pushed >= core.queue:
         cycle = max(cycle, left[n_pushed - core.queue] + 1)
-    return cycle
+    return int(cycle)
 
 
 @kernel

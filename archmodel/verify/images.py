@@ -18,7 +18,8 @@ from archmodel.verify.contract import stub_folder
 
 COMPILER = "riscv64-unknown-elf-gcc"
 FLAGS = (
-    "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-ffreestanding", "-fno-builtin", "-fno-pic", "-O2", "-Wall", "-Werror",
+    "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-ffreestanding", "-fno-builtin", "-fno-pic", "-O2", "-Wall",
+    "-Werror",
     "-fno-zero-initialized-in-bss", "-fno-tree-loop-distribute-patterns", "-msmall-data-limit=0", "-Wl,--build-id=none",
     "-Wl,-T,kernels.ld", "-Wl,--no-relax",
 )  # fmt: skip
@@ -39,14 +40,14 @@ def kernel_folder() -> Path:
     return stub_folder() / "riscv_core" / "kernels"
 
 
-def image_names() -> list[str]:
-    """Names of the kernels that have an image."""
-    return sorted(path.stem for path in kernel_folder().glob("*.hex"))
+def image_names(folder: Path) -> list[str]:
+    """Names of the kernels that have an image in a folder."""
+    return sorted(path.stem for path in folder.glob("*.hex"))
 
 
-def read_image(name: str) -> Image:
+def read_image(folder: Path, name: str) -> Image:
     """Read a committed image."""
-    return parse_image((kernel_folder() / f"{name}.hex").read_text(encoding="utf-8"))
+    return parse_image((folder / f"{name}.hex").read_text(encoding="utf-8"))
 
 
 def parse_image(text: str) -> Image:

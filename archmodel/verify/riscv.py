@@ -77,10 +77,12 @@ class Instruction(NamedTuple):
 
 
 class Retired(NamedTuple):
-    """An instruction that was executed, whether it jumped, how many commands it pushed."""
+    """An instruction that was executed: its registers rs1 and rs2 held ``a`` and ``b``."""
 
     pc: int
     instruction: Instruction
+    a: int
+    b: int
     is_taken: bool
     n_pushes: int
 
@@ -159,7 +161,7 @@ def to_signed(value: int) -> int:
 
 
 def operate(name: str, a: int, b: int) -> int:
-    """Result of an arithmetic instruction of two registers; operands and result are 32 bits, unsigned."""
+    """Compute what an arithmetic instruction of two registers gives; operands and result are 32 bits, unsigned."""
     x, y = to_signed(a), to_signed(b)
     if name in QUOTIENTS:
         return _divide(name, a, b) & _WORD
@@ -252,7 +254,7 @@ class Hart:
             self._write(self.results, instruction.rd, self._value(instruction, pc, a, b))
         if target is not None:
             self.pc = target & _WORD
-        self.retired.append(Retired(pc, instruction, target is not None, len(self.commands) - before))
+        self.retired.append(Retired(pc, instruction, a, b, target is not None, len(self.commands) - before))
 
     def _target(self, instruction: Instruction, a: int, b: int) -> int | None:
         """Where an instruction jumps to; ``None`` if it does not."""
@@ -264,7 +266,7 @@ class Hart:
         return None
 
     def _value(self, instruction: Instruction, pc: int, a: int, b: int) -> int:
-        """What an instruction other than a load writes to its register."""
+        """Compute what an instruction other than a load writes to its register."""
         name, immediate = instruction.name, instruction.immediate
         if name == "who":
             return self.number
@@ -313,10 +315,10 @@ class Hart:
             words[:] = [(word + step) & _WORD for word, step in zip(words, steps, strict=True)]
 
     def trace(self) -> NDArray[np.int64]:
-        """What the timing law needs of the run: ndarray (N, 4) as of `archmodel.kernels.scalar_core.core_events`."""
+        """Write down what the timing law needs of the run: ndarray (N, 4), as `core_events` takes it."""
         rows = np.zeros((len(self.retired), N_TRACE_FIELDS), np.int64)
         loaded_at: dict[int, int] = {}
-        for i, (_, instruction, is_taken, n_pushes) in enumerate(self.retired):
+        for i, (_, instruction, _, _, is_taken, n_pushes) in enumerate(self.retired):
             named = {register for register in (*instruction.reads, instruction.writes) if register}
             last = max((loaded_at[register] for register in named if register in loaded_at), default=i)
             rows[i] = [_kind(instruction.name), is_taken, i - last, n_pushes]

@@ -84,7 +84,9 @@ class Program:
             self.put_command()
         else:
             name = str(rng.choice(["lui", "auipc", "fence", "who"]))
-            self.put(name, rd, immediate=int(rng.integers(-(1 << 19), 1 << 19)) << 12 if name in ("lui", "auipc") else 0)
+            self.put(
+                name, rd, immediate=int(rng.integers(-(1 << 19), 1 << 19)) << 12 if name in ("lui", "auipc") else 0
+            )
 
     def put_access(self, name: str, register: int) -> None:
         """Append a load or a store of the program's data."""
@@ -190,10 +192,13 @@ def _try(program: Program, name: str) -> None:
     if name in LOAD_NAMES or name in STORE_NAMES:
         program.put_access(name, rd)
         return
+    values = (program.draw_value(), program.draw_value())
+    if name in QUOTIENTS and program.rng.random() < 0.5:  # by zero, or beyond what 32 bits hold
+        values = [(values[0], 0), (0x8000_0000, 0xFFFF_FFFF)][program.rng.integers(2)]
     if form in ("R", "B", "shift", "I") and name not in ("jalr", "fence"):
-        program.put_value(a, program.draw_value())
+        program.put_value(a, values[0])
     if form in ("R", "B"):
-        program.put_value(b, program.draw_value())
+        program.put_value(b, values[1])
     if form == "B":
         program.put(name, 0, a, int(program.rng.choice([a, b])), 8)
         program.put("addi", rd, rd, 0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from archmodel.verify.riscv import BRANCHES, LOAD_NAMES, PRODUCTS, QUOTIENTS, ST
 from archmodel.verify.riscv_programs import DATA_WORDS, draw_every, draw_random, split
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
+KERNELS = Path(__file__).with_name("kernels")
 MEMORY_WORDS = 1024  # of each memory
-MOST_CYCLES = 1500  # of a kernel that is drawn
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     kind = rng.choice(["random", "every", "kernel"], p=[0.45, 0.25, 0.3])
     bases = [4 * DATA_WORDS * c for c in range(n_contexts)]
     if kind == "kernel":
-        image = read_image(str(rng.choice(short_images(parameters))))
+        image = read_image(KERNELS, str(rng.choice(kernels_of(parameters))))
     elif kind == "every":
         image = Image(split([draw_every(rng, base, **has) for base in bases]), draw_words(rng, 128, 32))
     else:
@@ -46,14 +47,12 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     return stimulus_of(image, parameters, gap)
 
 
-def short_images(parameters: dict[str, int]) -> list[str]:
-    """Names of the kernels that the core can run; it has to have the contexts and the instructions that they use."""
+def kernels_of(parameters: dict[str, int]) -> list[str]:
+    """Names of the kernels for a build: it has the contexts and the instructions that they use."""
     return [
         name
-        for name in image_names()
-        if ("contexts" in name) == (parameters["CONTEXTS"] == 2)
-        and (parameters["AUTO"] or "auto" not in name)
-        and name != "dhrystone"
+        for name in image_names(KERNELS)
+        if ("contexts" in name) == (parameters["CONTEXTS"] == 2) and (parameters["AUTO"] or "auto" not in name)
     ]
 
 
@@ -117,7 +116,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
 
 
 def core_times(parameters: dict[str, int]) -> CoreTimes:
-    """Times of a build; a quotient takes its operands, a cycle per step, and a cycle for its sign."""
+    """Say the times of a build; a quotient takes its operands, a cycle per step, and a cycle for its sign."""
     return CoreTimes(
         1 + parameters["DECODE"], parameters["LOAD"], parameters["MULTIPLY"], 32 // parameters["DIVIDE"] + 2,
         parameters["QUEUE"],
@@ -155,10 +154,18 @@ def _corners(rows: Sequence[Retired]) -> set[str]:
             found.add("branch_taken" if row.is_taken else "branch_not_taken")
             if row.is_taken and one.immediate < 0:
                 found.add("branch_back")
+        if one.name in QUOTIENTS and row.b == 0:
+            found.add("divides_by_zero")
+        if one.name in ("div", "rem") and (row.a, row.b) == (1 << 31, (1 << 32) - 1):
+            found.add("quotient_overflows")
+        if one.name in ("set", "step", "push", "repeat") and one.rd:
+            found.add("other_slot")
         if one.name == "repeat":
             found.add(f"repeat_{min(row.n_pushes, 2)}")
         if one.rd == 0 and one.name in (*LOAD_NAMES, *PRODUCTS, *QUOTIENTS, "add"):
             found.add("writes_x0")
+        if before is not None and before.instruction.name in LOAD_NAMES and one.name in (*PRODUCTS, *QUOTIENTS):
+            found.add("load_then_product")
         if before is not None and before.instruction.name in LOAD_NAMES and before.instruction.rd:
             loaded = before.instruction.rd
             found |= {"load_then_use"} if loaded in one.reads else set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -27,18 +28,21 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
             hit.add("command_waits")
         if any(at < wanted for at, wanted in zip(ready, offered, strict=True)):
             hit.add("port_waits")
-    if any(at + 1 == after for at, after in zip(pushed, pushed[1:], strict=False)):
+    if any(at + 1 == after for at, after in pairwise(pushed)):
         hit.add("pushes_in_a_row")
     first, second = events["retire0"], events["retire1"]
     if second:
         own = sorted([(at, 0) for at in first] + [(at, 1) for at in second])
-        turns = [a[0] + 1 == b[0] and a[1] != b[1] for a, b in zip(own, own[1:], strict=False)]
+        turns = [a[0] + 1 == b[0] and a[1] != b[1] for a, b in pairwise(own)]
         hit |= {"contexts_take_turns"} if any(turns) else set()
         hit |= {"context_alone"} if not all(turns) else set()
         hit |= {"both_push"} if events["push0"] and events["push1"] else set()
     busy = {at + i for at in events["multiply"] for i in range(1, parameters["MULTIPLY"])}
     if busy & set(first + second):
         hit.add("other_context_during_product")
+    starts = {at + parameters["MULTIPLY"] for at in events["multiply"]}
+    if starts & set(events["multiply"] + events["divide"]):
+        hit.add("product_after_product")
     loaded = {at + parameters["LOAD"] for at in events["load"]}
     if loaded & set(first + second):
         hit.add("load_arrives_during_instruction")
