@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from archmodel.kernels.scalar_core import N_PUSHES, CoreTimes, core_events
 from archmodel.results import ResultTable
 from archmodel.verify.images import image_names, kernel_folder, read_image
-from archmodel.verify.riscv import Hart
+from archmodel.verify.riscv import Context
 
 SHORT = CoreTimes(refill=1, load=1, multiply=2, divide=10, queue=2)
 """Two stages, as the build ``plain`` of ``riscv_core``."""
@@ -24,10 +24,10 @@ def run_kernel(name: str) -> list[NDArray[np.int64]]:
     """Run a kernel, on two contexts if it is written for two; returns their traces."""
     image = read_image(kernel_folder(), name)
     memory = [*image.data, *[0] * (_MEMORY_WORDS - len(image.data))]
-    harts = [Hart(image.text, memory, c) for c in range(2 if "contexts" in name else 1)]
-    for hart in harts:
-        hart.run()
-    return [hart.trace() for hart in harts]
+    contexts = [Context(image.text, memory, c) for c in range(2 if "contexts" in name else 1)]
+    for context in contexts:
+        context.run()
+    return [context.trace() for context in contexts]
 
 
 def count_issue_cycles(traces: Sequence[NDArray[np.int64]], core: CoreTimes) -> int:

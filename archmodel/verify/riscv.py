@@ -189,7 +189,7 @@ def is_met(name: str, a: int, b: int) -> bool:
 
 
 @dataclass(slots=True)
-class Hart:
+class Context:
     """One context: executes a program until it halts, and keeps what it did.
 
     Parameters

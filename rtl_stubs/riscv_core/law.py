@@ -21,7 +21,7 @@ from archmodel.kernels.scalar_core import (
     loop_cycles,
 )
 from archmodel.verify.images import Image, image_names, read_image
-from archmodel.verify.riscv import BRANCHES, LOAD_NAMES, PRODUCTS, QUOTIENTS, STORE_NAMES, Hart, Retired
+from archmodel.verify.riscv import BRANCHES, LOAD_NAMES, PRODUCTS, QUOTIENTS, STORE_NAMES, Context, Retired
 from archmodel.verify.riscv_programs import DATA_WORDS, draw_every, draw_random, split
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
@@ -59,21 +59,21 @@ def kernels_of(parameters: dict[str, int]) -> list[str]:
 def stimulus_of(image: Image, parameters: dict[str, int], gap: Sequence[int]) -> dict[str, Any]:
     """Run an image on the model of the instruction set and write down what it does, and what the core has to show."""
     memory = [*image.data, *[0] * (MEMORY_WORDS - len(image.data))]
-    harts = [
-        Hart(image.text, memory, c, bool(parameters["AUTO"]), parameters["SLOTS"])
+    contexts = [
+        Context(image.text, memory, c, bool(parameters["AUTO"]), parameters["SLOTS"])
         for c in range(parameters["CONTEXTS"])
     ]
-    for hart in harts:
-        hart.run()
-    traces, rows = [hart.trace() for hart in harts], [row for hart in harts for row in hart.retired]
+    for context in contexts:
+        context.run()
+    traces, rows = [context.trace() for context in contexts], [row for context in contexts for row in context.retired]
     events = _follow(parameters, traces, np.array(gap, np.int64))
-    sent = [iter(hart.commands) for hart in harts]
+    sent = [iter(context.commands) for context in contexts]
     words = {"command": [_command_word(c, *next(sent[c])) for c in events["context"].tolist()]}
     for c in range(2):
-        hart = harts[c] if c < len(harts) else Hart([], [])  # one that does nothing
-        words[f"result{c}"] = [register << 32 | value for register, value in hart.results]
-        words[f"loaded{c}"] = [register << 32 | value for register, value in hart.loaded]
-        words[f"stored{c}"] = [which << 64 | address << 32 | word for which, address, word in hart.stored]
+        context = contexts[c] if c < len(contexts) else Context([], [])  # one that does nothing
+        words[f"result{c}"] = [register << 32 | value for register, value in context.results]
+        words[f"loaded{c}"] = [register << 32 | value for register, value in context.loaded]
+        words[f"stored{c}"] = [which << 64 | address << 32 | word for which, address, word in context.stored]
     gaps = {name: list(gap) if name == "command" else [0] for name in words}
     return {
         "sources": {},
@@ -109,7 +109,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     }
     events |= {f"halt{c}": rows[-1:] for c, rows in enumerate(ends)}
     loaded = [retired[i] + load for i in stimulus["kept_loads"]]
-    cycles = int(max(retired.max(), *found["left"], *loaded)) + 1
+    cycles = int(max([retired.max(), *found["left"], *loaded])) + 1
     if not gap.any() and parameters["CONTEXTS"] == 1 and parameters["QUEUE"] > 1 and load == 1:
         cycles = count_cycles(parameters, trace)
     return {"cycles": cycles, "events": {name: rows.tolist() for name, rows in events.items()}}

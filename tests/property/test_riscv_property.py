@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archmodel.verify.riscv import BRANCHES, TABLE, Hart, decode, encode
+from archmodel.verify.riscv import BRANCHES, TABLE, Context, decode, encode
 from archmodel.verify.riscv_programs import draw_every, draw_random, split
 
 corners = st.sampled_from([0, 1, 2, 31, 32, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF])
@@ -66,10 +66,10 @@ CONDITION = {
 
 
 def execute(name, a=0, b=0, immediate=0, memory=None):
-    hart = Hart([], memory if memory is not None else [0] * 16)
-    hart.x[1], hart.x[2] = a, b
-    hart.execute(decode(encode(name, 3, 1, 2, immediate)))
-    return hart
+    context = Context([], memory if memory is not None else [0] * 16)
+    context.x[1], context.x[2] = a, b
+    context.execute(decode(encode(name, 3, 1, 2, immediate)))
+    return context
 
 
 def test_every_arithmetic_instruction_has_a_meaning():
@@ -97,8 +97,8 @@ def test_arithmetic_of_immediates(name, a, immediate):
 @QUICK
 @given(a=values, b=values, offset=st.integers(-2048, 2047))
 def test_branches(name, a, b, offset):
-    hart = execute(name, a, b, 2 * offset)
-    assert hart.pc == (2 * offset % 2**32 if CONDITION[name](a, b) else 4)
+    context = execute(name, a, b, 2 * offset)
+    assert context.pc == (2 * offset % 2**32 if CONDITION[name](a, b) else 4)
 
 
 @QUICK
@@ -132,14 +132,14 @@ def test_loads_and_stores_move_bytes(content, at, part, value):
     words=st.lists(values, min_size=4, max_size=4), steps=st.lists(values, min_size=4, max_size=4), n=st.integers(0, 5)
 )
 def test_repeats_push_what_advances(words, steps, n):
-    hart = Hart([], [0])
+    context = Context([], [0])
     for name, row in (("set", words), ("step", steps)):
         for half in range(2):
-            hart.x[1], hart.x[2] = row[2 * half : 2 * half + 2]
-            hart.execute(decode(encode(name, 5, 1, 2, half)))
-    hart.x[1] = n
-    hart.execute(decode(encode("repeat", 5, 1, 0, 9)))
-    assert hart.commands == [
+            context.x[1], context.x[2] = row[2 * half : 2 * half + 2]
+            context.execute(decode(encode(name, 5, 1, 2, half)))
+    context.x[1] = n
+    context.execute(decode(encode("repeat", 5, 1, 0, 9)))
+    assert context.commands == [
         (9, [(word + i * step) % 2**32 for word, step in zip(words, steps, strict=True)]) for i in range(n)
     ]
 
@@ -151,9 +151,9 @@ def test_drawn_programs_halt_and_x0_stays_0(seed, is_auto, is_random):
     programs = [draw_random(rng, 60, 256 * c, **has) if is_random else draw_every(rng, 256 * c, **has) for c in (0, 1)]
     words, memory = split(programs), [0] * 1024
     for c in (0, 1):
-        hart = Hart(words, memory, c, is_auto, 4)
-        hart.run(20_000)
-        assert hart.x[0] == 0
-        assert all(row.instruction.name != "illegal" for row in hart.retired[:-1])
-        assert len(hart.trace()) == len(hart.retired)
+        context = Context(words, memory, c, is_auto, 4)
+        context.run(20_000)
+        assert context.x[0] == 0
+        assert all(row.instruction.name != "illegal" for row in context.retired[:-1])
+        assert len(context.trace()) == len(context.retired)
     assert not any(memory[2 * 64 :])

@@ -9,7 +9,7 @@ import pytest
 from archmodel.errors import UnsupportedError
 from archmodel.verify import images
 from archmodel.verify.images import COMPILER, build_image, find_compiler, image_names, kernel_folder, kernels
-from archmodel.verify.riscv import TABLE, Hart, decode, encode
+from archmodel.verify.riscv import TABLE, Context, decode, encode
 
 
 def test_every_kernel_has_an_image():
@@ -67,6 +67,6 @@ def test_every_instruction_has_a_name_of_its_own():
 
 def test_a_program_that_does_not_halt_and_an_address_that_is_not_aligned_are_errors():
     with pytest.raises(RuntimeError, match="context 0 did not halt within 10 instructions; pc 0x0"):
-        Hart([encode("jal")], [0]).run(10)
+        Context([encode("jal")], [0]).run(10)
     with pytest.raises(RuntimeError, match=r"lw of context 0 at 0x0: address 0x2 not aligned"):
-        Hart([encode("lw", 1, 0, 0, 2)], [0]).run()
+        Context([encode("lw", 1, 0, 0, 2)], [0]).run()
