@@ -41,7 +41,7 @@ def test_functional_coverage(results):
 @pytest.mark.judges("verilator")
 def test_code_coverage(results):
     unit = results[0][0].unit
-    hits = read_hits([simulation.folder / "coverage.dat" for _, _, simulation in results], unit.rtl_sources)
+    hits = read_hits([simulation.folder / "coverage.dat" for _, _, simulation in results], unit.own_sources)
     assert len(hits) > 5
     assert covered_frac(hits) >= 0.95, name_missed(hits)
 
