@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from archmodel.errors import Fault, InputError
+from archmodel.errors import Fault, InputError, UnsupportedError
 from archmodel.machine.load import load_machine, machine_names
 from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode
@@ -215,20 +215,7 @@ def evaluate_operators(
         A row per shape, in their order. What is not supported is a row, too, with ``status`` and ``message``.
     """
     trace = operators_trace(kind, shapes, dtype, place or {})
-    chosen = find_model(model, mode)
-    against: list[tuple[str, ...]] = [()] * len(shapes)
-    if chosen.supports(trace, machine):
-        against = [chosen.supports(select(trace, [idx]), machine) for idx in range(len(shapes))]
-    able = [idx for idx, reasons in enumerate(against) if not reasons]
-    answers = iter(_operator_rows(select(trace, able), machine, model, launch, mode) if able else ())
-    return ResultTable.from_rows(
-        [
-            _asked(operator, machine, model) | {"status": "unsupported", "message": "; ".join(reasons)}
-            if reasons
-            else next(answers)
-            for operator, reasons in zip(trace.operators, against, strict=True)
-        ]
-    )
+    return ResultTable.from_rows(_rows_or_reasons(trace, machine, model, launch, mode))
 
 
 def ladder(machine: Machine, trace: Trace) -> ResultTable:
@@ -430,6 +417,21 @@ def _operator_rows(
         said["utilisation"] = flop / (row["latency_s"] - row["launch_s"]) / peak if peak and flop else None
         rows.append(_asked(operator, machine, model) | {"status": "ok", "message": ""} | said)
     return rows
+
+
+def _rows_or_reasons(
+    trace: Trace, machine: Machine, model: str, launch: LaunchMode, mode: str | None
+) -> list[dict[str, Any]]:
+    """As `_operator_rows`, with a row that says why where there is no answer; halves tell which operators these are."""
+    idxs = range(len(trace.operators))
+    try:
+        return _operator_rows(trace, machine, model, launch, mode)
+    except UnsupportedError as error:
+        if len(idxs) == 1:
+            said = {"status": "unsupported", "message": "; ".join(error.reasons)}
+            return [_asked(trace.operators[0], machine, model) | said]
+    halves = idxs[: len(idxs) // 2], idxs[len(idxs) // 2 :]
+    return [row for half in halves for row in _rows_or_reasons(select(trace, half), machine, model, launch, mode)]
 
 
 def _asked(operator: Operator, machine: Machine, model: str) -> dict[str, Any]:

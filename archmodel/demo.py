@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from archmodel import api
-from archmodel.machine.types import Machine
 from archmodel.report import plot_breakdown, plot_roofline
 from archmodel.report.figure import write_file
 from archmodel.results import Result, ResultTable
@@ -36,7 +35,7 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     Returns
     -------
     ResultTable
-        One row per workload and machine: the roofline, and the time and the bound by the model that counts (`counts`).
+        One row per workload and machine: what model ``detailed`` says, and the time by the roofline.
 
     Raises
     ------
@@ -50,7 +49,7 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
         trace = api.workload(name, phase=phase)
         say(f"counting {name} {phase}")
         flat += [api.evaluate(machine, trace) for machine in machines.values()]
-        counted[name, phase] = [api.evaluate(each, trace, model=counts(each)) for each in machines.values()]
+        counted[name, phase] = [api.evaluate(each, trace, model="detailed") for each in machines.values()]
     details = [result for of_workload in counted.values() for result in of_workload]
     summary = ResultTable.from_rows([_summary(*pair) for pair in zip(flat, details, strict=True)])
     write_file("demo", folder / "summary.csv", summary.to_csv().encode())
@@ -68,15 +67,10 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
     return summary
 
 
-def counts(machine: Machine) -> str:
-    """Name the model that follows a machine beyond its peaks: `cycle` if its timing is described, else `wave`."""
-    return "wave" if machine.timing is None else "cycle"
-
-
 def _summary(result: Result, counted: Result) -> dict[str, object]:
     names = ("workload", "phase", "machine", "dtype")
-    beside = {"model": counted.model, "counted_s": counted.latency_s, "counted_bound": counted.bound}
-    return {name: getattr(result, name) for name in names} | result.total() | beside
+    beside = {"model": counted.model, "roofline_s": result.latency_s, "roofline_bound": result.bound}
+    return {name: getattr(result, name) for name in names} | counted.total() | beside
 
 
 def _operators(results: list[Result]) -> ResultTable:

@@ -81,6 +81,23 @@ def measure_growth(edges: tuple[int, int] = (2048, 16384)) -> tuple[float, float
     return taken[1] / taken[0], per_command[1] / per_command[0], (after - before) / 1024
 
 
+def measure_steps() -> list[Figure]:
+    """Seconds to count whole steps on MTIA 2i, kernels compiled and mappings chosen."""
+    machine = am.machine("mtia_2i")
+    steps = {
+        "llama_8b": ([("llm/llama3.1-8b", "prefill"), ("llm/llama3.1-8b", "decode")], 1.0),
+        "dlrm_dcnv2": ([("recommendation/dlrm_dcnv2", "inference")], 1.0),
+        "sdxl": ([("diffusion/sdxl", "denoise")], 2.0),
+        "resnet_50": ([("baseline/resnet-50", "inference")], 0.2),
+    }
+    figures = []
+    for name, (questions, at_most) in steps.items():
+        traces = [am.workload(workload, phase=phase) for workload, phase in questions]
+        took_s = best_s(lambda traces=traces: [am.evaluate(machine, trace, model="cycle") for trace in traces], 5)
+        figures.append(Figure(f"cycle_{name}_s", took_s, "s/step", at_most=at_most))
+    return figures
+
+
 def measure() -> list[Figure]:
     points_per_s, search_s = measure_points()
     growth, grid_growth, grown_mb = measure_growth()
@@ -93,4 +110,5 @@ def measure() -> list[Figure]:
         Figure("cycle_growth", growth, "x time for 512 x work", at_most=512),
         Figure("cycle_grid_growth", grid_growth, "x time per command", at_most=1.1),
         Figure("cycle_grown_memory", grown_mb, "MB for 512 x work", at_most=16),
+        *measure_steps(),
     ]

@@ -115,8 +115,8 @@ def busy_numpy(problem: Problem) -> tuple[Floats, ...]:
     matrix_s = ops.matrix_flop * m.matrix_s_per_flop
     return (
         matrix_s,
-        ops.simd_flop * m.simd_s_per_flop,
-        ops.vector_flop * m.vector_s_per_flop,
+        ops.simd_flop * m.simd_s_per_flop + ops.vector_flop * m.simd_s_per_vector_flop,
+        ops.vector_flop * m.vector_s_per_flop + ops.simd_flop * m.vector_s_per_simd_flop,
         (moved_bytes + ops.matrix_flop * 0.5 * ops.element_bytes * m.operand_reads_per_mac) * m.local_s_per_byte,
         sram_bytes * m.sram_s_per_byte,
         dram_s,

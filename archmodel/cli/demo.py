@@ -32,10 +32,9 @@ def demo(
     else:
         headings = {
             "workload": "workload", "phase": "phase", "machine": "machine", "lower_s": "lower bound",
-            "latency_s": "roofline", "bound": "bound by", "counted_s": "counted", "model": "by",
-            "counted_bound": "bound by",
-            "throughput": "roofline throughput", "utilisation": "of matrix peak", "energy_j": "energy",
+            "roofline_s": "roofline", "latency_s": "counted", "model": "by", "bound": "bound by",
+            "throughput": "throughput", "utilisation": "of matrix peak", "energy_j": "energy",
         }  # fmt: skip
-        title = "One step of each workload (energy by the roofline, where typical power is published)"
+        title = "One step of each workload: by the roofline, and counted (energy where typical power is published)"
         print_table(title, rows, headings, n_keys=3)
     note(f"wrote tables and figures to {output}/")

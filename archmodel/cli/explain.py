@@ -40,7 +40,7 @@ def explain(
     machine
         Name ('archmodel machines') or path of a .yaml file.
     kind
-        Operator kind: matmul, batched_matmul or linear.
+        Operator kind.
     dtype
         Number format of arithmetic and operands.
     place
@@ -71,7 +71,7 @@ def explain(
     print_table("Stall ledger of one PE: cycles busy, waiting by cause, idle", found.ledger, LEDGER, n_keys=2)
     print()
     helpful = [row for row in found.gains if row["gain_frac"] >= 0.005]
-    print_table("What would help, at the same mapping", helpful or found.gains[:1], GAINS)
+    print_table("What would help", helpful or found.gains[:1], GAINS)
     mapping = found.phases[-1]["mapping"]
     if mapping:
         note("note: mapping " + ", ".join(f"{name} {value}" for name, value in mapping.items()))

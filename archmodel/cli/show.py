@@ -58,6 +58,12 @@ def _say_chips(result: Result) -> str:
     return f"{who}: throughput and energy of all, {share} {result.throughput_unit} per chip; {exchanges}"
 
 
+def name_operator(row: Mapping[str, Any]) -> str:
+    """Name an operator, and count what is fused with it."""
+    n_others = len(row.get("fused") or ()) - 1
+    return f"{row['operator']} +{n_others}" if n_others > 0 else str(row["operator"])
+
+
 def print_result(result: Result, n_operators: int = 12) -> None:
     """Print one result: totals, what binds, the slowest operators, warnings."""
     print_table(
@@ -77,12 +83,17 @@ def print_result(result: Result, n_operators: int = 12) -> None:
     rows = sorted(result.operators.rows(), key=lambda row: -row["latency_s"])
     print_table(
         f"Slowest {min(n_operators, len(rows))} of {len(rows)} operators",
-        [{**row, "share_frac": row["latency_s"] / result.latency_s} for row in rows[:n_operators]],
+        [
+            {**row, "share_frac": row["latency_s"] / result.latency_s, "operator": name_operator(row)}
+            for row in rows[:n_operators]
+        ],
         {
             "operator": "operator", "kind": "kind", "count": "count", "latency_s": "latency", "share_frac": "share",
             "lower_s": "lower bound", "upper_s": "upper bound", "bound": "bound by", "throughput": "throughput",
         },
     )  # fmt: skip
+    if any(len(row.get("fused") or ()) > 1 for row in rows[:n_operators]):
+        note("note: +n stands for n operators that are fused with the one named; --json has their names")
     for warning in result.warnings:
         note(f"note: {warning}")
     n_assumed = len(result.provenance["assumed"])

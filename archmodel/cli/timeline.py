@@ -16,6 +16,7 @@ from archmodel.report.gantt import plot_gantt
 from archmodel.report.timeline import save_timeline
 from archmodel.units import Quantity, format_si
 
+_FEW_FRAC = 0.01
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
 
@@ -80,6 +81,9 @@ def timeline(
     print(f"{followed.n_events} events of {followed.n_commands} commands, from {start} to {end}")
     for remark in followed.remarks:
         note(f"note: {remark}")
+    if not followed.is_folded and followed.followed_frac < _FEW_FRAC:
+        share = f"{100 * followed.followed_frac:.2g} %"
+        note(f"note: units are followed for {share} of the time; --fold shows one pass, --window a part")
 
 
 def _read_window(text: str) -> tuple[float, float]:

@@ -181,7 +181,8 @@ def count_cycles(
     for station in range(N_STATIONS):
         if work[TOTAL, station] > 0:
             waited = panel_wait if station == MATRIX else 0
-            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + waited + walk_end - work[TAIL, station])
+            behind = max(0, walk_end - work[TAIL, station])  # a write-back may end after all else
+            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + waited + behind)
     for buffer in range(n_buffers):
         if work[TOKENS, buffer] > capacity[buffer]:
             filled = (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer]

@@ -25,21 +25,24 @@ def collective_time(
     topology: int,
     n_domain: int,
     latency_s: float,
+    message_s: float,
     bytes_per_s: float,
 ) -> float:
     """Time of one collective by one algorithm, launching left out [s]; infinite where the algorithm does not apply.
 
     Model
     -----
-    S bytes on each of p chips, latency α of a step, bandwidth B of one chip; h = 2 for all_reduce, else 1.
+    S bytes on each of p chips, latency α of a step, bandwidth B of one chip; h = 2 for all_reduce, else 1. α includes
+    the set-up of one message. A chip that sends to all others in one step sets up p − 2 further ones, one after the
+    other, each for o: ``β = α + (p − 2) o``.
 
     ring: ``h (p − 1) α + h (p − 1)/p · S/B``; on a torus of k × k chips ``2 h (k − 1) α`` with all links at work.
     tree: two binary trees of half the buffer each, c chunks of the best length:
     ``(2⌈log₂ p⌉ − 1 + c)(α + 2 S/(c B))``.
     halving: recursive halving and doubling, p a power of two: ``h log₂ p · α + h (p − 1)/p · S/B``.
-    direct: every chip writes its part to every other, ``h α + h (p − 1)/p · S/B``; on rings and tori an all_to_all is
-    forwarded, so that each byte takes as many links as it is hops away.
-    one-shot: every chip sends all of its buffer to every other and adds up itself, ``α + (p − 1) S/B``.
+    direct: every chip writes its part to every other, ``h β + h (p − 1)/p · S/B``; on rings and tori an all_to_all is
+    forwarded, so that each byte takes as many links, and the first message as many steps, as it is hops away.
+    one-shot: every chip sends all of its buffer to every other and adds up itself, ``β + (p − 1) S/B``.
     send: ``α + S/B``, over the links that join two chips.
 
     Ring, direct and one-shot messages go out on all links that join the p chips: of a switch all, of a mesh of n chips
@@ -60,7 +63,9 @@ def collective_time(
     n_domain : int
         Chips that the links join.
     latency_s : float
-        Of one step [s].
+        Of one step, the set-up of its message included [s].
+    message_s : float
+        Set-up of each further message of the same step, to another peer [s].
     bytes_per_s : float
         Of all links of one chip in one direction [B/s].
 
@@ -73,18 +78,20 @@ def collective_time(
     -------
     R. Thakur, R. Rabenseifner, W. Gropp, Optimization of Collective Communication Operations in MPICH, IJHPCA 19(1),
     2005 (ring, recursive halving and doubling, α-β); P. Sanders, J. Speck, J. L. Träff, Two-tree algorithms for full
-    bandwidth broadcast, reduction and scan, Parallel Computing 35(12), 2009 (tree).
+    bandwidth broadcast, reduction and scan, Parallel Computing 35(12), 2009 (tree); D. Culler et al., LogP: Towards a
+    Realistic Model of Parallel Computation, PPoPP 1993 (overhead o of each message, paid by its sender).
     """
     p, halves = n_chips, 2 if function == ALL_REDUCE else 1
     if p == 1:
         return 0.0
     whole_s = n_bytes / (bytes_per_s * usable_links(p, topology, n_domain))
     moved_s = whole_s * (p - 1) / p
+    further_s = (p - 2) * message_s
     if function == SEND:
         return latency_s + whole_s if algorithm == BY_DIRECT else math.inf
     if function == ALL_TO_ALL:
         n_hops, mean_hops = hops(p, topology)
-        return n_hops * latency_s + mean_hops * moved_s if algorithm == BY_DIRECT else math.inf
+        return n_hops * latency_s + further_s + mean_hops * moved_s if algorithm == BY_DIRECT else math.inf
     if algorithm == BY_RING:
         side = torus_side(p, topology)
         n_steps = 2 * (side - 1) if side > 1 else p - 1
@@ -92,9 +99,9 @@ def collective_time(
     if topology in (RING, TORUS):
         return math.inf
     if algorithm == BY_DIRECT:
-        return halves * (latency_s + moved_s)
+        return halves * (latency_s + further_s + moved_s)
     if algorithm == BY_ONE_SHOT:
-        return latency_s + (p - 1) * whole_s if function == ALL_REDUCE else math.inf
+        return latency_s + further_s + (p - 1) * whole_s if function == ALL_REDUCE else math.inf
     if topology == MESH:
         return math.inf  # a step of these uses one link of many
     depth = math.ceil(math.log2(p))
@@ -196,6 +203,7 @@ def fastest_algorithm(
     topology: int,
     n_domain: int,
     latency_s: float,
+    message_s: float,
     bytes_per_s: float,
 ) -> tuple[int, float]:
     """Algorithm that takes least time, and that time [s].
@@ -217,7 +225,9 @@ def fastest_algorithm(
     n_domain : int
         Chips that the links join.
     latency_s : float
-        Of one step [s].
+        Of one step, the set-up of its message included [s].
+    message_s : float
+        Set-up of each further message of the same step, to another peer [s].
     bytes_per_s : float
         Of all links of one chip in one direction [B/s].
 
@@ -227,7 +237,9 @@ def fastest_algorithm(
     """
     best, best_s = BY_DIRECT, math.inf
     for algorithm in range(N_ALGORITHMS):
-        time_s = collective_time(function, algorithm, n_bytes, n_chips, topology, n_domain, latency_s, bytes_per_s)
+        time_s = collective_time(
+            function, algorithm, n_bytes, n_chips, topology, n_domain, latency_s, message_s, bytes_per_s
+        )
         if time_s < best_s:
             best, best_s = algorithm, time_s
     return best, best_s

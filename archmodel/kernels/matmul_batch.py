@@ -8,8 +8,9 @@ import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.matmul_program import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import time_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN
 
@@ -24,6 +25,7 @@ def read_timing(rows: Any, p: int) -> PeTiming:
         int(rows[p, 19]), rows[p, 20], int(rows[p, 21]), int(rows[p, 22]), int(rows[p, 23]), rows[p, 24],
         rows[p, 25], rows[p, 26], int(rows[p, 27]), rows[p, 28], rows[p, 29], int(rows[p, 30]), rows[p, 31] != 0,
         rows[p, 32] != 0, int(rows[p, 33]), rows[p, 34], rows[p, 35], rows[p, 36], rows[p, 37],
+        rows[p, 38] != 0,
     )  # fmt: skip
 
 
@@ -45,7 +47,7 @@ def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_
     ----------
     shapes : ndarray (P, 15) float64
         Fields of `MatmulShape` but the window: products that are not implicit.
-    timings : ndarray (P, 34) float64
+    timings : ndarray (P, 39) float64
         Fields of `PeTiming`.
     mappings : ndarray (P, 9) int64
         Fields of `MatmulMapping`.

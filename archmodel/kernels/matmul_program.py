@@ -5,12 +5,31 @@ One function writes them for every model: the closed form adds their cycles up, 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
-from archmodel.kernels.layout_unit import transpose_cycles
+from archmodel.kernels.matmul_shape import (
+    ACCUMULATED,
+    FAR_A,
+    FAR_B,
+    FAR_RESULT,
+    FAR_TAIL,
+    INPUT,
+    NEAR_A,
+    NEAR_B,
+    NEAR_TAIL,
+    OUTPUT,
+    REDUCED,
+    RESULT,
+    TURNED_A,
+    WEIGHT,
+    WORKED,
+    MatmulMapping,
+    MatmulShape,
+    count_dram_bytes,
+)
 from archmodel.kernels.matrix_engine import (
     count_held_blocks,
     divide_up,
@@ -19,385 +38,28 @@ from archmodel.kernels.matrix_engine import (
     partial_sum_cycles,
     transfer_up,
 )
+from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
 from archmodel.kernels.program import (
-    CAST,
     DRAM,
-    HOLD,
-    IN_A,
     IN_B,
-    ISSUE,
-    LATENCY,
-    LAYOUT,
     LINK,
-    LOAD,
     MATRIX,
-    N_COMMAND_FIELDS,
-    NEED_A,
     NEED_B,
     NONE,
-    OCCUPANCY,
-    OUT,
     OWN,
-    POP_A,
     POP_B,
-    PREFETCH,
-    PUSH,
     REDUCE,
-    RESERVE,
-    RESOURCE,
     SAME_A,
     SAME_B,
     SAME_C,
-    SERVICE,
     SIMD,
     SRAM,
     STORE,
-    UNIT,
+    VECTOR,
     WRITE_BACK,
 )
-from archmodel.kernels.window import PLAIN, Window, cut_windows, image_bytes
-
-# Circular buffers: tiles of the operands in the cache (LLC) and in local memory, sums in the accumulators, added up
-# over the chain, results in local memory and in the cache; of what is fused behind, tiles in the cache and in local
-# memory; transposed tiles of a, and results that are not transposed yet.
-FAR_A, FAR_B, NEAR_A, NEAR_B, ACCUMULATED, REDUCED, RESULT, FAR_RESULT = range(8)
-FAR_TAIL, NEAR_TAIL, TURNED_A, WORKED = range(8, 12)
-N_BUFFERS = 12
-MAX_COMMANDS = 32
-# What stays in place while the inner loop runs.
-OUTPUT, WEIGHT, INPUT = range(3)
-
-MOST_CACHED = 16  # tiles of an operand on their way to the cache, or of the result on their way out of it
-
-
-class PeTiming(NamedTuple):
-    """Timing of one PE and of the memories behind it, for one dtype; see ``docs/methods/timing.md``.
-
-    Units: cycles, bytes, bytes per cycle. ``tile_depth`` and ``step_depth`` are in elements; ``lanes`` elements per
-    cycle. ``own_width``, ``row_width``, ``column_width`` and ``store_width`` are what SRAM and network give to reads of
-    each PE, to those that a row or a column of PEs shares, and to stores; none is more than ``sram_width``.
-    """
-
-    n_tiles: int
-    tile_rows: int
-    tile_cols: int
-    tile_depth: int
-    step_depth: int
-    gap_cycles: int
-    load_cycles: int
-    matrix_latency: int
-    local_bytes: float
-    local_width: float
-    accumulator_bytes: int
-    partial_width: float
-    hop_cycles: int
-    reduction_width: float
-    lanes: float
-    simd_latency: int
-    instruction_cycles: int
-    blocks_per_instruction: int
-    n_contexts: int
-    queue_depth: int
-    dma_width: float
-    request_cycles: int
-    fragment_bytes: int
-    outstanding: int
-    bucket_bytes: float
-    bucket_rate: float
-    sram_width: float
-    sram_latency: int
-    cache_bytes: float
-    dram_width: float
-    dram_latency: int
-    has_broadcast: bool
-    has_prefetch: bool
-    layout_rows: int
-    own_width: float
-    row_width: float
-    column_width: float
-    store_width: float
-
-
-class MatmulShape(NamedTuple):
-    """``batch`` products of m × k and k × n: bytes per element, what is in DRAM, SIMD operations per result.
-
-    ``tail_bytes`` are loaded for each result besides, as ``is_tail_far`` says where from; ``turns_a`` and ``turns_c``
-    say whether the layout unit transposes tiles of a, and results. Where ``window`` is of an image, rows of a are its
-    windows and ``k`` is channels times the positions of the kernel.
-    """
-
-    batch: int
-    m: int
-    n: int
-    k: int
-    a_bytes: float
-    b_bytes: float
-    c_bytes: float
-    is_a_far: bool
-    is_b_far: bool
-    is_c_far: bool
-    operations: int
-    tail_bytes: float = 0.0
-    is_tail_far: bool = False
-    turns_a: bool = False
-    turns_c: bool = False
-    window: Window = PLAIN
-
-
-class MatmulMapping(NamedTuple):
-    """How a matmul is spread: what stays in place, parts of batch, m, n and k, block sizes, tiles buffered."""
-
-    stationary: int
-    grid_b: int
-    grid_m: int
-    grid_n: int
-    grid_k: int
-    block_m: int
-    block_n: int
-    block_k: int
-    n_buffered: int
-
-
-@kernel
-def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
-    """Whether the buffers of a mapping fit local memory.
-
-    Model
-    -----
-    ``2 · held + n_buffered · swept + 2 · result + sums ≤ local``, output-stationary ``n_buffered · (a + b)`` in place
-    of the first two: bytes of the tiles, and of the sums (4 B each) where the accumulators do not hold a block. What
-    is fused behind has two tiles more, and what is transposed two of a or of the result.
-
-    Parameters
-    ----------
-    shape : MatmulShape
-        What.
-    mapping : MatmulMapping
-        How.
-    t : PeTiming
-        Where.
-    """
-    depth = mapping.block_k
-    rows, row_bytes = cut_windows(shape.window, mapping.block_m, depth, shape.k, shape.a_bytes, t)
-    tile_a = rows * row_bytes
-    tile_b = mapping.block_n * depth * shape.b_bytes
-    result = mapping.block_m * mapping.block_n * shape.c_bytes
-    kept = 2 * tile_b + mapping.n_buffered * tile_a
-    if mapping.stationary == INPUT:
-        kept = 2 * tile_a + mapping.n_buffered * tile_b
-    elif mapping.stationary == OUTPUT:
-        kept = mapping.n_buffered * (tile_a + tile_b)
-    spilled = mapping.block_m * mapping.block_n * 4
-    if spilled <= t.accumulator_bytes:
-        spilled = 0
-    fused = 2 * mapping.block_m * mapping.block_n * shape.tail_bytes
-    if shape.turns_a:
-        fused += 2 * tile_a
-    if shape.turns_c:
-        fused += 2 * result
-    return kept + 2 * result + spilled + fused <= t.local_bytes
-
-
-@kernel
-def count_dram_bytes(shape: MatmulShape, mapping: MatmulMapping, n_m: int, n_n: int, cache_bytes: float) -> Any:
-    """Bytes of a and b that come from DRAM, 0 for what is not there [B].
-
-    Model
-    -----
-    With one operand in place, the one that is swept again and again is read once if one product's fits half of the
-    cache (at least a byte), else at each sweep. Output-stationary, one of the two is swept, the one for which less is
-    read: once for each part of the other that fits half of the cache, but no more often than it is swept. Windows of an
-    image share its pixels, each of which is read once in a sweep.
-
-    Parameters
-    ----------
-    shape : MatmulShape
-        What.
-    mapping : MatmulMapping
-        How; only what stays in place counts.
-    n_m : int
-        Blocks of a PE along m: sweeps of b.
-    n_n : int
-        Blocks of a PE along n: sweeps of a.
-    cache_bytes : float
-        Capacity of the cache, 0 without one [B].
-
-    Returns
-    -------
-    (float, float)
-        Of a and of b, for all products [B].
-    """
-    half = max(1.0, cache_bytes / 2)
-    one_a = image_bytes(shape.window, shape.m, shape.k, shape.a_bytes)
-    one_b = shape.k * shape.n * shape.b_bytes
-    far_a = shape.batch * one_a if shape.is_a_far else 0.0
-    far_b = shape.batch * one_b if shape.is_b_far else 0.0
-    if mapping.stationary == WEIGHT:
-        return far_a * (1 if one_a <= half else n_n), far_b
-    if mapping.stationary == INPUT:
-        return far_a, far_b * (1 if one_b <= half else n_m)
-    sweeps_a, sweeps_b = min(n_n, transfer_up(one_b, half)), min(n_m, transfer_up(one_a, half))
-    if far_b + far_a * sweeps_a <= far_a + far_b * sweeps_b:
-        return far_a * sweeps_a, far_b
-    return far_a, far_b * sweeps_b
-
-
-@kernel
-def put(
-    commands: Any, n: int, unit: int, issue: int, occupancy: int, latency: int, resource: int, service: int, cast: int
-) -> int:
-    """Write a command without buffers behind the first ``n``; returns n + 1.
-
-    Parameters
-    ----------
-    commands : ndarray (32, 17) int64
-        Written to.
-    n : int
-        Commands so far.
-    unit : int
-        Unit that runs it.
-    issue : int
-        To issue it [cycles].
-    occupancy : int
-        For which the unit is busy [cycles].
-    latency : int
-        From its end until its result is visible [cycles].
-    resource : int
-        Shared resource, or −1.
-    service : int
-        For which that serves [cycles].
-    cast : int
-        Who shares the request.
-    """
-    commands[n, UNIT], commands[n, ISSUE], commands[n, OCCUPANCY] = unit, issue, occupancy
-    commands[n, LATENCY], commands[n, RESOURCE], commands[n, SERVICE] = latency, resource, service
-    commands[n, HOLD], commands[n, CAST] = service, cast
-    for column in range(CAST + 1, N_COMMAND_FIELDS):
-        commands[n, column] = 0
-    commands[n, IN_A] = commands[n, IN_B] = commands[n, OUT] = NONE
-    return n + 1
-
-
-@kernel
-def take_and_give(commands: Any, c: int, taken: int, popped: int, out: int, reserved: int, pushed: int) -> None:
-    """Give a command its first input (one token needed) and its output.
-
-    Parameters
-    ----------
-    commands : ndarray (32, 17) int64
-        Written to.
-    c : int
-        The command.
-    taken : int
-        Buffer of the input, or −1.
-    popped : int
-        Tokens that it frees.
-    out : int
-        Buffer of the output, or −1.
-    reserved : int
-        Tokens for which it takes space.
-    pushed : int
-        Tokens that it adds.
-    """
-    commands[c, IN_A], commands[c, NEED_A], commands[c, POP_A] = taken, 1 if taken != NONE else 0, popped
-    commands[c, OUT], commands[c, RESERVE], commands[c, PUSH] = out, reserved, pushed
-
-
-@kernel
-def read_width(cast: int, t: PeTiming) -> float:
-    """Bytes per cycle that SRAM and network give to loads [B/cycle].
-
-    Parameters
-    ----------
-    cast : int
-        Who shares a load: all columns of a row have the same of a, all rows of a column the same of b.
-    t : PeTiming
-        Where.
-    """
-    if cast == SAME_A:
-        return t.row_width
-    return t.column_width if cast == SAME_B else t.own_width
-
-
-@kernel
-def write_load(
-    commands: Any, n: int, far: int, near: int, cast: int, n_rows: int, row_bytes: float, missed_bytes: float,
-    t: PeTiming,
-) -> int:  # fmt: skip
-    """Write the commands that bring one tile into local memory; returns the new number of commands.
-
-    What the cache lacks is prefetched from DRAM by a command of its own, or, without prefetch, fetched by the load
-    itself, which then waits for both latencies and holds the DRAM for as long as the slower of the two takes.
-
-    Parameters
-    ----------
-    commands : ndarray (32, 17) int64
-        Written to.
-    n : int
-        Commands so far.
-    far : int
-        Buffer of tiles in the cache.
-    near : int
-        Buffer of tiles in local memory.
-    cast : int
-        Who shares the read.
-    n_rows : int
-        Rows of the tile.
-    row_bytes : float
-        Bytes of a row [B].
-    missed_bytes : float
-        Bytes that the cache lacks [B].
-    t : PeTiming
-        Where.
-    """
-    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
-    n_bytes = n_rows * row_bytes
-    latency, resource, service, taken = t.sram_latency, SRAM, service_cycles(n_bytes, read_width(cast, t)), NONE
-    if missed_bytes > 0:
-        from_dram = service_cycles(missed_bytes, t.dram_width)
-        if t.has_prefetch:
-            n = put(commands, n, PREFETCH, issue, 1, t.dram_latency, DRAM, from_dram, cast)
-            take_and_give(commands, n - 1, NONE, 0, far, 1, 1)
-            taken = far
-        else:
-            latency += t.dram_latency
-            resource, service = DRAM, max(service, from_dram)
-    occupancy = transfer_cycles(
-        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, latency, t.bucket_bytes,
-        t.bucket_rate,
-    )  # fmt: skip
-    n = put(commands, n, LOAD, issue, occupancy, latency, resource, service, cast)
-    take_and_give(commands, n - 1, taken, 1 if taken != NONE else 0, near, 1, 1)
-    return n
-
-
-@kernel
-def write_turn(commands: Any, n: int, taken: int, given: int, n_rows: int, n_cols: int, t: PeTiming) -> int:
-    """Write the transposing of a tile by the layout unit; returns the new number of commands.
-
-    Parameters
-    ----------
-    commands : ndarray (32, 17) int64
-        Written to.
-    n : int
-        Commands so far.
-    taken : int
-        Buffer of the tile.
-    given : int
-        Buffer of the transposed tile.
-    n_rows : int
-        Rows of the tile.
-    n_cols : int
-        Columns of the tile.
-    t : PeTiming
-        Where.
-    """
-    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
-    size = t.layout_rows
-    took = transpose_cycles(divide_up(n_rows, size) * divide_up(n_cols, size), size)
-    n = put(commands, n, LAYOUT, issue, took, 0, NONE, 0, OWN)
-    take_and_give(commands, n - 1, taken, 1, given, 1, 1)
-    return n
+from archmodel.kernels.tile_commands import put, take_and_give, write_load, write_turn
+from archmodel.kernels.window import cut_windows, image_bytes
 
 
 @kernel
@@ -508,7 +170,7 @@ def write_multiply(
 
 @kernel
 def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
-    """Write what follows a block: add up over the chain, convert on the SIMD engine, store; returns the new number.
+    """Write what follows a block: add up over the chain, convert on the lanes, store; returns the new number.
 
     A cache takes the result and writes it back to DRAM on its own.
 
@@ -539,7 +201,10 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         far_bytes = mapping.block_m * row_bytes if shape.is_tail_far else 0.0
         n = write_load(commands, n, FAR_TAIL, NEAR_TAIL, OWN, mapping.block_m, row_bytes, far_bytes, t)
     took = simd_cycles(n_elements, shape.operations, t.lanes)
-    n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
+    if t.has_lone_cores:
+        n = put(commands, n, VECTOR, issue, took, 0, NONE, 0, OWN)
+    else:
+        n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
     take_and_give(commands, n - 1, source, 1, WORKED if shape.turns_c else RESULT, 1, 1)
     if shape.tail_bytes > 0:
         commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_TAIL, 1, 1

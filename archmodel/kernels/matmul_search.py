@@ -8,17 +8,10 @@ import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.matmul_program import (
-    MAX_COMMANDS,
-    N_BUFFERS,
-    OUTPUT,
-    MatmulMapping,
-    MatmulShape,
-    PeTiming,
-    fits_local,
-    write_matmul,
-)
+from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, OUTPUT, MatmulMapping, MatmulShape, fits_local
 from archmodel.kernels.matrix_engine import divide_up
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 
 N_MAPPING_FIELDS = 9

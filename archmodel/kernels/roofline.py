@@ -59,24 +59,26 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     sram_bytes = max(moved_bytes, into_local_bytes)
     streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
 
-    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link.
+    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link; those of
+    # weights are where all weights are.
     unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
     last_byte = ops.table_first_byte[o] + table_bytes
     hit_frac = machines.embedding_hit_frac[m] if last_byte > placement.table_sram_bytes[m] else 1.0
-    missed_rows = ops.gather_rows[o] * (1.0 - ops.is_table[o] * hit_frac)
+    kept_frac = ops.is_table[o] * hit_frac + ops.is_weight[o] * (1.0 - placement.weight_miss_frac[m])
+    missed_rows = ops.gather_rows[o] * (1.0 - kept_frac)
     remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes[m]) / max(1.0, table_bytes)))
     gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
     host_bytes = missed_rows * row_bytes * remote_frac
     sram_bytes += ops.gather_rows[o] * row_bytes
     moved_bytes += ops.gather_rows[o] * row_bytes
 
-    matrix_flop = ops.matrix_flop[o]
+    matrix_flop, simd_flop, vector_flop = ops.matrix_flop[o], ops.simd_flop[o], ops.vector_flop[o]
     matrix_s = matrix_flop * machines.matrix_s_per_flop[dtype, m]
     local_bytes = moved_bytes + matrix_flop * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
     return (
         matrix_s,
-        ops.simd_flop[o] * machines.simd_s_per_flop[dtype, m],
-        ops.vector_flop[o] * machines.vector_s_per_flop[dtype, m],
+        simd_flop * machines.simd_s_per_flop[dtype, m] + vector_flop * machines.simd_s_per_vector_flop[dtype, m],
+        vector_flop * machines.vector_s_per_flop[dtype, m] + simd_flop * machines.vector_s_per_simd_flop[dtype, m],
         local_bytes * machines.local_s_per_byte[m],
         sram_bytes * machines.sram_s_per_byte[m],
         streamed_bytes * machines.dram_s_per_byte[m] + gather_bytes * machines.gather_s_per_byte[m],

@@ -7,7 +7,7 @@ from typing import Any
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import (
+from archmodel.kernels.matmul_shape import (
     ACCUMULATED,
     N_BUFFERS,
     NEAR_A,
@@ -16,12 +16,10 @@ from archmodel.kernels.matmul_program import (
     RESULT,
     MatmulMapping,
     MatmulShape,
-    PeTiming,
     count_dram_bytes,
-    put,
-    take_and_give,
 )
 from archmodel.kernels.matrix_engine import divide_up, transfer_up
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     DRAM,
     IN_A,
@@ -38,6 +36,7 @@ from archmodel.kernels.program import (
     STORE,
 )
 from archmodel.kernels.systolic_array import systolic_fill_cycles, systolic_interval_cycles
+from archmodel.kernels.tile_commands import put, take_and_give
 
 _TILES_AHEAD = 4  # fetched while one is at work: two would not cover the latency of DRAM for small tiles
 

@@ -89,6 +89,8 @@ class Answer(NamedTuple):
         What the time is spent on: `MATRIX` … `LATENCY`.
     matrix_s, score_s, local_s, sram_s, dram_s, latency_s : float
         Each of them on its own, its share of idle slots included [s].
+    other_s : float
+        Ports, and where it may not overlap the beginning and end of all tiles of a slot but the first [s].
     """
 
     time_s: float
@@ -104,6 +106,7 @@ class Answer(NamedTuple):
     sram_s: float
     dram_s: float
     latency_s: float
+    other_s: float
 
 
 @kernel

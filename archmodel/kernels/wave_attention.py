@@ -88,10 +88,11 @@ def time_scores_tiled(chip: Any, op: Any, rows: float, cols: float, split: float
     group = op.n_heads / op.n_kv_heads if is_stacked else 1.0
     queries = min(op.q_len, math.ceil(rows / group))
     is_even = op.growth == 0.0 or op.q_len == 1
-    mean_keys = min(op.kv_attended, op.mean + op.growth * (queries - 1.0))
+    # A window does not reach back behind the first key: its tiles never read more than those of the causal mask.
+    mean_keys = min(op.kv_attended - 0.5 * (op.q_len - queries), op.mean + op.growth * (queries - 1.0))
     most_keys = min(op.kv_attended, op.longest + (queries - 1.0 if op.growth == 1.0 else 0.0))
     deepest = math.ceil(math.ceil(most_keys / cols) / split)
-    blocks = deepest if is_even else (mean_keys / cols + 0.5) / split
+    blocks = deepest if is_even else min(deepest, (mean_keys / cols + 0.5) / split)
     n_tiles = op.batch * op.n_heads / group * math.ceil(op.q_len * group / rows) * split
     n_waves = math.ceil(n_tiles / chip.n_slots)
     n_active = min(n_tiles, chip.n_slots)
@@ -123,9 +124,10 @@ def time_scores_tiled(chip: Any, op: Any, rows: float, cols: float, split: float
     if latency_s > max(loop_s, dram_s):
         limit = LATENCY
     sram_s = rounds * n_active * block_bytes * chip.sram_s_per_byte
+    other_s = rounds * block_bytes * chip.port_s_per_byte + (per_slot - 1.0) * tile_s
     return Answer(
         max(loop_s, dram_s) + latency_s, rows, cols, split, n_tiles, n_waves, limit,
-        rounds * matrix_s, rounds * score_s, rounds * local_s, sram_s, dram_s, latency_s,
+        rounds * matrix_s, rounds * score_s, rounds * local_s, sram_s, dram_s, latency_s, other_s,
     )  # fmt: skip
 
 
@@ -188,7 +190,7 @@ def time_scores(chip: Any, op: Any) -> Answer:
     rows = query_rows(chip, op, stacked)
     split = 1.0
     n_tiles = 0.0
-    while stacked <= QUERIES and n_tiles < chip.n_slots and split <= max(1.0, op.mean / keys):
+    while stacked <= QUERIES and n_tiles < chip.n_slots and split <= max(1.0, op.kv_attended / keys):
         answer = time_scores_tiled(chip, op, rows, keys, split, True)
         n_tiles = answer.n_tiles
         if answer.time_s < best.time_s:

@@ -112,11 +112,13 @@ def time_product_tiled(chip: Any, op: Any, rows: float, cols: float, split: floa
     rest_s = max(own_s, n_rest * shared_bytes * chip.sram_s_per_byte)
     loop_s = depth * (n_full * full_s + (rest_s if n_rest > 0 else 0.0))
     out_s = rows * cols * op.c_bytes * chip.port_s_per_byte + op.lanes_s / n_waves
-    if 2.0 * rows * cols > chip.accumulators:  # no room for the next tile while this one is written
-        loop_s += (n_waves - 1.0) * out_s
-    partial_bytes = 2.0 * PARTIAL_BYTES * split * op.batch * op.m * op.n if split > 1 else 0.0
+    # Without room for the sums of two tiles the next one waits until this one is written.
+    gaps_s = (n_waves - 1.0) * out_s if 2.0 * rows * cols > chip.accumulators else 0.0
+    loop_s += gaps_s
     out_bytes = op.batch * op.m * op.n * op.c_bytes
-    sram_s = (depth * n_tiles * shared_bytes + partial_bytes + out_bytes) * chip.sram_s_per_byte
+    partial_bytes = PARTIAL_BYTES * split * op.batch * op.m * op.n
+    written_bytes = partial_bytes if split > 1 else out_bytes
+    sram_s = (depth * n_tiles * shared_bytes + written_bytes) * chip.sram_s_per_byte
     dram_s = memory_s(
         op.dram_bytes * reread(chip, op, rows, cols, split),
         chip.dram_s_per_byte,
@@ -126,7 +128,7 @@ def time_product_tiled(chip: Any, op: Any, rows: float, cols: float, split: floa
     )
     fill_s = chip.dram_latency_s if op.dram_bytes > 0 else chip.sram_latency_s
     join_s = (
-        chip.launch_s + chip.start_s + 2 * chip.sram_latency_s + partial_bytes * chip.sram_s_per_byte
+        chip.launch_s + chip.start_s + 2 * chip.sram_latency_s + (partial_bytes + out_bytes) * chip.sram_s_per_byte
         if split > 1
         else 0.0
     )
@@ -141,9 +143,10 @@ def time_product_tiled(chip: Any, op: Any, rows: float, cols: float, split: floa
         limit = DRAM
     if latency_s > work_s:
         limit = LATENCY
+    other_s = n_waves * depth * port_bytes * chip.port_s_per_byte + gaps_s
     return Answer(
         work_s + latency_s, rows, cols, split, n_tiles, n_waves, limit,
-        n_waves * depth * matrix_s, 0.0, n_waves * depth * local_s, sram_s, dram_s, latency_s,
+        n_waves * depth * matrix_s, 0.0, n_waves * depth * local_s, sram_s, dram_s, latency_s, other_s,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def count_positions(window: Window) -> int:
 
 @kernel
 def reach(n_steps: int, kernel_size: int, stride: int, size: int) -> int:
-    """Count what ``n_steps`` windows reach along one axis: ``min(size, stride · (steps − 1) + max(kernel, stride))``.
+    """Count what ``n_steps`` windows reach along one axis: ``min(size, min(kernel, stride) · (steps − 1) + kernel)``.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def reach(n_steps: int, kernel_size: int, stride: int, size: int) -> int:
     kernel_size : int
         Of a window.
     stride : int
-        From one window to the next; what it skips comes along.
+        From one window to the next; what it skips is not moved.
     size : int
         Of the input; padding is not moved.
     """
-    return min(size, stride * (n_steps - 1) + max(kernel_size, stride))
+    return min(size, min(kernel_size, stride) * (n_steps - 1) + kernel_size)
 
 
 @kernel
@@ -71,12 +71,12 @@ def window_lines(window: Window, n_rows: int) -> int:
     """
     w = window
     per_frame = w.out_cols * w.out_lines
-    if n_rows <= per_frame:
-        in_lines = divide_up(n_rows, w.out_cols)
-        return reach(in_lines, w.kernel, w.stride, w.lines) * reach(1, w.kernel_frames, w.stride_frames, w.frames)
-    if n_rows <= per_frame * w.out_frames:
-        return w.lines * reach(divide_up(n_rows, per_frame), w.kernel_frames, w.stride_frames, w.frames)
-    return w.lines * w.frames * divide_up(n_rows, per_frame * w.out_frames)
+    lines, n_images, n_frames = divide_up(min(n_rows, per_frame), w.out_cols), 1, 1
+    if n_rows > per_frame:
+        n_frames = min(w.out_frames, divide_up(n_rows, per_frame))
+        n_images = divide_up(n_rows, per_frame * w.out_frames)
+    of_frame = reach(lines, w.kernel, w.stride, w.lines)
+    return of_frame * reach(n_frames, w.kernel_frames, w.stride_frames, w.frames) * n_images
 
 
 @kernel
@@ -132,8 +132,9 @@ def cut_windows(window: Window, n_rows: int, depth: int, k: int, element_bytes: 
     -----
     A tile of ``n_rows`` windows and a ``depth`` below ``k`` is fetched in one of two ways, whichever keeps the DMA
     engine busy for less. By channels: each pixel once, ``depth / positions`` channels of it in a row; with all channels
-    the pixels of a line are one row. By positions: for each window, as many positions of the kernel as have ``depth``,
-    those in a line a row; neighbouring windows then fetch the same pixels again. With groups, pixels are apart.
+    the pixels of a line are one row, unless a stride skips some. By positions: for each window, as many positions of
+    the kernel as have ``depth``, those in a line a row; neighbouring windows then fetch the same pixels again. With
+    groups, pixels are apart.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def cut_windows(window: Window, n_rows: int, depth: int, k: int, element_bytes: 
         return n_rows, depth * element_bytes
     positions, pixels = count_positions(window), count_pixels(window, n_rows)
     rows, row_bytes = pixels, depth * element_bytes / positions
-    if depth == k and window.groups == 1:
+    if depth == k and window.groups == 1 and window.kernel >= window.stride:
         rows = window_lines(window, n_rows)
         row_bytes *= pixels // rows
     line = k // positions * (window.kernel if window.groups == 1 else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.attention_steps import SUM_BYTES, Cut, Setting, Share, Steps
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead
 from archmodel.lowering.program import Command, Grid, Program

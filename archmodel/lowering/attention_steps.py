@@ -22,7 +22,7 @@ from archmodel.kernels.matrix_engine import (
     transfer_up,
 )
 from archmodel.lowering.indexed import gather_rows
-from archmodel.lowering.moves import load_rows, plain_issue, store_rows
+from archmodel.lowering.moves import load_rows, missed_part, plain_issue, store_rows
 from archmodel.lowering.passes import Pass, on_vector, pass_stage
 from archmodel.lowering.phases import Place, Site
 from archmodel.lowering.program import Command, Input
@@ -171,7 +171,10 @@ class Steps:
             # A piece of the bias for every position of the queries, as long as there are keys.
             n_positions = math.ceil(self.cut.n_rows / setting.group)
             piece_bytes, is_far = self.cut.n_keys * setting.bias.element_bytes, setting.bias.is_far
-            commands = gather_rows(self.site, n_positions, piece_bytes, "biases", is_far=is_far)
+            missed_frac = self._missed_bias(n_positions * self.cut.n_keys)
+            commands = gather_rows(
+                self.site, n_positions, piece_bytes, "biases", is_far=is_far, missed_frac=missed_frac
+            )
             yield from self._ahead(commands, self.n_ahead)
         yield Lead(self.n_ahead, self._multiply_keys())
         # On one unit the earliest step goes first; commands of one step follow each other.
@@ -183,6 +186,13 @@ class Steps:
             yield Lead(0, self._turn(self.cut.n_keys, op.value_dim, taken, "values"))
         for command in self._multiply_values(gives=self.has_pieces or is_last):
             yield Lead(0, command)
+
+    def _missed_bias(self, n_loaded: int) -> float:
+        """Part of the bias loaded that the cache lacks: all PEs find their pieces of it in one short table."""
+        op, share = self.op, self.share
+        n_distinct = next(operand.n_elements for operand in op.operands() if operand.name == "bias")
+        n_all = n_loaded * share.n_groups * self.cut.n_sharing * share.n_steps
+        return missed_part(self.site.timing, n_distinct, n_all)
 
     def load_queries(self, n_blocks: float, n_pushed: int) -> tuple[Command, ...]:
         """Load so many blocks of queries: rows of the heads that share keys lie together."""

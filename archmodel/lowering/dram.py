@@ -32,7 +32,8 @@ from archmodel.kernels.dram_channel import (
     stream_cycles,
 )
 from archmodel.machine.load import load_dram
-from archmodel.machine.types import DramTiming, Machine
+from archmodel.machine.timing import DramTiming
+from archmodel.machine.types import Machine
 
 N_ROWS = 2000  # random rows whose service is followed; the efficiency of 4000 differs by less than 1 %
 SWITCH_CYCLES = 2  # between read data and written data on a bus, as Ramulator 2.0 has it for all technologies

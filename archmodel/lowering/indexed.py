@@ -15,8 +15,8 @@ INDEX_BYTES = 4.0
 
 
 def gather_rows(
-    site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, inputs: tuple[Input, ...] = (),
-    beside_bytes: float = INDEX_BYTES,
+    site: Site, n_rows: int, row_bytes: float, into: str, *, is_far: bool, is_table: bool = False,
+    inputs: tuple[Input, ...] = (), beside_bytes: float = INDEX_BYTES, missed_frac: float = 1.0,
 ) -> tuple[Command, ...]:  # fmt: skip
     """Bring rows at a list of indices into local memory: all commands that this takes on a unit, as one.
 
@@ -32,11 +32,15 @@ def gather_rows(
         Buffer that they fill with one token. Rows that are prefetched fill ``into + AHEAD`` first, which the program
         has to list.
     is_far
-        Whether they are in DRAM. Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
+        Whether they are in DRAM.
+    is_table
+        Rows of tables may hit the cache all the same (`RowAccess.hit_frac`).
     inputs
         What the first command waits for.
     beside_bytes
         Of each row, what is read in sequence besides: its index, and a weight [B].
+    missed_frac
+        Of what is in DRAM, the part that the cache lacks; of tables, of what does not hit.
 
     Model
     -----
@@ -45,23 +49,24 @@ def gather_rows(
     they have on average. The SRAM serves all bytes, the DRAM the whole access units of rows that miss, as fast as it
     serves random rows. With prefetch, a command of its own brings the rows that miss into the cache, asking for one per
     cycle; without, the longer of both services counts, and the last row is a DRAM latency late. What is read in
-    sequence is asked for a tile ahead: it has bytes, but no latency.
+    sequence is asked for a tile ahead: it has bytes, of the SRAM and, where indices or weights are in DRAM, of that
+    too, but no latency.
     """
     timing, access = site.timing, _rows_of(site)
-    missed_frac = 1.0 - access.hit_frac if is_far else 0.0
+    missed_frac *= (1.0 - access.hit_frac * is_table) * is_far
     from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.own_width)
-    from_dram = service_cycles(n_rows * missed_frac * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
+    from_dram = _dram_cycles(site, n_rows, missed_frac, row_bytes, beside_bytes)
     beside_beats = transfer_up(n_rows * beside_bytes, timing.dma_width)
-    if missed_frac > 0 and not timing.has_prefetch:
+    if from_dram and not timing.has_prefetch:
         issue, occupancy = _many_commands(
             site, n_rows, row_bytes, timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
         )
-        latency = timing.sram_latency + timing.dram_latency
+        latency = timing.sram_latency + (timing.dram_latency if missed_frac > 0 else 0)
         source, service = ("dram", from_dram) if from_dram >= from_sram else ("sram", from_sram)
         return (Command("load", issue, occupancy + beside_beats, latency, inputs, into, 1, 1, source, service),)
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
     prefetches: tuple[Command, ...] = ()
-    if missed_frac > 0:
+    if from_dram:
         n_missed, ahead = math.ceil(n_rows * missed_frac), into + AHEAD
         asking = _count_commands(site, n_rows) * timing.request_cycles + n_missed
         fetch = Command("prefetch", issue, asking, timing.dram_latency, inputs, ahead, 1, 1, "dram", from_dram)
@@ -80,26 +85,38 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
         As in `gather_rows`.
     out_of
         Buffer that they empty. What goes to DRAM through a cache fills ``out_of + BEHIND``, which the program has to
-        list (`archmodel.kernels.matmul_program.MOST_CACHED` tiles).
+        list (`archmodel.kernels.pe_timing.MOST_CACHED` tiles).
 
     Model
     -----
-    As `gather_rows`; DRAM takes whole access units of every row.
+    As `gather_rows`; DRAM takes whole access units of every row, and gives the indices that are in it.
     """
     timing = site.timing
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
     to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.store_width)
-    to_dram = service_cycles(n_rows * unit_bytes(site, row_bytes), site.dram.gather_width(row_bytes))
+    to_dram = _dram_cycles(site, n_rows, float(is_far), row_bytes, INDEX_BYTES)
     inputs = (Input(out_of),)
-    if is_far and timing.cache_bytes == 0:
+    if to_dram and timing.cache_bytes == 0 and (is_far or to_dram > to_sram):
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
-    if not is_far:
+    if not to_dram or timing.cache_bytes == 0:
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "sram", to_sram),)
     behind = out_of + BEHIND
     return (
         Command("store", issue, occupancy, timing.sram_latency, inputs, behind, 1, 1, "sram", to_sram),
         Command("write_back", 0, 1, 0, (Input(behind),), "", 1, 1, "dram", to_dram),
     )
+
+
+def _dram_cycles(site: Site, n_rows: int, missed_frac: float, row_bytes: float, beside_bytes: float) -> int:
+    """Cycles for which DRAM serves rows, and what is read in sequence besides if indices or weights are in it."""
+    cycles = 0
+    if missed_frac > 0:
+        n_bytes = n_rows * missed_frac * unit_bytes(site, row_bytes)
+        cycles = service_cycles(n_bytes, site.dram.gather_width(row_bytes))
+    names = [operand.name for operand in site.op.operands() if operand.role == "index" or operand.name == "weights"]
+    if beside_bytes > 0 and any(site.place(name).is_far for name in names):
+        cycles += service_cycles(n_rows * beside_bytes, site.timing.dram_width)
+    return cycles
 
 
 def unit_bytes(site: Site, row_bytes: float) -> float:

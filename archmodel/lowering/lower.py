@@ -68,6 +68,7 @@ def _lower_operator(trace: Trace, operator: Operator, tables: Mapping[str, tuple
             row["gather_rows"] = operand.n_touched / operand.row
             row["gather_row_bytes"] = operand.row * tensor.bytes_per_element
             row["is_table"] = float(tensor.role == "table")
+            row["is_weight"] = float(tensor.role == "weight" and tensor.level is None)
             row["table_first_byte"], row["table_bytes"] = tables.get(name, (0.0, 0.0))
         elif tensor.level is not None or tensor.role == "kv_cache":
             row["sram_bytes" if tensor.level == "sram" else "dram_bytes"] += moved_bytes
@@ -98,8 +99,10 @@ def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
     return {
         "matrix_s_per_flop": [_inverse(machine.peak_flop_per_s("matrix", dtype) * matrix) for dtype in DTYPES],
         "matrix_efficiency": matrix,
-        "simd_s_per_flop": [_lane_s(machine, machine.simd or machine.vector, dtype) for dtype in DTYPES],
-        "vector_s_per_flop": [_lane_s(machine, machine.vector or machine.simd, dtype) for dtype in DTYPES],
+        "simd_s_per_flop": [_lane_s(machine, machine.simd, dtype) for dtype in DTYPES],
+        "vector_s_per_flop": [_lane_s(machine, machine.vector, dtype) for dtype in DTYPES],
+        "simd_s_per_vector_flop": [0.0 if machine.vector else _lane_s(machine, machine.simd, d) for d in DTYPES],
+        "vector_s_per_simd_flop": [0.0 if machine.simd else _lane_s(machine, machine.vector, d) for d in DTYPES],
         "local_s_per_byte": 1 / machine.local_bandwidth_bytes_per_s,
         "sram_s_per_byte": 1 / machine.sram_bandwidth_bytes_per_s,
         "dram_s_per_byte": 1 / streaming,

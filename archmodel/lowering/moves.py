@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED, PeTiming, read_width
+from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
+from archmodel.kernels.tile_commands import read_width
 from archmodel.lowering.program import CASTS, Command, Input
 
 AHEAD = "_ahead"
@@ -29,7 +30,7 @@ def load_rows(
     n_pushed: int = 1,
     missed_frac: float = 1.0,
 ) -> tuple[Command, ...]:
-    """Bring contiguous rows into local memory, as `archmodel.kernels.matmul_program.write_load` does with a tile.
+    """Bring contiguous rows into local memory, as `archmodel.kernels.tile_commands.write_load` does with a tile.
 
     Parameters
     ----------
@@ -99,6 +100,19 @@ def store_rows(
         Command("store", issue, occupancy, timing.sram_latency, inputs, behind, 1, 1, "sram", to_sram),
         Command("write_back", 0, 1, 0, (Input(behind),), "", 1, 1, "dram", to_dram),
     )
+
+
+def missed_part(timing: PeTiming, n_distinct: float, n_loaded: float) -> float:
+    """Part of what all PEs load that comes from DRAM: a cache keeps what one has read for the others.
+
+    Parameters
+    ----------
+    timing
+        Where.
+    n_distinct, n_loaded
+        Elements, each counted once, and as often as it is loaded.
+    """
+    return min(1.0, n_distinct / n_loaded) if timing.cache_bytes > 0 else 1.0
 
 
 def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -> int:

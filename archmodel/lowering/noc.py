@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.noc_load import link_loads
-from archmodel.machine.types import NocTiming
+from archmodel.machine.timing import NocTiming
 
 UNLIMITED = 1e30
 """Width of a network that is no limit [B/cycle]."""

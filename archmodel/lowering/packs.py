@@ -23,8 +23,10 @@ class OperatorPack(NamedTuple):
         Moved bytes of tensors that live where they fit [B].
     sram_bytes, dram_bytes : (N,)
         Moved bytes of tensors whose place is given, KV caches in DRAM among them [B].
-    gather_rows, gather_row_bytes, is_table : (N,)
-        Random rows of weights (0.0) or embedding tables (1.0): how many, and bytes each [1, B, 1].
+    gather_rows, gather_row_bytes : (N,)
+        Random rows: how many, and bytes each [1, B].
+    is_table, is_weight : (N,)
+        1.0 where they are of an embedding table, of a weight that is where all weights are; of neither: in DRAM.
     table_first_byte, table_bytes : (N,)
         Where the table begins when all are laid out behind each other, smallest first, and its size; 0 for weights [B].
     link_bytes : (N,)
@@ -52,6 +54,7 @@ class OperatorPack(NamedTuple):
     gather_rows: Floats
     gather_row_bytes: Floats
     is_table: Floats
+    is_weight: Floats
     table_first_byte: Floats
     table_bytes: Floats
     link_bytes: Floats
@@ -72,6 +75,8 @@ class MachinePack(NamedTuple):
         Inverse rate of each engine, all PEs together, the matrix engine at what large matmuls reach; 0 where a dtype is
         not supported and work in it was refused before [s/FLOP]. Machines are the inner axis, as in the other columns:
         kernels walk along it.
+    simd_s_per_vector_flop, vector_s_per_simd_flop : (D, M)
+        The same where one engine does the work of both, else 0 [s/FLOP].
     matrix_efficiency : (M,)
         Fraction of the matrix peak that large matmuls reach.
     local_s_per_byte, sram_s_per_byte : (M,)
@@ -94,6 +99,8 @@ class MachinePack(NamedTuple):
     matrix_efficiency: Floats
     simd_s_per_flop: Floats
     vector_s_per_flop: Floats
+    simd_s_per_vector_flop: Floats
+    vector_s_per_simd_flop: Floats
     local_s_per_byte: Floats
     sram_s_per_byte: Floats
     dram_s_per_byte: Floats

@@ -12,9 +12,11 @@ import numpy as np
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
-from archmodel.kernels.matmul_program import MatmulMapping, PeTiming
+from archmodel.kernels.matmul_shape import MatmulMapping
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
-from archmodel.lowering.program import CommandTable, EventRecord, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.program import CommandTable, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.record import EventRecord
 from archmodel.lowering.row_access import RowAccess, find_row_access
 from archmodel.lowering.rvv import VectorCores, lower_cores
 from archmodel.lowering.timing import lower_timing
@@ -89,6 +91,8 @@ class Tail:
     ----------
     operations
         SIMD operations.
+    functions
+        The same for vector cores: functions, with the elements that each works on.
     operands
         What is loaded besides, an element of each.
     stored_frac
@@ -98,6 +102,7 @@ class Tail:
     """
 
     operations: int = 0
+    functions: tuple[tuple[str, float], ...] = ()
     operands: tuple[Place, ...] = ()
     stored_frac: float = 1.0
     is_turned: bool = False
@@ -156,6 +161,17 @@ class Site:
         """Where the operand of a name is."""
         names = [operand.name for operand in self.op.operands()]
         return self.places[names.index(name)]
+
+    @property
+    def result(self) -> Place:
+        """Where the first output is."""
+        pairs = zip(self.op.operands(), self.places, strict=True)
+        return next(place for operand, place in pairs if operand.is_output)
+
+    @property
+    def lone_cores(self) -> VectorCores | None:
+        """The vector cores where they do what elsewhere a SIMD engine does; else ``None``."""
+        return None if self.has_simd or self.array is not None else self.cores
 
     def phase(self, name: str, program: Program) -> Phase:
         """Make a phase of a program."""
@@ -229,7 +245,8 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
     places = locate(bound)
     if isinstance(op, Fused):
         bound = op.head_tensors
-        tail = Tail(op.tail_operations, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
+        operations, functions = op.tail_operations, op.tail_functions
+        tail = Tail(operations, functions, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
     return Site(
         op=op.principal,
         dtype=operator.dtype,

@@ -148,6 +148,11 @@ def loop_cycles(
     return _cycles(loop, math.ceil(n_rows / cores.n_cores), n_cols, formats, cores)
 
 
+def loop_of(function: str) -> str:
+    """Name the loop of an elementwise function: a scale is a product with a vector that all rows share."""
+    return "mul" if function == "scale" else function
+
+
 def bag_cycles(n_bags: int, n_per_bag: int, dim: int, dtype: str, cores: VectorCores, *, is_weighted: bool) -> int:
     """Cycles in which the vector cores of a PE add up bags of rows in fp32.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import gather_rows, scatter_rows
-from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
+from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, missed_part, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site
 from archmodel.lowering.program import Command, Grid, Input, Program
+from archmodel.lowering.rvv import loop_cycles, loop_of
 
 LEAST_TILES = 4
 """Tiles into which a PE cuts its rows at least, if it has as many: loads, work and stores then overlap."""
@@ -37,7 +38,7 @@ class Flow:
     stage
         That takes a flow in.
     is_held
-        One row, loaded before all others and kept for them; PEs share the read.
+        One row, loaded before all others and kept for them; PEs share the read, or find it in the cache.
     missed_frac
         Of what comes from DRAM, the part that the cache lacks.
     """
@@ -116,17 +117,18 @@ def stream(
 
     Model
     -----
-    PE i has ``⌈rows / PEs⌉`` of them, in tiles of equal size: as many rows as fit local memory with two tiles of each
-    flow and two between stages beside what is held, but at least `LEAST_TILES` tiles. Stages run one after another on a
-    tile and overlap across tiles. What lies between stages is as wide as the widest flow.
+    A PE has ``⌈rows / PEs⌉`` of them, and as many PEs work as that takes. Rows are in tiles of equal size: as many as
+    fit local memory with two tiles of each flow and two between stages beside what is held, but at least `LEAST_TILES`
+    tiles. Stages run one after another on a tile and overlap across tiles. What lies between stages is as wide as the
+    widest flow.
 
     Raises
     ------
     UnsupportedError
         When a row does not fit local memory.
     """
-    n_pes = min(site.n_pes, n_rows)
-    per_pe = math.ceil(n_rows / n_pes)
+    per_pe = math.ceil(n_rows / site.n_pes)
+    n_pes = math.ceil(n_rows / per_pe)
     tail_flows = _tail_flows(site, flows_out)
     per_tile = _rows_of_tile(site, per_pe, [*flows_in, *tail_flows, *flows_out], len(stages(1)))
     n_tiles = math.ceil(per_pe / per_tile)
@@ -137,10 +139,8 @@ def stream(
     for idx, flow in enumerate(flows_in):
         inputs[flow.stage].append(writer.load(flow, f"in{idx}"))
     if site.tail.operations:
-        n_results = math.ceil(per_tile * flows_out[0].n_elements)
-        cycles = simd_cycles(n_results, site.tail.operations, site.timing.lanes)
         inputs[len(work)] += [writer.load(flow, "tail", len(tail_flows)) for flow in tail_flows][:1]
-        work.append(Stage("simd", cycles, site.timing.simd_latency))
+        work.append(_tail_stage(site, per_tile * flows_out[0].n_elements))
     for idx, stage in enumerate(work):
         is_last = idx == len(work) - 1
         n_given = len(flows_out) if is_last else 1
@@ -169,6 +169,8 @@ class _Writer:
     def load(self, flow: Flow, into: str, n_tokens: int = 1) -> Input:
         """Load a tile of a flow, one of so many that are tokens of a buffer; returns what takes them all."""
         if flow.is_held:
+            if not self.site.timing.has_broadcast:
+                flow = replace(flow, missed_frac=missed_part(self.site.timing, 1, self.n_pes))
             self.prologue += flow.load(self.site, 1, into)
             self.buffers |= {into: 1, into + AHEAD: 1}
             return Input(into, 1, 0)
@@ -204,6 +206,16 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
     most_bytes = min(site.timing.fragment_bytes, site.timing.local_bytes / 32)
     per_row = max(1, min(int(most_bytes / element_bytes), math.ceil(n_elements / site.n_pes)))
     return math.ceil(n_elements / per_row), per_row
+
+
+def _tail_stage(site: Site, n_results: float) -> Stage:
+    """Work of what is fused behind on a tile of results; on vector cores a loop for each function."""
+    if site.lone_cores is None:
+        cycles = simd_cycles(math.ceil(n_results), site.tail.operations, site.timing.lanes)
+        return Stage("simd", cycles, site.timing.simd_latency)
+    dtype, cores = site.result.dtype, site.lone_cores
+    parts = [(loop_of(name), math.ceil(n_results * share)) for name, share in site.tail.functions]
+    return Stage("vector", sum(loop_cycles(loop, 1, n, dtype, dtype, cores) for loop, n in parts))
 
 
 def _tail_flows(site: Site, flows_out: Sequence[Flow]) -> list[Flow]:

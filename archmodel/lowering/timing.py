@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.matmul_program import MatmulShape, PeTiming
+from archmodel.kernels.matmul_shape import MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.dram import lower_dram
 from archmodel.lowering.noc import noc_widths
+from archmodel.lowering.rvv import lower_cores
 from archmodel.lowering.sram import bank_efficiency
-from archmodel.machine.types import LaneEngine, Machine, Timing
+from archmodel.machine.timing import Timing
+from archmodel.machine.types import LaneEngine, Machine
 
 UNSHAPED_BYTES = 1e30
 """Size of a leaky bucket that never empties."""
@@ -73,6 +76,7 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
         row_width=min(sram_width, noc.row),
         column_width=min(sram_width, noc.column),
         store_width=min(sram_width, noc.store),
+        has_lone_cores=machine.simd is None and machine.array is None and lower_cores(machine) is not None,
     )
 
 

@@ -9,7 +9,8 @@ from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.wave import Chip, Stream
 from archmodel.kernels.wave_attention import Scores
 from archmodel.kernels.wave_product import Product
-from archmodel.machine.types import Machine, WaveTiming
+from archmodel.machine.timing import WaveTiming
+from archmodel.machine.types import Machine
 from archmodel.mapping.placement import Placement
 from archmodel.workload.fused import Fused
 from archmodel.workload.operators.attention import Attention

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from archmodel.inputs import SCHEMA
-from archmodel.machine.types import Bytes, Count, Provenance, Seconds
+from archmodel.machine.fields import Bytes, Count, Seconds
+from archmodel.machine.types import Provenance
 
 
 @dataclass(frozen=True, slots=True)

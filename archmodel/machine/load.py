@@ -13,7 +13,8 @@ from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import Document, KeyPath, build, in_reading_order, is_file, keys_at, read_yaml
 from archmodel.machine.dram_technology import DramTechnology
-from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance, VectorTiming
+from archmodel.machine.timing import VectorTiming
+from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
 
 SUBJECT = "machine description"
 _LABELS = (

@@ -55,7 +55,8 @@ def _key(question: str) -> str:
 
 @cache
 def _rules() -> str:
-    """Say which rules gave an answer: the version, and when the kernels that judge were last changed."""
-    folder = Path(__file__).parents[1] / "kernels"
-    changed = max(path.stat().st_mtime_ns for path in folder.glob("*.py"))
+    """Say which rules gave an answer: the version, and when the mapper and the kernels that judge last changed."""
+    here = Path(__file__)
+    rules = (here.with_name("matmul.py"), *(here.parents[1] / "kernels").glob("*.py"))
+    changed = max(path.stat().st_mtime_ns for path in rules)
     return f"{version('archmodel')} {changed}"

@@ -59,6 +59,6 @@ def time_exchange(op: OperatorKind, dtype: str, link: ScaleUpLink) -> Exchange:
         return Exchange("direct", 0.0)
     topology = _TOPOLOGIES[link.topology]
     code, time_s = law.fastest_algorithm(
-        function, float(n_bytes), n_chips, topology, link.n_chips, link.latency_s, bytes_per_s
+        function, float(n_bytes), n_chips, topology, link.n_chips, link.latency_s, link.message_s, bytes_per_s
     )
     return Exchange(ALGORITHMS[code], link.launch_s + time_s)

@@ -6,7 +6,8 @@ tails
     Elementwise operators behind a product, a convolution, a normalisation or another elementwise operator, when
     nobody else reads what is between.
 siblings
-    Products of one input with several weights are one product with all their columns.
+    Products of one input with several weights are one product with all their columns, where they lie near each other:
+    nothing but operators on rows between them.
 turns
     A transpose that only one such product reads is done by the layout unit while the product loads its input; one
     behind a product, while it stores its result.
@@ -36,6 +37,9 @@ HEADS = (
     "group_norm",
 )  # fmt: skip
 """Kinds that take others behind them: their rows or blocks are in local memory when they are done."""
+ON_ROWS = ("elementwise", "softmax", "layer_norm", "rms_norm", "group_norm")
+"""Kinds that may lie between siblings. They free no more than they make, so results of siblings that are done early
+keep no memory that would be free by then."""
 
 
 @dataclass
@@ -106,7 +110,8 @@ def _keep(trace: Trace, operators: Sequence[Operator], place: dict[int, int]) ->
         if name in uses or name not in used:
             ends = [place.get(idx, len(operators) - 1) for idx in (tensor.first_idx, tensor.last_idx)]
             first_idx, last_idx = min([ends[0], *uses[name]]), max([ends[1], *uses[name]])
-            kept[name] = replace(tensor, first_idx=first_idx, last_idx=last_idx)
+            is_same = (first_idx, last_idx) == (tensor.first_idx, tensor.last_idx)
+            kept[name] = tensor if is_same else replace(tensor, first_idx=first_idx, last_idx=last_idx)
     return kept
 
 
@@ -143,19 +148,26 @@ def _is_product(op: OperatorKind) -> bool:
 
 
 def _siblings(trace: Trace, idx: int, readers: dict[str, list[int]], taken: set[int]) -> list[int]:
-    """Find the products of the same input that are of the same kind and repeated as often, this one among them."""
-    operator = trace.operators[idx]
+    """Find the products of the same input behind one that are of the same kind and repeated as often; and that one."""
+    operator, found = trace.operators[idx], [idx]
     if not _is_product(operator.op):
-        return [idx]
-    found = []
+        return found
+    weight = trace.tensors[operator.tensors[1]]
     for other_idx in dict.fromkeys(readers[operator.tensors[0]]):
         other = trace.operators[other_idx]
-        alike = _is_product(other.op) and other.tensors[0] == operator.tensors[0] and other_idx not in taken
-        if alike and replace(other.op, n=1) == replace(operator.op, n=1):  # type: ignore[call-arg]
-            same_weight = trace.tensors[other.tensors[1]].dtype == trace.tensors[operator.tensors[1]].dtype
-            if (other.count, other.dtype) == (operator.count, operator.dtype) and same_weight:
-                found.append(other_idx)
-    return found if idx in found else [idx]
+        if other_idx <= idx or other_idx in taken or not _is_product(other.op):
+            continue
+        if any(between.op.kind not in ON_ROWS for between in trace.operators[found[-1] + 1 : other_idx]):
+            break
+        other_weight = trace.tensors[other.tensors[1]]
+        alike = other.tensors[0] == operator.tensors[0] and (other.count, other.dtype) == (
+            operator.count,
+            operator.dtype,
+        )
+        same_weight = (other_weight.role, other_weight.dtype) == (weight.role, weight.dtype)
+        if alike and same_weight and replace(other.op, n=1) == replace(operator.op, n=1):  # type: ignore[call-arg]
+            found.append(other_idx)
+    return found
 
 
 def _between(trace: Trace, name: str, readers: dict[str, list[int]], inside: list[int]) -> bool:
@@ -241,15 +253,23 @@ def _join(trace: Trace, group: _Group) -> Operator:
     fused = Fused(
         head=head,
         members=tuple(member.op for member in members),
+        names=tuple(member.name for member in members),
         listed=_name_apart([*inputs.values(), *outputs.values()]),
         head_tensors=(*first[:-1], group.outputs[-1]),
         tail_operations=math.ceil(operations - 1e-9),
+        tail_functions=tuple(_function(tail.op, n_results) for tail in tails),
         tail_tensors=tuple(dict.fromkeys(loaded)),
         stored_frac=sum(operand.n_elements for operand in outputs.values()) / n_results,
         is_input_turned=group.turn_before is not None,
         is_output_turned=group.turn_behind is not None,
     )
     return replace(heads[0], op=fused, tensors=(*inputs, *outputs))
+
+
+def _function(tail: OperatorKind, n_results: int) -> tuple[str, float]:
+    """Name the function of a tail, and the elements that it works on per result of the head."""
+    assert isinstance(tail, Elementwise)
+    return tail.function, tail.n / n_results
 
 
 def _name_apart(operands: Sequence[Operand]) -> tuple[Operand, ...]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MatmulMapping, MatmulShape, PeTiming
 from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
 STATIONARY = ("output", "weight", "input")
@@ -76,19 +77,25 @@ def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Cand
 
 
 def _grids(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Iterator[tuple[int, int, int, int]]:
-    """Factor the PEs into parts of batch, m, n and k, none with more parts than there are rows, columns or products."""
-    found = [
-        (n_b, n_m, n_n, n_k)
-        for n_b in _divisors(n_pes)
-        for n_k in _divisors(n_pes // n_b)
-        for n_m in _divisors(n_pes // n_b // n_k)
-        for n_n in (n_pes // n_b // n_k // n_m,)
-        if n_b <= shape.batch and n_m <= shape.m and n_n <= shape.n
-        and n_k <= min(MOST_CHAINED, max(1, shape.k // timing.tile_depth))
-    ]  # fmt: skip
-    # A small product leaves PEs idle.
-    yield from found or [(min(shape.batch, n_pes), 1, min(shape.n, max(1, n_pes // shape.batch)), 1)]
+    """Factor the PEs into parts of batch, m, n and k, none with more parts than there are rows, columns or products.
+
+    A product that is too small, or of sizes that no factors suit, leaves as few PEs idle as it can.
+    """
+    most_chained = min(MOST_CHAINED, max(1, shape.k // timing.tile_depth))
+    for n_used in range(n_pes, 0, -1):
+        found = [
+            (n_b, n_m, n_n, n_k)
+            for n_b in _divisors(n_used)
+            for n_k in _divisors(n_used // n_b)
+            for n_m in _divisors(n_used // n_b // n_k)
+            for n_n in (n_used // n_b // n_k // n_m,)
+            if n_b <= shape.batch and n_m <= shape.m and n_n <= shape.n and n_k <= most_chained
+        ]
+        if found:
+            yield from found
+            return
 
 
+@cache
 def _divisors(n: int) -> list[int]:
     return [divisor for divisor in range(1, n + 1) if n % divisor == 0]

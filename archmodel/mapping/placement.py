@@ -20,8 +20,8 @@ from typing import Literal, get_args
 
 from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
+from archmodel.mapping.capacity import reasons_against_capacity, resident_bytes
 from archmodel.units import format_si
-from archmodel.workload.plan import Plan
 from archmodel.workload.types import Trace
 
 LaunchMode = Literal["graph", "replay", "switch", "eager"]
@@ -81,7 +81,7 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     return Placement(
         lls_bytes=lls_bytes,
         weight_miss_frac=0.0 if table_sram_bytes >= 0 else 1.0,
-        table_dram_bytes=dram.capacity_bytes - _resident_bytes(trace, machine),
+        table_dram_bytes=dram.capacity_bytes - resident_bytes(trace, machine),
         table_sram_bytes=table_sram_bytes,
         launch_s=machine.launch.eager_s if launch == "eager" else machine.launch.operator_s,
         job_s=job_s.get(launch) or 0.0,
@@ -102,12 +102,6 @@ def reasons_against_launch(machine: Machine, launch: LaunchMode) -> tuple[str, .
     return ()
 
 
-def _resident_bytes(trace: Trace, machine: Machine) -> float:
-    """Bytes that must be in DRAM: weights, KV cache and the activations that SRAM cannot hold."""
-    spilled_bytes = max(0.0, max(trace.live_bytes, default=0.0) - machine.sram.capacity_bytes)
-    return trace.role_bytes("weight") + trace.role_bytes("kv_cache") + spilled_bytes
-
-
 def _misplaced(trace: Trace, machine: Machine) -> list[str]:
     """Say which operators have operands that exceed the memory their caller put them in."""
     memories = (("sram", machine.sram.capacity_bytes), ("dram", machine.dram.capacity_bytes))
@@ -120,26 +114,6 @@ def _misplaced(trace: Trace, machine: Machine) -> list[str]:
                 excess = f"{format_si(n_bytes, 'B')} in {level} exceed {format_si(capacity_bytes, 'B')}"
                 reasons.append(f"{machine.name}: does not fit: operands of {operator.name!r}, {excess}")
     return reasons
-
-
-def _say_fitting_plan(trace: Trace, machine: Machine) -> str:
-    """Say with which plan a trace would fit: fewest chips first, then fewest stages; nothing if it cannot be shared.
-
-    What every chip has a copy of is taken as less than a twentieth of the weights, and a stage as one layer more than
-    its share, since layers are unlike; activations stay as they are.
-    """
-    plan, splits = trace.plan, trace.splits
-    weight_bytes = trace.role_bytes("weight") * plan.tp * plan.pp
-    kv_bytes = trace.role_bytes("kv_cache") * min(plan.tp, splits.n_kv) * plan.pp
-    spilled_bytes = _resident_bytes(trace, machine) - trace.role_bytes("weight") - trace.role_bytes("kv_cache")
-    reach = machine.scale_up.n_chips if machine.scale_up else 1
-    plans = [Plan(tp * pp, tp, 1, pp) for tp in splits.tp for pp in range(1, splits.pp + 1) if 1 < tp * pp <= reach]
-    for each in sorted(plans, key=lambda plan: (plan.n_chips, plan.pp)):
-        of_stage = (math.ceil(splits.pp / each.pp) + 1) / splits.pp if each.pp > 1 else 1.0
-        of_chip = of_stage * (1.05 * weight_bytes / each.tp + kv_bytes / min(each.tp, splits.n_kv))
-        if of_chip + spilled_bytes <= machine.dram.capacity_bytes:
-            return f", e.g. with {each.say()}"
-    return f", more than the {reach} that its scale-up link joins" if plans else ""
 
 
 def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
@@ -170,23 +144,5 @@ def reasons_against(trace: Trace, machine: Machine) -> tuple[str, ...]:
             if plan.n_linked <= reach
         )
     reasons.extend(_misplaced(trace, machine))
-    needed_bytes = _resident_bytes(trace, machine)
-    if needed_bytes > machine.dram.capacity_bytes:
-        parts = [
-            f"{noun} {format_si(n_bytes, 'B')}"
-            for noun, n_bytes in (
-                ("weights", trace.role_bytes("weight")),
-                ("KV cache", trace.role_bytes("kv_cache")),
-                ("spilled activations", needed_bytes - trace.role_bytes("weight") - trace.role_bytes("kv_cache")),
-            )
-            if n_bytes > 0
-        ]
-        plan = trace.plan
-        n_machines = math.ceil(needed_bytes * plan.n_linked / machine.dram.capacity_bytes)
-        memory = f"{format_si(machine.dram.capacity_bytes, 'B')} of {machine.dram.technology}"
-        each = f" on each of {plan.n_chips} chips" if plan.n_chips > 1 else ""
-        reasons.append(
-            f"{machine.name}: does not fit: {' + '.join(parts)}{each} exceed {memory}; "
-            f"at least {n_machines} x {machine.name} hold it{_say_fitting_plan(trace, machine)}"
-        )
+    reasons.extend(reasons_against_capacity(trace, machine))
     return tuple(dict.fromkeys(reasons))

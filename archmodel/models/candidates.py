@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.lowering.operators.matmul import lower_mapped, lower_shape
+from archmodel.lowering.operators.matmul import MAPPED, lower_mapped, lower_shape
 from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
@@ -20,6 +20,9 @@ def candidates(trace: Trace, machine: Machine) -> ResultTable:
     """List the mappings of the first operator of a trace, fastest first; `UnsupportedError` when there are none."""
     subject = f"mapping of {trace.name} on {machine.name}"
     reasons = Analytic().supports(trace, machine)
+    kind = trace.operators[0].op.kind
+    if kind not in MAPPED:
+        reasons = (*reasons, f"operators of kind {kind!r} have no list of mappings; those that do: {', '.join(MAPPED)}")
     if machine.array is not None:
         reasons = (*reasons, f"{machine.name}: a systolic array has one mapping, its dataflow")
     if reasons:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.machine.types import Machine
@@ -98,9 +98,14 @@ class CountedModel:
         trace = fuse_for(trace, machine, launch)
         placement = place(trace, machine, launch)
         bound = Roofline().evaluate(trace, expect_hits(trace, machine, placement), launch)
+        try:
+            counted = self.count_all(trace, machine, placement)
+        except UnsupportedError:
+            reasons = _not_lowered(trace, machine, placement)
+            raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons) from None
         rows = [
             _operator_row(trace, idx, machine, placement, count, bound.operators["lower_s"][idx])
-            for idx, count in enumerate(self.count_all(trace, machine, placement))
+            for idx, count in enumerate(counted)
         ]
         total = _add_up(trace, machine, placement, rows, bound.lower_s)
         return Result(
@@ -131,23 +136,38 @@ class CountedModel:
         """Count every operator of a trace on its machine, with its placement."""
         return [self.count_all(*each) for each in zip(traces, machines, placements, strict=True)]
 
+    def _count_able(
+        self, asked: Sequence[tuple[Trace, Machine, Placement]]
+    ) -> list[tuple[list[Count], tuple[str, ...]]]:
+        """Count every operator of a trace on its machine, or say why there is no answer."""
+        if not asked:
+            return []
+        try:
+            return [(counted, ()) for counted in self.count_machines(*zip(*asked, strict=True))]
+        except UnsupportedError:
+            if len(asked) == 1:
+                return [([], _not_lowered(*asked[0]))]
+        return [answer for each in asked for answer in self._count_able([each])]
+
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
         reasons = [(*self.supports(trace, each), *reasons_against_launch(each, launch)) for each in machines]
-        able = [machine for machine, against in zip(machines, reasons, strict=True) if not against]
-        traces = [fuse_for(trace, machine, launch) for machine in able]
-        placements = [place(fused, machine, launch) for fused, machine in zip(traces, able, strict=True)]
-        counts = self.count_machines(traces, able, placements)
-        answers = iter(zip(traces, placements, counts, strict=True))
+        asked: list[tuple[Trace, Machine, Placement]] = []
+        for machine, against in zip(machines, reasons, strict=True):
+            if not against:
+                fused = fuse_for(trace, machine, launch)
+                asked.append((fused, machine, place(fused, machine, launch)))
+        answers = iter(zip(asked, self._count_able(asked), strict=True))
         rows = []
         for machine, against in zip(machines, reasons, strict=True):
+            if not against:
+                (fused, _, placement), (counted, against) = next(answers)
             row: dict[str, Any] = {
                 "machine": machine.name, "workload": trace.name, "phase": trace.phase, "dtype": trace.dtype,
                 "model": self.name, "launch": launch, "status": "unsupported" if against else "ok",
                 "message": "; ".join(against), **dict.fromkeys(TOTALS), "warnings": [],
             }  # fmt: skip
             if not against:
-                fused, placement, counted = next(answers)
                 operators = [
                     _operator_row(fused, idx, machine, placement, count, 0.0) for idx, count in enumerate(counted)
                 ]
@@ -222,6 +242,25 @@ def reason_unknown(operator: Operator, machine: Machine) -> str:
     return ""
 
 
+def reason_not_lowered(site: Site) -> str:
+    """Say why an operator becomes no program on a machine; empty when it does."""
+    try:
+        lower_site(site)
+    except UnsupportedError as error:
+        return "; ".join(error.reasons)
+    return ""
+
+
+def _not_lowered(trace: Trace, machine: Machine, placement: Placement) -> tuple[str, ...]:
+    """Name the operators that become no program on a machine: of each reason, the first."""
+    reasons: dict[str, str] = {}
+    for idx, operator in enumerate(trace.operators):
+        why = reason_not_lowered(find_site(trace, idx, machine, placement))
+        if why:
+            reasons.setdefault(why, f"{machine.name}: operator {operator.name!r}: {why}")
+    return tuple(reasons.values())
+
+
 def _operator_row(
     trace: Trace, idx: int, machine: Machine, placement: Placement, count: Count, lower_s: float
 ) -> dict[str, Any]:
@@ -254,7 +293,7 @@ def _operator_row(
         "throughput": flop / latency_s,
         "throughput_unit": "FLOP/s",
         **{f"{name}_busy_s": time_s for name, time_s in busy_s.items()},
-        "fused": [] if not isinstance(operator.op, Fused) else [member.kind for member in operator.op.members],
+        "fused": list(operator.op.names) if isinstance(operator.op, Fused) else [],
         "cycles": count.cycles * executions,
         "work_cycles": {name: cycles * executions for name, cycles in count.work_cycles.items() if cycles},
         "stall_cycles": {cause: cycles * executions for cause, cycles in count.stall_cycles.items()},

@@ -10,10 +10,11 @@ import numpy as np
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.program import MATRIX, NONE, OCCUPANCY, RESOURCE, SERVICE, UNIT
-from archmodel.lowering.operators.matmul import lower_mapped
+from archmodel.lowering.operators.matmul import MAPPED, lower_mapped
 from archmodel.lowering.phases import Phase, find_site, lower_site
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
-from archmodel.machine.types import Machine, Timing
+from archmodel.machine.timing import Timing
+from archmodel.machine.types import Machine
 from archmodel.mapping import place
 from archmodel.mapping.matmul import say_mapping
 from archmodel.models.counted import STATIONS
@@ -112,7 +113,7 @@ CHANGES: Mapping[str, Callable[[Machine], Machine]] = {
         )
     ),
 }
-"""Changes that are tried one at a time, at the same mapping."""
+"""Changes that are tried one at a time, at the same mapping if the operator is one product."""
 
 
 def explain(trace: Trace, machine: Machine) -> Explanation:
@@ -129,7 +130,7 @@ def explain(trace: Trace, machine: Machine) -> Explanation:
         raise UnsupportedError(f"{trace.name} on {machine.name}", reasons)
     placement, operator = place(trace, machine), trace.operators[0]
     phases = lower_site(find_site(trace, 0, machine, placement))
-    mapping = phases[-1].mapping
+    mapping = phases[-1].mapping if operator.op.kind in MAPPED else None
     cycles = model.count_phases(phases).cycles
     peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop
     found: list[list[dict[str, Any]]] = [[], [], []]

@@ -8,8 +8,9 @@ from archmodel.errors import UnsupportedError
 from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
 from archmodel.mapping import place
+from archmodel.mapping.embedding import expect_hits
 from archmodel.models.analytic import Analytic
-from archmodel.models.counted import CountedModel, fuse_for, reason_unknown
+from archmodel.models.counted import CountedModel, fuse_for, reason_not_lowered, reason_unknown
 from archmodel.models.cycle import Cycle
 from archmodel.models.roofline import Roofline
 from archmodel.results import ResultTable
@@ -40,13 +41,15 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
     trace = fuse_for(trace, machine, "graph")
     placement = place(trace, machine)
     rows = []
-    for idx, row in enumerate(Roofline().evaluate(trace, machine).operators.rows()):
+    bound = Roofline().evaluate(trace, expect_hits(trace, machine, placement))
+    for idx, row in enumerate(bound.operators.rows()):
         operator = trace.operators[idx]
-        reason = reason_unknown(operator, machine)
+        site = find_site(trace, idx, machine, placement)
+        reason = reason_unknown(operator, machine) or reason_not_lowered(site)
         times: dict[str, Any] = {f"{rung.name}_s": None for rung in RUNGS}
         for rung in RUNGS:
             if not reason:
-                cycles = rung.count(find_site(trace, idx, machine, placement)).cycles
+                cycles = rung.count(site).cycles
                 times[f"{rung.name}_s"] = cycles / machine.clock_hz * operator.count
         peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop * operator.count
         slowest = times[f"{RUNGS[-1].name}_s"]

@@ -15,6 +15,7 @@ from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.models import register
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
+from archmodel.workload.fused import Fused
 from archmodel.workload.types import Trace
 
 _BINDERS = (*RESOURCES, "launch")
@@ -179,6 +180,7 @@ def _operator_table(
                 "operator": operator.name,
                 "kind": operator.op.principal.kind,
                 "group": operator.op.principal.group,
+                **({"fused": list(operator.op.names)} if isinstance(operator.op, Fused) else {}),
                 "dtype": operator.dtype,
                 "count": operator.count,
                 "flop": flop,

@@ -109,6 +109,25 @@ def steady_state_decode(
 
     decode, dp = run(phase="decode", batch=concurrency, context=prompt + output // 2)
     prefill, _ = run(phase="prefill", batch=dp, sequence=prompt)
+    return share_steps(decode, prefill, dp, concurrency, prompt, output, host_step_s)
+
+
+def share_steps(
+    decode: Result, prefill: Result, dp: int, concurrency: int, prompt: int, output: int, host_step_s: float
+) -> SteadyState:
+    """Put the two steps together; parameters and equations are those of `steady_state_decode`.
+
+    Parameters
+    ----------
+    decode, prefill
+        Results of the two steps.
+    dp
+        Replicas.
+    concurrency, prompt, output
+        Requests at a time, and tokens of each.
+    host_step_s
+        Host time between two steps [s].
+    """
     decode_s = concurrency / decode.throughput + host_step_s
     prefill_s = prefill.latency_s + host_step_s
     latency_s = concurrency / dp * prefill_s + (output - 1) * decode_s

@@ -11,7 +11,8 @@ from archmodel.kernels.wave import Answer, Chip, Stream, time_stream
 from archmodel.kernels.wave_attention import Scores, time_scores
 from archmodel.kernels.wave_product import Product, time_product
 from archmodel.lowering.wave import WaveKernels, has_tiles, lower_chip, lower_kernels
-from archmodel.machine.types import Machine, WaveTiming
+from archmodel.machine.timing import WaveTiming
+from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.fusion import Rule, fuse
 from archmodel.models import register
@@ -123,7 +124,10 @@ def _time_kernels(kernels: WaveKernels, chip: Chip) -> Mapping[str, Any]:
 
 
 def _time_stream(op: Stream, chip: Chip) -> Mapping[str, Any]:
-    """Time an operator without tiles: ``time_s``, ``latency_s`` of it, ``limit``, ``busy_s`` and the slots at work."""
+    """Time an operator without tiles: ``time_s``, ``latency_s`` of it, ``limit``, ``busy_s`` and the slots at work.
+
+    ``other_s`` is what else may take time of its own, of tiles only.
+    """
     time_s, n_active, dram_s, latency_s = time_stream(chip, op)
     idle = chip.n_slots / n_active
     busy_s = {
@@ -136,6 +140,7 @@ def _time_stream(op: Stream, chip: Chip) -> Mapping[str, Any]:
         "latency_s": latency_s,
         "limit": "latency" if latency_s > busy_s[slowest] else slowest,
         "busy_s": busy_s,
+        "other_s": 0.0,
         "tile": None,
         "split": None,
         "n_waves": None,
@@ -158,6 +163,7 @@ def _time_tiles(op: Product | Scores, chip: Chip) -> Mapping[str, Any]:
             "sram": answer.sram_s,
             "dram": answer.dram_s,
         },
+        "other_s": answer.other_s,
         "tile": f"{answer.rows:.0f}x{answer.cols:.0f}",
         "split": int(answer.split),
         "n_waves": int(answer.n_waves),
@@ -172,16 +178,14 @@ def _operator_row(
     count = bound["count"]
     # An eager launch was measured on whole small kernels: it contains what a kernel costs before and after its work.
     launch_s = max(machine.launch.operator_s, placement.launch_s - said["latency_s"])
-    # Tiles that share loads may move less than the bound counts; the bound stays one.
-    time_s = max(said["time_s"], bound["lower_s"] / count)
-    latency_s = (time_s + launch_s) * count
-    serial_s = sum(said["busy_s"].values()) + said["latency_s"]
+    latency_s = (said["time_s"] + launch_s) * count
+    serial_s = sum(said["busy_s"].values()) + said["other_s"] + said["latency_s"]
     return {
         **bound,
         "latency_s": latency_s,
-        "upper_s": max(bound["upper_s"], (max(time_s, serial_s) + launch_s) * count),
+        "upper_s": max(bound["upper_s"], (serial_s + launch_s) * count),
         "launch_s": launch_s * count,
-        "bound": "launch" if launch_s > time_s else said["limit"],
+        "bound": "launch" if launch_s > said["time_s"] else said["limit"],
         "energy_j": energy_j(machine, latency_s),
         "throughput": (bound["flop"] or bound["bytes"]) / latency_s,
         **{f"{name}_busy_s": said["busy_s"].get(name, 0.0) * count for name in RESOURCES},

@@ -68,7 +68,8 @@ def figure_footer(results: Sequence[Result], remark: str) -> str:
     """Say which version and model made the numbers, what the user set, then ``remark``."""
     given = {f"{path}={text}" for result in results for path, text in result.run.get("set", {}).items()}
     said = f"Set by the user: {', '.join(sorted(given))}. " if given else ""
-    return f"archmodel {results[0].provenance['archmodel']}, model {results[0].model}. {said}{remark}"
+    models = " and ".join(dict.fromkeys(result.model for result in results))
+    return f"archmodel {results[0].provenance['archmodel']}, model {models}. {said}{remark}"
 
 
 @contextmanager

@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNIT_COLOURS: Mapping[str, str] = {
-    "prefetch": "#56B4E9", "load": "#009E73", "matrix": "#0072B2", "reduce": "#CC79A7", "simd": "#E69F00",
-    "vector": "#D55E00", "layout": "#999933", "network": "#882255", "store": "#44AA99", "write_back": "#88CCEE",
-}  # fmt: skip
-"""One colour per unit (Okabe & Ito; Tol)."""
+_WORK = "#3f4a5a"  # of all units: colours are those of groups of operators
 _WAIT = "#ececec"
 _DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on which text is white
 _WIDTH_IN, _LETTER_IN = 9.0, 0.058  # of the chart without its margins, and of a letter on a bar
 _N_ROWS = 40  # most units drawn; further PEs are left out
 _N_COLUMNS = 300  # of a chart, where a unit has more events than can be told apart
 _N_STEPS = 900  # of a bandwidth
-_N_BARS = 400
+_N_BARS = 400  # most commands of a unit that are told apart
+_FEW_FRAC = 0.01  # of the time that is followed, to be said of less
 _HEIGHT = 0.72  # of a bar in its row
 
 
@@ -74,8 +71,9 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     """Collect what a chart shows: a row per bar, and per column of what is too dense for bars."""
     rows = [_span_mark(span) for span in timeline.spans if span.track.name != "phases" or span.name == "not recorded"]
     shown, n_hidden = _unit_tracks(timeline)
+    is_dense = any(_followed(timeline, i).size > _N_BARS for i in shown)
     for i in shown:
-        rows += _unit_marks(timeline, i)
+        rows += _unit_marks(timeline, i) + (_shares if is_dense else _commands)(timeline, i)
     for counter in timeline.counters:
         if counter.unit == "GB/s":
             rows += _bandwidth_marks(counter, timeline.window_s)
@@ -84,7 +82,15 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     if n_hidden:
         remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
     footer = f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. "
-    footer += "Coloured: at work; thin line: requests under way; grey: between first and last command of a phase. "
+    if is_dense:
+        footer += "Dark: share of the followed time for which a unit is at work, by height; "
+    else:
+        footer += "Dark: a unit is at work; "
+    footer += "thin line: requests under way; grey: between first and last command of a phase. "
+    if not timeline.is_folded and timeline.followed_frac < _FEW_FRAC:
+        remarks.insert(
+            0, f"units are followed for {100 * timeline.followed_frac:.2g} % of the time; folded, one pass is shown"
+        )
     footer += " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
     return FigureInfo(
         title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
@@ -127,7 +133,7 @@ def _unit_tracks(timeline: Timeline) -> tuple[list[int], int]:
 
 
 def _unit_marks(timeline: Timeline, track: int) -> list[dict[str, object]]:
-    """Show a unit by its events, or by how much of each column it is busy if they are many."""
+    """Show when a unit has commands, what is skipped, and when requests are under way."""
     events, (process, name) = timeline.events, timeline.tracks[track]
     mine = np.flatnonzero(events.track == track)
     skips = mine[events.command[mine] < 0]
@@ -142,23 +148,50 @@ def _unit_marks(timeline: Timeline, track: int) -> list[dict[str, object]]:
         busy = float(events.busy_cycles[i] / max(1, events.end_cycle[i] - events.start_cycle[i]))
         label = timeline.labels[events.label[i]]
         rows.append(_mark(process, name, "skipped", label, float(events.start_s[i]), float(events.end_s[i]), busy))
-    followed = mine[events.command[mine] >= 0]
-    rows += [_mark(process, name, "request", "", start, end, 1.0) for start, end in _requests(timeline, followed)]
-    if followed.size <= _N_BARS:
-        return rows + [
-            _mark(process, name, "command", timeline.labels[events.label[i]], events.start_s[i], events.end_s[i], 1.0)
-            for i in followed.tolist()
-        ]
-    edges = np.linspace(*timeline.window_s, _N_COLUMNS + 1)
-    order = followed[np.argsort(events.start_s[followed], kind="stable")]
-    times = np.stack((events.start_s[order], events.end_s[order]), axis=1).reshape(-1)
-    total = np.concatenate(([0.0], np.cumsum(events.end_s[order] - events.start_s[order])))
-    sums = np.stack((total[:-1], total[1:]), axis=1).reshape(-1)
-    busy_frac = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
-    return rows + [
-        _mark(process, name, "share", "", edges[i], edges[i + 1], busy_frac[i])
-        for i in np.flatnonzero(busy_frac > 1e-6)
+    requests = _requests(timeline, _followed(timeline, track))
+    return rows + [_mark(process, name, "request", "", start, end, 1.0) for start, end in requests]
+
+
+def _followed(timeline: Timeline, track: int) -> Ints:
+    """Find the commands of a unit that are followed one by one."""
+    events = timeline.events
+    return np.flatnonzero((events.track == track) & (events.command >= 0))
+
+
+def _commands(timeline: Timeline, track: int) -> list[dict[str, object]]:
+    """Show each command of a unit."""
+    events, (process, name) = timeline.events, timeline.tracks[track]
+    return [
+        _mark(process, name, "command", timeline.labels[events.label[i]], events.start_s[i], events.end_s[i], 1.0)
+        for i in _followed(timeline, track).tolist()
     ]
+
+
+def _shares(timeline: Timeline, track: int) -> list[dict[str, object]]:
+    """Show for which share of the followed time of each column a unit is busy."""
+    events, (process, name) = timeline.events, timeline.tracks[track]
+    edges = np.linspace(*timeline.window_s, _N_COLUMNS + 1)
+    mine = _followed(timeline, track)
+    skips = np.flatnonzero((events.track == track) & (events.command < 0))
+    busy_s = _time_in_columns(events.start_s[mine], events.end_s[mine], edges)
+    phase_s = _time_in_columns(*timeline.followed_s, edges)
+    skipped_s = _time_in_columns(events.start_s[skips], events.end_s[skips], edges)
+    shown_s = np.maximum(phase_s - skipped_s, busy_s)
+    return [
+        _mark(process, name, "share", "", edges[i], edges[i + 1], busy_s[i] / shown_s[i])
+        for i in np.flatnonzero(busy_s > 1e-6 * shown_s)
+    ]
+
+
+def _time_in_columns(starts_s: Floats, ends_s: Floats, edges_s: Floats) -> Floats:
+    """Add up how much of each column intervals take that do not overlap."""
+    order = np.argsort(starts_s, kind="stable")
+    if not order.size:
+        return np.zeros(edges_s.size - 1)
+    lasts_s = np.cumsum(ends_s[order] - starts_s[order])
+    times = np.stack((starts_s[order], ends_s[order]), axis=1).reshape(-1)
+    sums = np.stack((np.append(0.0, lasts_s[:-1]), lasts_s), axis=1).reshape(-1)
+    return np.diff(np.interp(edges_s, times, sums))
 
 
 def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
@@ -219,7 +252,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
             alike = [row for row in rows[track] if row["kind"] == kind]
             if alike:
                 times = scale.per_s * np.array([(row["start_s"], row["end_s"]) for row in alike])
-                draw(axes, y, times, np.array([row["value"] for row in alike]), UNIT_COLOURS[track[1]])
+                draw(axes, y, times, np.array([row["value"] for row in alike]))
     axes.set_yticks(range(len(tracks)), [name.replace("_", " ") for _, name in tracks])
     axes.set_ylim(len(tracks) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
@@ -232,7 +265,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
 
 def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None:
     kind, start, end = row["kind"], scale.per_s * row["start_s"], scale.per_s * row["end_s"]
-    colour = UNIT_COLOURS.get(row["track"]) or GROUP_COLOURS.get(row["group"] or "launch", "#999999")
+    colour = _WORK if kind == "skipped" else GROUP_COLOURS.get(row["group"] or "launch", "#999999")
     if kind == "missing":
         axes.barh(
             y, end - start, left=start, height=_HEIGHT, color="none", edgecolor="#bbbbbb", hatch="////", linewidth=0
@@ -248,34 +281,34 @@ def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None
         axes.text((low + high) / 2, y, text, ha="center", va="center", fontsize=7, color=ink)
 
 
-def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
+def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     """Draw commands; the line around them lets the shortest be seen, another one parts those that meet."""
     widths = times[:, 1] - times[:, 0]
     low, height = y - _HEIGHT / 2, _HEIGHT
-    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=colour, linewidth=0.3)
+    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=_WORK, linewidth=0.3)
     first, last = axes.get_xlim()
     is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / _WIDTH_IN
     meets = times[1:, 0][is_wide & (times[1:, 0] <= times[:-1, 1])]
     axes.vlines(meets, low, low + height, color="white", linewidth=0.5)
 
 
-def _draw_waits(axes: Axes, y: int, times: Floats, _: Floats, __: str) -> None:
+def _draw_waits(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     """Draw where a unit has not done all its commands of a phase."""
     parts = list(zip(times[:, 0], times[:, 1] - times[:, 0], strict=True))
     axes.broken_barh(parts, (y - _HEIGHT / 2, _HEIGHT), color=_WAIT, linewidth=0, zorder=0.9)
 
 
-def _draw_requests(axes: Axes, y: int, times: Floats, _: Floats, colour: str) -> None:
+def _draw_requests(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     """Draw a thin line while requests are under way."""
     parts = list(zip(times[:, 0], times[:, 1] - times[:, 0], strict=True))
-    axes.broken_barh(parts, (y + 0.5 * _HEIGHT - 0.1, 0.1), color=colour, linewidth=0, alpha=0.6)
+    axes.broken_barh(parts, (y + 0.5 * _HEIGHT - 0.1, 0.1), color=_WORK, linewidth=0, alpha=0.6)
 
 
-def _draw_columns(axes: Axes, y: int, times: Floats, values: Floats, colour: str) -> None:
+def _draw_columns(axes: Axes, y: int, times: Floats, values: Floats) -> None:
     """Draw how busy a unit is as the height of its colour."""
     none, bottom = np.zeros_like(values), y + _HEIGHT / 2
     levels = np.stack((none, values, values, none), axis=1).reshape(-1)
-    axes.fill_between(times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=colour, linewidth=0)
+    axes.fill_between(times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=_WORK, linewidth=0)
 
 
 _MANY = {"span": _draw_waits, "request": _draw_requests, "command": _draw_commands, "share": _draw_columns}

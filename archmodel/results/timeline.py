@@ -161,3 +161,24 @@ class Timeline:
     def is_sampled(self) -> bool:
         """Whether commands of the step are not among the events."""
         return int(np.count_nonzero(self.events.command >= 0)) < self.n_commands
+
+    @property
+    def followed_s(self) -> tuple[Floats, Floats]:
+        """Beginnings and ends of the phases in the window of which units are shown, as far as these are recorded."""
+        times = np.sort(self.events.start_s)
+        rows = []
+        cuts = [span.start_s for span in self.spans if span.name == "not recorded"]
+        for span in self.spans:
+            if span.track.name == "phases" and span.name != "not recorded":
+                start_s = max(span.start_s, self.window_s[0])
+                end_s = min(span.end_s, self.window_s[1], *(cut for cut in cuts if start_s <= cut < span.end_s))
+                if np.searchsorted(times, end_s) > np.searchsorted(times, span.start_s):
+                    rows.append((start_s, max(start_s, end_s)))
+        starts_s, ends_s = np.array(rows).reshape(-1, 2).T
+        return starts_s, ends_s
+
+    @property
+    def followed_frac(self) -> float:
+        """Share of the window that is followed: without folding, first executions are, and further ones are not."""
+        starts_s, ends_s = self.followed_s
+        return float(np.sum(ends_s - starts_s)) / (self.window_s[1] - self.window_s[0])

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archmodel.kernels.matmul_program import (
-    ACCUMULATED,
-    NEAR_A,
-    NEAR_B,
-    OUTPUT,
-    RESULT,
-    WEIGHT,
-)
+from archmodel.kernels.matmul_shape import ACCUMULATED, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import IN_A, IN_B, LOAD, MATRIX, NONE, OUT, RESERVE, SIMD, STORE, UNIT
 from archmodel.lowering.program import CommandTable
 

@@ -16,14 +16,16 @@ class Fused(OperatorKind):
     ----------
     head
         What it is at heart; of sibling products, the product with all their columns.
-    members
-        All operators that it stands for.
+    members, names
+        All operators that it stands for, and their names.
     listed
         Operands that are left, inputs before outputs.
     head_tensors
         Tensors of the operands of the head, in their order; for the first output, what leaves in its place.
     tail_operations
         SIMD operations of the members behind the head, per result of the head, rounded up.
+    tail_functions
+        Their functions, with the elements that each works on per result of the head.
     tail_tensors
         Tensors that these load besides, as many elements as the head has results.
     stored_frac
@@ -36,9 +38,11 @@ class Fused(OperatorKind):
     group: ClassVar[str] = "fused"
     head: OperatorKind
     members: tuple[OperatorKind, ...]
+    names: tuple[str, ...]
     listed: tuple[Operand, ...]
     head_tensors: tuple[str, ...]
     tail_operations: int = 0
+    tail_functions: tuple[tuple[str, float], ...] = ()
     tail_tensors: tuple[str, ...] = ()
     stored_frac: float = 1.0
     is_input_turned: bool = False

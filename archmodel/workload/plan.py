@@ -64,11 +64,33 @@ class Splits:
         Chips of one stage beyond which the KV cache is copied instead of shared.
     pp
         Most stages.
+    copied, of_kv, routed
+        Operators, by the last part of their names, whose weights are not simply shared by ``tp``: every chip has a
+        copy; they are shared as the KV cache is; they are those of experts.
     """
 
     tp: tuple[int, ...] = (1,)
     n_kv: int = 1
     pp: int = 1
+    copied: frozenset[str] = frozenset()
+    of_kv: frozenset[str] = frozenset()
+    routed: frozenset[str] = frozenset()
+
+    def n_sharing(self, operator: str, plan: Plan) -> int:
+        """Count the chips of a stage that share the weights of an operator.
+
+        Parameters
+        ----------
+        operator
+            The last part of its name.
+        plan
+            How the chips share.
+        """
+        if operator in self.copied:
+            return 1
+        if operator in self.of_kv:
+            return min(plan.tp, self.n_kv)
+        return max(plan.tp, plan.ep) if operator in self.routed else plan.tp
 
 
 def make_plan(run: RunSettings, splits: tuple[str, ...]) -> Plan:

@@ -14,12 +14,12 @@ from archmodel.api import timeline
 from archmodel.report.gantt import plot_gantt
 from archmodel.verify.contract import unit_names
 from generate import blocks, checks, pages
+from generate.cycles import cycles
 
 
 def write_all(docs: Path) -> None:
     """Write every generated page and fragment below the folder of the documentation."""
     machines = [am.machine(name) for name in am.machines()]
-    points = docs.parent / "tests" / "validation" / "data"
     _fill(docs / "machines" / "generated", {f"{m.name}.md": pages.machine_page(m) for m in machines})
     _fill(docs / "workloads" / "generated", {f"{name}.md": pages.workload_page(name) for name in am.workloads()})
     _fill(docs / "blocks" / "generated", {f"{name}.md": blocks.block_page(name) for name in unit_names()})
@@ -33,7 +33,7 @@ def write_all(docs: Path) -> None:
         "commands": pages.command_help(),
         "peaks": checks.peaks(machines),
         "published_workloads": checks.published_workloads(),
-        "bf16_add": checks.bf16_add(points / "mtia300_bf16_add.csv"),
+        "bf16_add": checks.bf16_add(),
         "efficiency": checks.efficiency(),
         "language_models": checks.language_models(),
         "clock": checks.clock(),
@@ -42,6 +42,8 @@ def write_all(docs: Path) -> None:
         "mtia_300_gemm": checks.mtia_300_gemm(),
         "tenstorrent_gemm": checks.tenstorrent_gemm(),
         "serving": checks.serving(),
+        "serving_by_host": checks.serving_by_host(),
+        "cycles": cycles(docs.parent / "tests" / "golden" / "cycles.csv"),
     }
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})
     machine = am.machine("mtia_2i")

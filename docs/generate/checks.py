@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import runpy
 import statistics
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import archmodel as am
-from archmodel.kernels.matmul_program import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_mapped
 from archmodel.lowering.phases import find_site
 from archmodel.machine.types import Machine
@@ -46,23 +45,15 @@ def published_workloads() -> str:
     return table(rows)
 
 
-def bf16_add(points: Path) -> str:
-    """Compare the BF16 add on MTIA 300 with the published curve."""
-    machine = am.machine("mtia_300")
+def bf16_add() -> str:
+    """Compare the BF16 add on MTIA 300 with the published curve, by both models."""
+    test = _load("test_bf16_add")
     rows: list[Row] = []
-    with points.open(newline="", encoding="utf-8") as file:
-        for point in csv.DictReader(file):
-            n, measured_s = int(point["n_elements"]), float(point["latency_us"]) * 1e-6
-            computed = am.evaluate_operator(machine, "elementwise", n=n, function="add", dtype="bf16")
-            rows.append(
-                {
-                    "elements": f"{n:,}",
-                    "model": format_si(computed["latency_s"], "s"),
-                    "bound by": computed["bound"],
-                    "published": format_si(measured_s, "s"),
-                    "difference": percent(computed["latency_s"] / measured_s - 1),
-                }
-            )
+    for point in test.POINTS:
+        n, measured_s = int(point["n_elements"]), float(point["latency_us"]) * 1e-6
+        times = {f"`{model}`": format_si(test.estimate_s(n, model), "s") for model in test.ERRORS}
+        errors = {f"error of `{model}`": percent(test.error_at(point, model)) for model in test.ERRORS}
+        rows.append({"elements": f"{n:,}", "published": format_si(measured_s, "s")} | times | errors)
     return table(rows)
 
 
@@ -254,10 +245,23 @@ def serving() -> str:
     """Compare the steady state of serving DeepSeek-R1 with what was measured."""
     test = _load("test_deepseek_serving")
     rows: list[Row] = []
-    for machine, model, _ in test.CASES:
+    for machine, model in test.CASES:
         answers = test.serve(machine, model)
         errors = {str(requests): percent(found / measured - 1) for requests, (found, measured) in answers.items()}
         rows.append({"8 chips": _machine_link(machine), "model": f"`{model}`", **errors})
+    return table(rows)
+
+
+def serving_by_host() -> str:
+    """Show how the errors of serving depend on the assumed time of the host between steps."""
+    test = _load("test_deepseek_serving")
+    rows: list[Row] = []
+    for host_step_s in next(iter(test.BY_HOST.values())):
+        row: dict[str, str] = {"host between steps": f"{1e3 * host_step_s:g} ms"}
+        for machine, model in test.BY_HOST:
+            errors = [found / measured - 1 for found, measured in test.serve(machine, model, host_step_s).values()]
+            row[f"`{model}`, {machine}"] = f"{percent(min(errors))} … {percent(max(errors))}"
+        rows.append(row)
     return table(rows)
 
 

@@ -7,18 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from archmodel.kernels.matmul_program import (
-    INPUT,
-    MAX_COMMANDS,
-    N_BUFFERS,
-    OUTPUT,
-    WEIGHT,
-    MatmulMapping,
-    MatmulShape,
-    PeTiming,
-    multiply_cycles,
-    write_matmul,
-)
+from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
+from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     EVENT_ENDED_AT,
     EVENT_ISSUED_AT,

@@ -12,7 +12,7 @@ GIVEN = ("timeline", "mtia_2i", "diffusion/dit-xl-2", "--steps", "1", "--guidanc
 
 def test_writes_trace_events_and_a_chart(run, tmp_path):
     path, chart = tmp_path / "new" / "t.json.gz", tmp_path / "t.svg"
-    code, out, err = run(*GIVEN, "-o", str(path), "--svg", str(chart), "--set", "clock=1.1 GHz")
+    code, out, err = run(*GIVEN[:3], "-o", str(path), "--svg", str(chart), "--set", "clock=1.1 GHz")
     assert code == 0, err
     written = json.loads(gzip.decompress(path.read_bytes()))
     about = written["otherData"]
@@ -24,6 +24,7 @@ def test_writes_trace_events_and_a_chart(run, tmp_path):
     assert f"wrote {chart} and {tmp_path / 't.data.csv'}" in out
     assert f"{about['n_events']} events of {about['n_commands']} commands, from 0 s to" in out
     assert "note: of an operator that runs several times, the first execution is shown" in err
+    assert " % of the time; --fold shows one pass, --window a part" in err
     assert chart.read_text(encoding="utf-8").startswith("<?xml")
     assert sorted(found.name for found in tmp_path.rglob("*.part")) == []
 
@@ -36,6 +37,7 @@ def test_window_operators_and_fewer_events(run, tmp_path):
     code, out, err = run(*GIVEN, "-o", str(path), "--fold", "--max-events", "100")
     assert code == 0, err
     assert json.loads(path.read_text(encoding="utf-8"))["otherData"]["is_sampled"]
+    assert "--fold shows one pass" not in err
     assert "no more than 100 events; ask for a window, for operators, or for more events" in err
 
 

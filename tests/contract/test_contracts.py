@@ -42,11 +42,11 @@ WAVES = [
     ("mi300x", "diffusion/sdxl", "denoise"),
     ("tpu_v5e", "diffusion/sd3-medium", "denoise"),
 ]
-COUNTED = [  # models that count cycles know matrix work only, on machines that describe their timing
+COUNTED = [  # models that count cycles, on machines that describe their timing
     (find_model(name, mode), machine)
     for name, mode in (("analytic", None), ("cycle", "representative"), ("cycle", "grid"))
     for machine in ("mtia_2i", "mtia_v1", "tt_wormhole_n150", "systolic_ws")
-]
+] + [(find_model("detailed"), machine) for machine in ("mtia_300", "h100_sxm")]
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question[0]}-{question[1]}", scope="class")
@@ -95,12 +95,22 @@ class TestCountedModels(ModelContract):
         x = b.input("x", (256, 512))
         with b.repeat(2, "layers"):
             x = b.add("fc", operator_kind("matmul")(m=256, n=512, k=512), x)
+            x = b.add("norm", operator_kind("layer_norm")(rows=256, cols=512), x)
         b.add("head", operator_kind("linear")(m=256, n=1000, k=512, activation="gelu"), x)
         return b.finish(name="mlp", title="MLP", phase="inference", run={}, items=256, item="row")
 
 
 def test_every_model_is_held_to_the_contract():
     assert set(am.models()) == {"roofline", "wave", *(model.name for model, _ in COUNTED)}
+
+
+def test_the_detailed_model_answers_in_the_order_of_the_machines():
+    machines = [am.machine(name) for name in ("h100_sxm", "mtia_2i", "mi300x", "mtia_300")]
+    trace = am.workload("recommendation/dlrm_v1_terabyte")
+    rows = list(am.evaluate_batch(machines, trace, model="detailed").rows())
+    alone = [am.evaluate(machine, trace, model="detailed") for machine in machines]
+    assert [row["model"] for row in rows] == ["wave", "cycle", "wave", "cycle"] == [one.model for one in alone]
+    assert [row["latency_s"] for row in rows] == pytest.approx([one.latency_s for one in alone])
 
 
 def test_every_workload_runs_or_says_why_on_every_machine():

@@ -36,7 +36,7 @@ def cycles_of(machine, op):
     return find_model("cycle").count(find_site(trace, 0, chip, place(trace, chip))).cycles
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(SHAPES, st.sampled_from(["mtia_2i", "mtia_300", "tt_wormhole_n150"]), st.floats(1.2, 3))
 def test_attention_takes_longer_with_more_keys_and_more_sequences(op, machine, factor):
     took = cycles_of(machine, op)
@@ -44,7 +44,7 @@ def test_attention_takes_longer_with_more_keys_and_more_sequences(op, machine, f
     assert cycles_of(machine, replace(op, batch=2 * op.batch)) >= CLOSE * took
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(SHAPES.filter(lambda op: op.causal and op.q_len > 1), st.integers(16, 400))
 def test_a_window_never_takes_longer(op, window):
     assert CLOSE * cycles_of("mtia_2i", replace(op, window=window)) <= cycles_of("mtia_2i", op)

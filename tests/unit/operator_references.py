@@ -197,7 +197,11 @@ def convolution(
         of_groups.append(rows @ weight[group * n_out : (group + 1) * n_out].reshape(n_out, -1).T)
     out = np.concatenate(of_groups, axis=-1)
     out = out + bias if op.has_bias else out
-    return Run({"x": x, "weight": weight, **({"bias": bias} if op.has_bias else {}), "out": np.moveaxis(out, -1, 1)})
+    given = {"x": x, "weight": weight, **({"bias": bias} if op.has_bias else {}), "out": np.moveaxis(out, -1, 1)}
+    # Pixels are numbered from 1, padding is 0: those under any window move.
+    numbers = np.pad(np.arange(1, int(np.prod(size)) + 1).reshape(size), [(n, n) for n in pad])
+    seen = np.lib.stride_tricks.sliding_window_view(numbers, kernel)[tuple(slice(None, None, step) for step in stride)]
+    return Run(given, n_moved={"x": op.batch * op.in_channels * np.count_nonzero(np.unique(seen))})
 
 
 def conv2d(op: Any) -> Run:

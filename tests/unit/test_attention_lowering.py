@@ -228,7 +228,7 @@ def test_times_are_bracketed_and_the_closed_form_is_near(machine, name):
     assert analytic["cycles"] == pytest.approx(cycle["cycles"], rel=0.15)
 
 
-@pytest.mark.parametrize("machine", ["mtia_v1", "mtia_2i", "mtia_300", "tt_wormhole_n150"])
+@pytest.mark.parametrize("machine", ["mtia_2i", "mtia_300", "tt_wormhole_n150"])
 @pytest.mark.parametrize("name", ["prefill with grouped heads", "window", "decode", "candidates", "latent decode"])
 def test_one_pe_stands_for_all(machine, name):
     one, every = (cycles_of(machine, OPERATORS[name], "dram", mode) for mode in ("representative", "grid"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archmodel.kernels.matmul_program import OUTPUT, WEIGHT
+from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT
 from archmodel.lowering.program import CommandTable
 from archmodel.verify.bench import draw_points, load_law
 from archmodel.verify.command_words import Product, expand, write_words

@@ -13,7 +13,7 @@ from archmodel.lowering import dram
 from archmodel.lowering.dram import channel_times, gather_efficiency, lower_dram, stream_efficiency
 from archmodel.machine import load_machine
 from archmodel.machine.load import dram_technologies, load_dram
-from archmodel.machine.types import DramTiming
+from archmodel.machine.timing import DramTiming
 from archmodel.units import yaml_key
 
 TIMING = DramTiming(1e9, 1, 256, 64, 128)

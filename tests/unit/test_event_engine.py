@@ -258,11 +258,11 @@ REFUSED = {
     "unit": (
         Command("tensor"),
         "command 1 (tensor): unit 'tensor' is unknown; "
-        "allowed: prefetch, load, matrix, reduce, simd, vector, store, write_back",
+        "allowed: prefetch, load, matrix, reduce, simd, vector, layout, network, store, write_back",
     ),
     "resource": (
         Command("load", output="a", resource="hbm"),
-        "command 1 (load): resource 'hbm' is unknown; allowed: sram, dram, link",
+        "command 1 (load): resource 'hbm' is unknown; allowed: sram, dram, host, link",
     ),
     "cast": (
         load(1, "a", 1, cast="everyone"),

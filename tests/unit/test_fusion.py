@@ -11,6 +11,7 @@ from archmodel.workload.fused import Fused
 from archmodel.workload.operators.elementwise import Elementwise
 from archmodel.workload.operators.layout import Permute
 from archmodel.workload.operators.matmul import Matmul
+from archmodel.workload.operators.normalise import RmsNorm
 
 
 def build(add):
@@ -51,6 +52,20 @@ def turned(b):
         b.add(name, Matmul(m=8, n=4, k=16), t)
 
 
+def far_apart(b):
+    text = b.input("text", (8, 16))
+    x = b.add("k0", Matmul(m=8, n=16, k=16), text)
+    x = b.add("out0", Matmul(m=8, n=16, k=16), x)
+    b.add("k1", Matmul(m=8, n=16, k=16), text)
+
+
+def normalised(b):
+    x = b.input("x", (8, 16))
+    q = b.add("q", Matmul(m=8, n=16, k=16), x)
+    b.add("q_norm", RmsNorm(rows=8, cols=16), q)
+    b.add("k", Matmul(m=8, n=16, k=16), x)
+
+
 def read_twice(b):
     y = b.add("y", Matmul(m=8, n=16, k=16), b.input("x", (8, 16)))
     b.add("relu", Elementwise(n=128, function="relu"), y)
@@ -86,6 +101,19 @@ def test_a_transpose_before_siblings_is_done_once():
 @pytest.mark.parametrize("add", [read_twice])
 def test_what_others_read_too_is_stored(add):
     assert kinds(fuse(build(add))) == ["matmul", "elementwise", "elementwise"]
+
+
+def test_siblings_lie_near_each_other():
+    assert kinds(fuse(build(far_apart))) == ["matmul", "matmul", "matmul"]
+    assert kinds(fuse(build(normalised), ("siblings",))) == [["matmul", "matmul"], "rms_norm"]
+
+
+@pytest.mark.parametrize("name", am.workloads())
+def test_no_rule_raises_the_most_that_is_alive(name):
+    trace = am.workload(name)
+    unjoined = max(fuse(trace, ("tails", "turns")).live_bytes)
+    assert max(fuse(trace, ("siblings",)).live_bytes) <= max(trace.live_bytes)
+    assert max(fuse(trace).live_bytes) <= unjoined <= max(trace.live_bytes)
 
 
 def test_rules_can_be_left_out():

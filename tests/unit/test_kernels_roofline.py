@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import archmodel as am
 from archmodel.dtypes import DTYPES
 from archmodel.kernels import roofline
-from archmodel.lowering import MachinePack, OperatorPack, PlacementPack
+from archmodel.lowering import (
+    MachinePack,
+    OperatorPack,
+    PlacementPack,
+    pack_machines,
+    pack_operators,
+    pack_placements,
+)
+from archmodel.mapping import place
 from archmodel.results import RESOURCES
+from archmodel.workload.single import operators_trace
 
 N_DTYPES = len(DTYPES)
 N_EXCHANGES = 4  # rows of times of exchanges, that of none among them
@@ -34,6 +45,7 @@ def random_operators(rng: np.random.Generator, n: int) -> OperatorPack:
     columns["live_bytes"] = columns["activation_bytes"] * rng.uniform(1, 4, n)
     columns["gather_row_bytes"] = np.where(columns["gather_rows"] > 0, rng.integers(1, 2000, n), 0.0)
     columns["is_table"] = rng.integers(2, size=n).astype(float)
+    columns["is_weight"] = 1.0 - columns["is_table"]
     columns["table_bytes"] = columns["is_table"] * logs(rng, 1e5, 1e12, n)
     columns["table_first_byte"] = columns["is_table"] * logs(rng, 1e8, 1e12, n, zeros=0.3)
     columns["reuse_sqrt"] = logs(rng, 1e8, 1e16, n, zeros=0.5)
@@ -43,10 +55,15 @@ def random_operators(rng: np.random.Generator, n: int) -> OperatorPack:
     return OperatorPack(**columns)
 
 
+RATES = (
+    "matrix_s_per_flop", "simd_s_per_flop", "vector_s_per_flop", "simd_s_per_vector_flop", "vector_s_per_simd_flop",
+)  # fmt: skip
+
+
 def random_machines(rng: np.random.Generator, n: int) -> MachinePack:
     columns = {name: logs(rng, 1e-13, 1e-9, n) for name in MachinePack._fields}
-    for engine in ("matrix", "simd", "vector"):
-        columns[f"{engine}_s_per_flop"] = logs(rng, 1e-15, 1e-10, (N_DTYPES, n))
+    for name in RATES:
+        columns[name] = logs(rng, 1e-15, 1e-10, (N_DTYPES, n))
     for name in ("dram_s_per_byte", "gather_s_per_byte"):
         columns[name] = columns["dram_peak_s_per_byte"] * rng.uniform(1, 3, n)
     for memory, low, high in (("local", 1e6, 1e8), ("sram", 1e7, 1e9)):
@@ -141,6 +158,7 @@ def test_estimate_is_bracketed(packs, timed):
 # Round numbers: 10 TB/s local, 1 TB/s SRAM, 10 GB/s DRAM (12.5 at the pins, 5 for gathers), 1 GB/s links.
 MACHINE = {
     "matrix_s_per_flop": 1e-12, "simd_s_per_flop": 1e-10, "vector_s_per_flop": 2e-10, "local_s_per_byte": 1e-13,
+    "simd_s_per_vector_flop": 0.0, "vector_s_per_simd_flop": 0.0,
     "sram_s_per_byte": 1e-12, "dram_s_per_byte": 1e-10, "dram_peak_s_per_byte": 0.8e-10, "gather_s_per_byte": 2e-10,
     "host_s_per_byte": 1e-9, "link_s_per_byte": 1e-9, "local_inv_bytes": 1e-6, "local_inv_sqrt_bytes": 1e-3,
     "sram_inv_bytes": 1e-8, "sram_inv_sqrt_bytes": 1e-4, "operand_reads_per_mac": 0.125, "access_bytes": 64.0,
@@ -195,7 +213,7 @@ BY_HAND = {
     ),
     # Rows of weights neither hit in SRAM nor live behind the host link: 1e7 rows of one unit.
     "dram, gathered weights": (
-        {"gather_rows": 1e7, "gather_row_bytes": 64.0},
+        {"gather_rows": 1e7, "gather_row_bytes": 64.0, "is_weight": 1.0},
         {"local": 6.4e-5, "sram": 6.4e-4, "dram": 0.128},
         0.0512,
     ),
@@ -207,7 +225,7 @@ def packs_by_hand(**fields):
     zeros = dict.fromkeys(OperatorPack._fields, 0.0) | {"executions": 3.0}
     ops = OperatorPack(**{name: np.array([value]) for name, value in (zeros | fields).items()})
     machines = MachinePack(**{name: np.array([value]) for name, value in MACHINE.items()})
-    tables = {f"{engine}_s_per_flop": np.full((N_DTYPES, 1), np.nan) for engine in ("matrix", "simd", "vector")}
+    tables = {name: np.full((N_DTYPES, 1), np.nan) for name in RATES}
     for name, table in tables.items():
         table[2] = MACHINE[name]
     placement = PlacementPack(**{name: np.array([value]) for name, value in PLACEMENT.items()})
@@ -245,6 +263,23 @@ def test_unlike_dtypes_take_their_own_rates():
     ops, machines = random_operators(rng, N_DTYPES), random_machines(rng, 3)
     ops = ops._replace(dtype_idx=np.arange(N_DTYPES))
     *_, busy_s = time_operators(ops, machines, random_placements(rng, 3))
-    for resource_idx, engine in enumerate(("matrix", "simd", "vector")):
-        work = getattr(ops, f"{engine}_flop") * ops.executions
-        np.testing.assert_allclose(busy_s[..., resource_idx], getattr(machines, f"{engine}_s_per_flop").T * work)
+    matrix, simd, vector = (work * ops.executions for work in (ops.matrix_flop, ops.simd_flop, ops.vector_flop))
+    expected_s = (
+        machines.matrix_s_per_flop.T * matrix,
+        machines.simd_s_per_flop.T * simd + machines.simd_s_per_vector_flop.T * vector,
+        machines.vector_s_per_flop.T * vector + machines.vector_s_per_simd_flop.T * simd,
+    )
+    for resource_idx, time_s in enumerate(expected_s):
+        np.testing.assert_allclose(busy_s[..., resource_idx], time_s)
+
+
+def test_one_engine_does_the_work_of_both_one_after_the_other():
+    both, alone = am.machine("mtia_2i"), replace(am.machine("mtia_2i"), simd=None)
+    trace = operators_trace("softmax", [{"rows": 4096, "cols": 1024}], "fp16", {})
+    rows = [
+        time_operators(pack_operators(trace), pack_machines([machine]), pack_placements([place(trace, machine)]))
+        for machine in (both, alone)
+    ]
+    (simd_s, vector_s), (none_s, all_s) = (busy_s[0, 0, 1:3] for *_, busy_s in rows)
+    assert none_s == 0
+    assert all_s == pytest.approx(vector_s + simd_s * both.simd.lanes["fp16"] / both.vector.lanes["fp16"])

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.event_engine import run_program
-from archmodel.kernels.matmul_program import (
+from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.matmul_shape import (
     FAR_A,
     INPUT,
     MAX_COMMANDS,
@@ -23,10 +25,7 @@ from archmodel.kernels.matmul_program import (
     MatmulMapping,
     MatmulShape,
     fits_local,
-    write_load,
-    write_matmul,
 )
-from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.program import (
     CAST,
     DRAM,
@@ -40,6 +39,7 @@ from archmodel.kernels.program import (
     SRAM,
     UNIT,
 )
+from archmodel.kernels.tile_commands import write_load
 from archmodel.lowering import program as lowering
 from archmodel.lowering.phases import lower_phases
 from archmodel.lowering.program import CASTS, CommandTable, Grid, run_table
@@ -299,6 +299,19 @@ def test_rows_to_quantise_come_from_dram_as_tiles_do(has_prefetch):
     commands = lower_phases(trace, 0, machine, place(trace, machine))[0].table.commands
     t = lower_timing(machine, machine.timing, "int8", 128e6)
     tile, row_bytes = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64), 4096 * 2.0
-    n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 4, row_bytes, 4 * row_bytes, t)
+    n = write_load(tile, 0, FAR_A, NEAR_A, OWN, 2, row_bytes, 2 * row_bytes, t)  # 8 rows a PE, in 4 tiles
     columns = [UNIT, OCCUPANCY, LATENCY, RESOURCE, SERVICE]
     assert commands[:n, columns].tolist() == tile[:n, columns].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "n_used"),
+    [("mtia_2i", (7, 1, 8192), 56), ("mtia_2i", (8, 1, 8192), 64), ("mtia_300", (1, 8, 4096), 64)],
+)
+def test_small_products_leave_few_pes_idle(name, shape, n_used):
+    machine = load_machine(name)
+    m, n, k = shape
+    trace = operators_trace("matmul", [{"m": m, "n": n, "k": k}], "fp16", {})
+    (phase,) = lower_phases(trace, 0, machine, place(trace, machine))
+    grid = phase.mapping
+    assert grid.grid_b * grid.grid_m * grid.grid_n * grid.grid_k == n_used

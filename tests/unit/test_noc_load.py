@@ -23,7 +23,7 @@ from archmodel.kernels.noc_load import link_loads
 from archmodel.lowering.noc import UNLIMITED, noc_widths
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine import load_machine
-from archmodel.machine.types import NocTiming
+from archmodel.machine.timing import NocTiming
 
 MESH = NocTiming("mesh", 8, 8, "left_right", 64.0, 3.0)
 

@@ -41,7 +41,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {**ATTENTION, "q_len": 6, "kv_len": 9, "causal": True, "window": 2},
         {**ATTENTION, "q_len": 6, "kv_len": 9, "causal": True, "chunk": 4},
         {**ATTENTION, "q_len": 9, "kv_len": 9, "causal": True, "targets": 4, "score": "silu"},
-        {**ATTENTION, "q_len": 4, "kv_len": 9, "causal": True, "targets": 4, "window": 3, "score": "silu", "has_bias": True},
+        {**ATTENTION, "q_len": 4, "kv_len": 9, "causal": True, "targets": 4, "window": 3, "score": "silu"}
+        | {"has_bias": True},
         DECODE,
         {**DECODE, "window": 4},
         {**DECODE, "chunk": 4},
@@ -92,8 +93,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 # Where arithmetic besides matrix products runs: elementwise on SIMD and reductions on the vector core, or all on one.
-SIMD_ONLY = {"elementwise", "conv2d", "conv3d", "dequantise", "collective"}
-VECTOR_ONLY = {"embedding_bag", "embedding_bag_backward", "radix_sort", "reduction", "top_k", "moe_combine"}
+SIMD_ONLY = {"embedding_bag", "embedding_bag_backward", "elementwise", "conv2d", "conv3d", "dequantise", "collective"}
+VECTOR_ONLY = {"radix_sort", "reduction", "top_k", "moe_combine"}
 BY_OPERATION = {"attention", "softmax", "quantise", "linear"}
 # Norms: on SIMD what maps elements once a number of the row is known, so many operations, and so many if affine.
 NORMS = {"layer_norm": (2, 4), "rms_norm": (1, 2), "group_norm": (4, 4)}

@@ -99,7 +99,7 @@ def test_gathers_from_dram_move_whole_access_units(machine):
 def test_what_does_not_fit_is_refused_with_the_number_of_chips_that_hold_it(machine):
     assert reasons_against(am.workload("llm/llama3.1-405b", phase="decode"), machine) == (
         "mtia_2i: does not fit: weights 812 GB + KV cache 1.06 GB exceed 128 GB of LPDDR5; "
-        "at least 7 x mtia_2i hold it, e.g. with --chips 8 --tp 8",
+        "at least 7 x mtia_2i hold it, e.g. with --chips 7 --pp 7",
     )
 
 

@@ -9,6 +9,7 @@ import re
 import pytest
 
 import archmodel as am
+from archmodel.mapping import capacity
 from archmodel.models.chips import spread_result
 from archmodel.workload.builders.decoder_ffn import share_experts
 from archmodel.workload.builders.decoder_model import MixtureOfExperts
@@ -162,21 +163,60 @@ LARGE = ("llm/llama3.1-405b", "llm/llama4-maverick", "llm/llama4-behemoth", "llm
 MACHINES = ("mtia_300", "mtia_400", "mtia_500", "h200_sxm", "mi300x", "mtia_2i")
 
 
-@pytest.mark.parametrize("name", LARGE)
-@pytest.mark.parametrize("machine", MACHINES)
-def test_what_does_not_fit_names_a_plan_that_does(name, machine):
+# Plans that do not fit and have to name one that does: tensor, expert and pipeline parallel, replicas, large batches.
+TOO_SMALL = [
+    *((name, machine, {}) for name in LARGE for machine in MACHINES),
+    *((name, machine, {"chips": 8, "tp": 1, "batch": 8}) for name in LARGE for machine in ("mtia_300", "h200_sxm")),
+    ("llm/deepseek-v3", "h200_sxm", {"chips": 8, "tp": 1, "ep": 8, "batch": 64}),
+    ("llm/deepseek-v3", "mtia_300", {"chips": 8, "tp": 1, "ep": 8, "batch": 4096, "context": 32768}),
+    ("llm/deepseek-v3", "mtia_400", {"chips": 16, "tp": 2, "ep": 16, "batch": 1024, "context": 65536}),
+    ("llm/deepseek-v3", "mtia_400", {"chips": 32, "tp": 32, "batch": 1024, "context": 65536}),
+    ("llm/deepseek-v3", "mtia_400", {"chips": 4, "tp": 2, "ep": 2, "pp": 2, "batch": 1024}),
+    ("llm/llama3.1-405b", "mtia_400", {"chips": 16, "tp": 16, "batch": 256, "context": 65536}),
+    ("llm/llama3.1-405b", "mtia_400", {"chips": 8, "tp": 4, "batch": 64, "context": 131072}),
+    ("llm/llama3.1-405b", "mtia_300", {"chips": 3, "tp": 1, "pp": 3, "batch": 9}),
+    ("llm/llama4-maverick", "mtia_400", {"chips": 2, "tp": 1, "ep": 2, "batch": 512, "context": 32768}),
+]
+
+
+@pytest.mark.parametrize(("name", "machine", "settings"), TOO_SMALL, ids=str)
+def test_what_does_not_fit_names_a_plan_that_does(name, machine, settings):
     chip = am.machine(machine)
+    assert chip.scale_up is not None
     with pytest.raises(am.UnsupportedError, match="does not fit") as raised:
-        am.evaluate(chip, am.workload(name, phase="decode"))
-    named = re.search(r"e\.g\. with --chips (\d+)(?: --tp (\d+))?(?: --pp (\d+))?$", str(raised.value))
-    if named is None:
-        assert chip.scale_up is not None
-        assert f"more than the {chip.scale_up.n_chips} that its scale-up link joins" in str(raised.value)
+        am.evaluate(chip, am.workload(name, phase="decode", **settings))
+    found = re.search(
+        r"at least (\d+) x .* hold it, (?:e\.g\. with --chips (\d+)(?: --tp (\d+))?(?: --pp (\d+))?)?",
+        str(raised.value),
+    )
+    assert found is not None
+    n_machines, named = int(found[1]), found.groups()[1:]
+    if named[0] is None:
+        assert n_machines > chip.scale_up.n_chips
+        assert str(raised.value).endswith(f"more than the {chip.scale_up.n_chips} that its scale-up link joins")
         return
-    plan = {key: int(value or 1) for key, value in zip(("chips", "tp", "pp"), named.groups(), strict=True)}
-    result = am.evaluate(chip, am.workload(name, phase="decode", **plan))
+    plan = {key: int(value or 1) for key, value in zip(("chips", "tp", "pp"), named, strict=True)}
+    assert n_machines <= plan["chips"]
+    loads = {key: settings[key] for key in ("batch", "context") if key in settings}
+    result = am.evaluate(chip, am.workload(name, phase="decode", **loads, **plan))
     assert result.chips["n_chips"] == plan["chips"]
     assert result.lower_s <= result.latency_s <= result.upper_s
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"tp": 16}, {"tp": 32}, {"tp": 8, "ep": 4}, {"tp": 1, "chips": 16, "ep": 16}, {"tp": 4, "chips": 32, "ep": 32},
+     {"pp": 3, "tp": 2}, {"tp": 1, "chips": 4}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["llm/deepseek-v3", "llm/qwen3-30b-a3b", "llm/gpt-oss-120b"])
+def test_capacity_undoes_what_a_plan_shares_and_copies(name, settings):
+    whole = am.workload(name, phase="decode", batch=96)
+    share = am.workload(name, phase="decode", batch=96, **settings)
+    assert capacity.weight_bytes(share, Plan()) == pytest.approx(whole.role_bytes("weight"), rel=1e-3)  # vocabulary
+    if share.plan.pp == 1:
+        assert capacity.weight_bytes(whole, share.plan) == pytest.approx(share.role_bytes("weight"), rel=1e-3)
+    assert capacity.kv_bytes(share) == pytest.approx(whole.role_bytes("kv_cache"))
 
 
 @pytest.mark.parametrize("name", LARGE)

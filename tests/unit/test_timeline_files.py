@@ -17,6 +17,7 @@ from archmodel.report.timeline import save_timeline
 from archmodel.workload.single import operators_trace
 
 MACHINE = am.machine("mtia_2i")
+MATRIX_SHARE = ("matrix", "share")
 
 
 def follow(**fields):
@@ -131,9 +132,34 @@ def test_chart_has_its_data_beside_it(shown, tmp_path):
     assert (tmp_path / "again.svg").read_text(encoding="utf-8") == svg
 
 
+@pytest.fixture
+def few_bars(monkeypatch):
+    monkeypatch.setattr("archmodel.report.gantt._N_BARS", 40)
+
+
+@pytest.mark.usefixtures("few_bars")
 def test_chart_of_many_commands_shows_shares_of_time():
     trace = operators_trace("matmul", [{"m": 2048, "n": 2048, "k": 2048}], "fp16", {"a": "sram"})
     shown = timeline(MACHINE, trace, window_s=(0, 1))
     rows = list(gantt_info(shown).table.rows())
     assert all(0 <= row["value"] <= 1 + 1e-9 for row in rows if row["kind"] != "bandwidth")
     assert len(rows) < 10_000
+    # Units with few commands are drawn like those with many.
+    kinds = {row["kind"] for row in rows if row["track"] in ("load", "matrix", "store")}
+    assert "share" in kinds
+    assert "command" not in kinds
+
+
+@pytest.mark.usefixtures("few_bars")
+def test_busy_units_look_busy_where_little_is_followed():
+    lone = operators_trace("matmul", [{"m": 2048, "n": 2048, "k": 2048}], "fp16", {})
+    many = timeline(MACHINE, replace(lone, operators=(replace(lone.operators[0], count=10_000),)), max_events=200)
+    once = timeline(MACHINE, lone, max_events=200)
+    assert many.followed_frac < 0.001 < 0.1 < once.followed_frac <= 1
+    highest = [
+        max(row["value"] for row in gantt_info(shown).table.rows() if (row["track"], row["kind"]) == MATRIX_SHARE)
+        for shown in (many, once)
+    ]
+    assert 0.3 < highest[0] <= highest[1] <= 1
+    assert "Units are followed for 0.01 % of the time; folded, one pass is shown." in gantt_info(many).footer
+    assert "% of the time" not in gantt_info(once).footer

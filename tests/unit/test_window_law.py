@@ -16,7 +16,7 @@ from archmodel.workload.operators.conv import Conv2d, Conv3d
 def pixels_one_by_one(op, n_rows):
     """Pixels, padding left out, under the first windows of an image without frames, as the law walks over them."""
     seen = set()
-    step = max(op.kernel, op.stride)  # what a stride skips comes along
+    step = op.kernel
     for row in range(n_rows):
         line, col = divmod(row, op.out_width)
         top, left = line * op.stride, col * op.stride
@@ -33,7 +33,7 @@ def test_whole_lines_count_each_pixel_once(data):
     seen = pixels_one_by_one(op, n_lines * op.out_width)
     inside = {(line, col) for line, col in seen if line < op.height and col < op.width}
     counted = count_pixels(find_window(op), n_lines * op.out_width)
-    assert counted == len(inside) or n_lines == op.out_height  # a whole image counts whole
+    assert counted == len(inside)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -46,7 +46,8 @@ def test_more_windows_need_no_fewer_pixels(data):
     window = find_window(op)
     m = op.batch * op.out_frames * op.out_height * op.out_width
     counts = [count_pixels(window, n_rows) for n_rows in range(1, m + 1)]
-    assert counts[-1] == 2 * op.frames * op.height * op.width
+    x = op.operands()[0]
+    assert x.n_touched <= 4 * counts[-1] <= x.n_elements  # padding is not told apart
     # Within a line, windows may need fewer columns than the line has; from line to line they only need more.
     per_line = counts[op.out_width - 1 :: op.out_width]
     assert per_line == sorted(per_line)

@@ -1,7 +1,7 @@
 """What ISCA 2025 (MTIA 2i) reports of placement and fusion, on ranking models with hypothetical dims.
 
-Dims of the models are not published, so the sign and the size of an effect can be compared, not a latency. Deviations
-are in ``docs/methods/validation.md``.
+Dims of the models are not published, so the sign and the size of an effect can be compared, not a latency. The figures
+are in ``docs/methods/validation.md``, section "Placement and fusion on MTIA 2i".
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ def latency_s(trace: am.Trace) -> float:
     return am.evaluate(am.machine("mtia_2i"), trace, model="cycle").latency_s
 
 
-def test_remote_inputs_tripled_spill_the_activation_buffer(tmp_path, record_property):
+# Remote inputs tripled: throughput, less one. Activations of the first three outgrow the SRAM; those of LC4 do not.
+FALLS = {"lc1": -0.858, "hc1": -0.758, "hc4": -0.778, "lc4": -0.134}
+
+
+@pytest.mark.parametrize(("name", "expected"), FALLS.items())
+def test_remote_inputs_tripled_spill_the_activation_buffer(name, expected, tmp_path, record_property):
     """Section 6: throughput fell by 90 % when the activation buffer no longer fitted the SRAM."""
 
     def times(n_fold):
@@ -42,36 +47,66 @@ def test_remote_inputs_tripled_spill_the_activation_buffer(tmp_path, record_prop
 
         return change
 
-    once, thrice = (changed("recommendation/mtia_lc1", tmp_path, times(n)) for n in (1, 3))
+    once, thrice = (changed(f"recommendation/mtia_{name}", tmp_path, times(n)) for n in (1, 3))
     sram_bytes = am.machine("mtia_2i").sram.capacity_bytes
-    assert max(once.live_bytes) < sram_bytes < max(thrice.live_bytes)
+    assert max(once.live_bytes) < sram_bytes
     fall = latency_s(once) / latency_s(thrice) - 1
     record_property("fall", f"{fall:+.1%}")
-    assert fall == pytest.approx(-0.90, abs=0.05)
+    assert fall == pytest.approx(expected, abs=0.005)
+    assert (max(thrice.live_bytes) > sram_bytes) == (name != "lc4")
+    assert (fall == pytest.approx(-0.90, abs=0.05)) == (name == "lc1")  # HC1 and HC4 fall less than was published
 
 
-def test_deferring_the_broadcast_of_users_helps(tmp_path, record_property):
-    """Section 6: +17 % on one model, section 4.2: footprint up to halved; the model gains less, its dims are unknown."""
+# Tables of users, candidates of each, tables remote or not: what deferring gains.
+GAINS = [
+    (100, 16, False, 0.001),
+    (200, 16, False, 0.023),  # the workload as it is
+    (290, 16, False, 0.056),
+    (290, 64, False, 0.058),
+    (200, 16, True, 0.032),
+    (290, 64, True, 0.057),
+]
+
+
+@pytest.mark.parametrize(("n_tables", "n_samples", "is_remote", "expected"), GAINS)
+def test_deferring_the_broadcast_of_users_helps(n_tables, n_samples, is_remote, expected, tmp_path, record_property):
+    """Section 6: +17 % on one model. The row is missed: no share of users' tables comes within 7 points of it."""
+
+    def users(is_deferred):
+        def change(model):
+            model["tables"] = model["tables"] | {"is_remote": is_remote}
+            model["users"] = {"n_tables": n_tables, "n_samples": n_samples, "is_deferred": is_deferred}
+
+        return change
+
+    before, after = (changed("recommendation/mtia_ibb", tmp_path, users(is_deferred)) for is_deferred in (False, True))
+    gain = latency_s(before) / latency_s(after) - 1
+    record_property("gain", f"{gain:+.1%}")
+    assert gain == pytest.approx(expected, abs=0.005)
+    assert 0 < gain < 0.10
+
+
+def test_deferring_the_broadcast_halves_what_is_alive(tmp_path):
+    """Section 4.2: footprint up to halved."""
 
     def early(model):
         model["users"]["is_deferred"] = False
 
     before, after = changed("recommendation/mtia_ibb", tmp_path, early), am.workload("recommendation/mtia_ibb")
-    gain = latency_s(before) / latency_s(after) - 1
+    assert max(before.live_bytes) / max(after.live_bytes) == pytest.approx(2.09, abs=0.005)
+
+
+# Models that gain most: what fusing siblings and transposes gains, and share of the time that look-ups take.
+SIBLINGS = {"mtia_hc1": (0.032, 0.395), "mtia_lc1": (0.030, 0.764), "wukong_dhen": (0.033, 0.367)}
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_siblings_behind_a_transpose_gain(name, monkeypatch, record_property):
+    """Section 4.2: up to +15 % from transposing once for sibling layers. The row is missed: 3 % is the most here."""
+    trace = am.workload(f"recommendation/{name}")
+    fused = am.evaluate(am.machine("mtia_2i"), trace, model="cycle")
+    monkeypatch.setattr(counted, "fuse", lambda trace, rules=RULES: fuse(trace, ("tails",)))
+    gain = latency_s(trace) / fused.latency_s - 1
     record_property("gain", f"{gain:+.1%}")
-    assert max(before.live_bytes) / max(after.live_bytes) == pytest.approx(2.0, abs=0.15)
-    assert 0.015 < gain < 0.17  # the published +17 % is not reached
-
-
-def test_siblings_behind_a_transpose_gain(monkeypatch, record_property):
-    """Section 4.2: up to +15 % from transposing once for sibling layers; most that any shipped model gains here."""
-    gains = {}
-    for name in ("mtia_hc1", "mtia_lc1", "wukong_dhen"):
-        trace = am.workload(f"recommendation/{name}")
-        monkeypatch.setattr(counted, "fuse", lambda trace, rules=RULES: fuse(trace, ("tails",)))
-        apart_s = latency_s(trace)
-        monkeypatch.setattr(counted, "fuse", fuse)
-        gains[name] = apart_s / latency_s(trace) - 1
-    record_property("gains", ", ".join(f"{name} {gain:+.1%}" for name, gain in gains.items()))
-    assert min(gains.values()) > 0.01
-    assert max(gains.values()) < 0.15  # the published +15 % is not reached: look-ups take most of the time
+    of_bags_s = sum(row["latency_s"] for row in fused.operators.rows() if row["kind"] == "embedding_bag")
+    assert (gain, of_bags_s / fused.latency_s) == pytest.approx(SIBLINGS[name], abs=0.005)

@@ -6,7 +6,7 @@ import pytest
 
 from archmodel.lowering.dram import lower_dram, stream_efficiency
 from archmodel.machine import load_machine, machine_names
-from archmodel.machine.types import DramTiming
+from archmodel.machine.timing import DramTiming
 
 ADD_WRITES = 1 / 3  # c = a + b
 
@@ -47,12 +47,29 @@ def test_refresh_of_all_banks_is_ruled_out_where_more_was_read():
         assert stream_efficiency(machine.dram.technology, all_at_once, 0.0) < published - 0.02
 
 
+# Constant of the roofline less the law. ``refresh_loss`` of MTIA 2i and Blackhole is what their constant leaves.
+DISTANCES = {
+    "mtia_v1": -0.050,
+    "mtia_2i": 0.000,
+    "mtia_2i_1.1ghz": 0.000,
+    "mtia_300": 0.002,
+    "mtia_400": 0.008,
+    "mtia_450": 0.008,
+    "mtia_500": 0.008,
+    "rivos_like": 0.001,
+    "tt_blackhole_p150": 0.000,
+    "tt_wormhole_n150": 0.005,
+}
+
+
 @pytest.mark.parametrize("name", MACHINES)
-def test_the_constants_of_the_roofline_are_near(name):
+def test_the_constants_of_the_roofline_are_near(name, record_property):
     """Streams: at a third of writes where the constant is that of an add, else reads. Rows: between 64 and 512 B."""
     dram = load_machine(name).dram
     is_add = dram.technology.startswith("HBM")
-    assert dram.efficiency_frac == pytest.approx(share(name, ADD_WRITES if is_add else 0.0), abs=0.051)
+    distance = dram.efficiency_frac - share(name, ADD_WRITES if is_add else 0.0)
+    record_property("distance", f"{100 * distance:+.1f} points")
+    assert distance == pytest.approx(DISTANCES[name], abs=0.001)
     channels = lower_dram(load_machine(name))
     low, high = (channels.gather_width(row_bytes) / channels.peak_width for row_bytes in (64, 512))
     assert low < dram.gather_efficiency_frac < high

@@ -57,18 +57,23 @@ def test_kernels_of_v1_reach_their_shares_of_the_bandwidth(dim, plain, tuned, re
     assert found[1] >= 0.55
 
 
-# MTIA 2i over v1, tuned kernels, lookups as in production. Published: 2 to 3 (Hot Chips 2024). Tables of inference are
-# quantised to 8 bits; with rows of 256 B both machines wait for equally fast DRAM.
-SPEED_UPS = {(64, "int8"): 3.28, (128, "int8"): 1.86, (64, "fp16"): 1.86, (128, "fp16"): 1.01}
+# MTIA 2i over v1, tuned kernels, lookups as in production. Published: 2 to 3 (Hot Chips 2024), without a shape. Tables
+# of inference are quantised to 8 bits; with rows of 256 B both machines wait for equally fast DRAM.
+SPEED_UPS = {(64, "int8"): 3.255, (128, "int8"): 1.862, (64, "fp16"): 1.862, (128, "fp16"): 1.010}
 
 
-def test_2i_is_two_to_three_times_as_fast_as_v1(record_property):
+def test_2i_is_two_to_three_times_as_fast_as_v1_on_the_mean_of_8_bit_rows_only(record_property):
     v1, second = am.machine("mtia_v1"), am.machine("mtia_2i")
     found = {shape: bytes_per_s(second, *shape) / bytes_per_s(v1, *shape) for shape in SPEED_UPS}
     record_property("speed-ups", {f"{dim} x {dtype}": f"{ratio:.2f}" for (dim, dtype), ratio in found.items()})
-    assert found == pytest.approx(SPEED_UPS, abs=0.05)
-    eight_bits = [ratio for (_, dtype), ratio in found.items() if dtype == "int8"]
-    assert 2 <= statistics.geometric_mean(eight_bits) <= 3
+    assert found == pytest.approx(SPEED_UPS, abs=0.005)
+    assert not any(2 <= ratio <= 3 for ratio in found.values())  # no single shape is in the published range
+    of_8_bits = statistics.geometric_mean(ratio for (_, dtype), ratio in found.items() if dtype == "int8")
+    of_all = statistics.geometric_mean(found.values())
+    record_property("means", f"8-bit rows {of_8_bits:.2f}, all {of_all:.2f}")
+    assert of_8_bits == pytest.approx(2.462, abs=0.005)
+    assert 2 <= of_8_bits <= 3
+    assert of_all == pytest.approx(1.837, abs=0.005)
 
 
 # Batches that ISCA 2025 (MTIA 2i) names, sections 5.4 and 7, and 1,024 of a production trace. Published: 40-60 %

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archmodel as am
-from archmodel.kernels.matmul_program import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_mapped
 from archmodel.lowering.phases import find_site
 from archmodel.mapping import place

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 import archmodel as am
-from archmodel.kernels.matmul_program import OUTPUT, MatmulMapping
+from archmodel.kernels.matmul_shape import OUTPUT, MatmulMapping
 from archmodel.kernels.program import MATRIX
 from archmodel.lowering.operators.matmul import lower_mapped
 from archmodel.lowering.phases import find_site

@@ -15,6 +15,7 @@ from archmodel.lowering.attention_program import Pipeline
 from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES, Cut, Setting, Share
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.rvv import VectorCores, bag_cycles, loop_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.lowering.timing import lower_matmul
 from archmodel.workload.operators.attention import Attention
@@ -82,12 +83,23 @@ def _combine(site: Site, n_splits: int) -> Phase:
     out = site.place("out")
 
     def stages(n_rows: int) -> tuple[Stage, ...]:
+        if site.lone_cores is not None:
+            return (Stage("vector", _combine_cycles(op, n_rows, n_splits, out.dtype, site.lone_cores)),)
         n_results = n_rows * op.value_dim
         factors = simd_cycles(n_rows * n_splits, 4, lanes)  # maximum, subtract, exp, sum
         return (Stage("simd", factors + simd_cycles(n_results, 2 * n_splits + 1, lanes), latency),)
 
     n_rows = op.batch * op.q_len * op.n_heads
     return stream(site, "combine", n_rows, (parts,), stages, (Flow(op.value_dim, out.element_bytes, out.is_far),))
+
+
+def _combine_cycles(op: Attention, n_rows: int, n_splits: int, dtype: str, cores: VectorCores) -> int:
+    """Cycles in which vector cores combine rows: factors of the parts, their weighted sum, its division."""
+    factors = ("maximum", "exp_of_difference", "sum")
+    took = sum(loop_cycles(loop, n_rows, n_splits, "fp32", "fp32", cores) for loop in factors)
+    took += loop_cycles("reciprocal", 1, n_rows, "fp32", "fp32", cores)
+    took += bag_cycles(n_rows, n_splits, op.value_dim, "fp32", cores, is_weighted=True)
+    return took + loop_cycles("scale", n_rows, op.value_dim, "fp32", "fp32", cores, dtype)
 
 
 def _choices(setting: Setting) -> Iterator[_Choice]:

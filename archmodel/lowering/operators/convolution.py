@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MatmulShape
+from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.kernels.window import PLAIN, Window, count_positions, window_lines
+from archmodel.lowering.moves import missed_part
 from archmodel.lowering.operators.matmul import add_fused, lower_product
 from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.rvv import VectorCores, bag_cycles, loop_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.lowering.timing import lower_matmul
 from archmodel.workload.operators.conv import Conv2d, Conv3d
@@ -45,7 +47,8 @@ def lower_implicit(site: Site) -> MatmulShape:
     dtypes, is_far = (x.dtype, weight.dtype, out.dtype), (x.is_far, weight.is_far, out.is_far)
     shape = lower_matmul(op.groups, m, n, k, dtypes, is_far, 1 + op.has_bias)
     is_pixel = count_positions(window) == 1 and op.stride == 1 and window.stride_frames == 1
-    return add_fused(shape._replace(window=PLAIN if is_pixel else window), site)
+    functions = ("bias",) if op.has_bias else ()
+    return add_fused(shape._replace(window=PLAIN if is_pixel else window), site, functions)
 
 
 def find_window(op: Conv2d | Conv3d) -> Window:
@@ -90,24 +93,31 @@ def _pass_lines(site: Site) -> Phase:
     n_operations = _OPERATIONS_PER_PRODUCT * depth + op.has_bias
 
     def stages(n: int) -> tuple[Stage, ...]:
+        if site.lone_cores is not None:
+            return (Stage("vector", _line_cycles(site, site.lone_cores, n, n_results, depth)),)
         took = simd_cycles(math.ceil(n * n_results), n_operations, site.timing.lanes)
         return (Stage("simd", took, site.timing.simd_latency),)
 
     n_rows = n_lines * n_slices
     n_distinct = op.batch * window.frames * window.lines * in_line
-    taken = Flow(n_taken, x.element_bytes, x.is_far, missed_frac=_missed_frac(site, n_distinct, n_taken * n_rows))
+    missed_frac = missed_part(site.timing, n_distinct, n_taken * n_rows)
+    taken = Flow(n_taken, x.element_bytes, x.is_far, missed_frac=missed_frac)
     filters = Flow(op.out_channels * depth, weight.element_bytes, weight.is_far, is_held=True)
     if n_slices > 1:  # PEs have unlike filters, each along with its lines
         n_loaded = filters.n_elements / n_slices * min(n_rows, site.n_pes)
-        missed_frac = _missed_frac(site, filters.n_elements, n_loaded)
+        missed_frac = missed_part(site.timing, filters.n_elements, n_loaded)
         filters = replace(filters, n_elements=n_loaded / n_rows, is_held=False, missed_frac=missed_frac)
     given = Flow(n_results, out.element_bytes, out.is_far)
     return stream(site, "lines", n_rows, [taken, filters], stages, [given])
 
 
-def _missed_frac(site: Site, n_distinct: float, n_loaded: float) -> float:
-    """Part of what is loaded that comes from DRAM: a cache keeps for one PE what another has read."""
-    return min(1.0, n_distinct / n_loaded) if site.timing.cache_bytes > 0 else 1.0
+def _line_cycles(site: Site, cores: VectorCores, n_lines: int, n_results: float, depth: int) -> int:
+    """Cycles of vector cores: each has its part of every line, a bag of weighted rows; sums are then converted."""
+    dtype, n_each = site.result.dtype, math.ceil(n_results / cores.n_cores)
+    n_sums = math.ceil(n_lines * n_results)
+    summed = bag_cycles(n_lines * cores.n_cores, depth, n_each, site.place("x").dtype, cores, is_weighted=True)
+    converted = loop_cycles("copy", 1, n_sums, "fp32", "fp32", cores, dtype)
+    return summed + converted + (loop_cycles("bias", 1, n_sums, dtype, dtype, cores) if _conv(site).has_bias else 0)
 
 
 def _conv(site: Site) -> Conv2d | Conv3d:

@@ -6,6 +6,7 @@ import math
 
 from archmodel.lowering.passes import Pass, pass_stage
 from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.rvv import loop_of
 from archmodel.lowering.stream import Flow, Stage, cut_rows, stream
 from archmodel.workload.operators.elementwise import Elementwise
 
@@ -17,8 +18,7 @@ def lower_elementwise(site: Site) -> tuple[Phase, ...]:
     assert isinstance(op, Elementwise)
     n_rows, n_cols = cut_rows(site, op.n, max(place.element_bytes for place in site.places))
     *flows_in, out = (Flow(n_cols, place.element_bytes, place.is_far, is_joined=True) for place in site.places)
-    loop = "mul" if op.function == "scale" else op.function
-    one = Pass(loop, math.ceil(op.work().simd_flop / op.n))
+    one = Pass(loop_of(op.function), math.ceil(op.work().simd_flop / op.n))
 
     def stages(n: int) -> list[Stage]:
         return [pass_stage(site, one, 1, n * n_cols, site.places[0].dtype, site.places[-1].dtype)]

@@ -9,13 +9,14 @@ from typing import Literal
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
 from archmodel.kernels.matrix_engine import transfer_up
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Place, Site, lowers
 from archmodel.lowering.pooling import SUM_BYTES, choose_engine
 from archmodel.lowering.program import Command, Grid, Input, Program
+from archmodel.lowering.rvv import bag_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
 
@@ -78,6 +79,8 @@ def lower_bags(site: Site, kernel: BagKernel) -> tuple[Phase, ...]:
     partial = Flow(n_parts * op.dim, SUM_BYTES, is_far=False)
 
     def add_up(n_rows: int) -> list[Stage]:
+        if site.lone_cores is not None:
+            return [Stage("vector", bag_cycles(n_rows, n_parts, op.dim, "fp32", site.lone_cores, is_weighted=False))]
         cycles = simd_cycles(n_rows * op.dim, n_parts, site.timing.lanes)
         return [Stage("simd", cycles, site.timing.simd_latency)]
 
@@ -91,13 +94,15 @@ def _pool(site: Site, kernel: BagKernel, n_bags: int, per_bag: float, out: Place
     assert isinstance(op, EmbeddingBag)
     table = site.place("table")
     row_bytes = op.dim * table.element_bytes
-    n_pes = min(site.n_pes, n_bags)
-    tiles = _cut(site, kernel, math.ceil(n_bags / n_pes), per_bag, row_bytes)
+    bags_of_pe = math.ceil(n_bags / site.n_pes)
+    n_pes = math.ceil(n_bags / bags_of_pe)
+    tiles = _cut(site, kernel, bags_of_pe, per_bag, row_bytes)
     beside_bytes = INDEX_BYTES + (site.place("weights").element_bytes if op.weighted else 0.0)
     remote, inputs = _fetch_remote(site, tiles.n_rows, row_bytes, is_far=table.is_far)
     gather = gather_rows(
-        site, tiles.n_rows, row_bytes, "rows", is_far=table.is_far, inputs=inputs, beside_bytes=beside_bytes
-    )
+        site, tiles.n_rows, row_bytes, "rows", is_far=table.is_far, is_table=True, inputs=inputs,
+        beside_bytes=beside_bytes,
+    )  # fmt: skip
     unit, issue, occupancy = choose_engine(
         site, tiles.n_bags, tiles.n_rows, op.dim, table.dtype, is_weighted=op.weighted
     )

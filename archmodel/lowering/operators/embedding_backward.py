@@ -6,7 +6,7 @@ import math
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows, scatter_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue
 from archmodel.lowering.phases import Phase, Site, lowers
@@ -49,8 +49,8 @@ def lower_embedding_bag_backward(site: Site) -> tuple[Phase, ...]:
             "local memory of a PE; make local memory larger or the rows shorter"
         )
         raise UnsupportedError("lowering", (reason,))
-    n_pes = min(site.n_pes, op.unique)
-    of_pe = math.ceil(op.unique / n_pes)
+    of_pe = math.ceil(op.unique / site.n_pes)
+    n_pes = math.ceil(op.unique / of_pe)
     n_rows = max(1, min(of_pe, int(n_lookups / per_row)))
     n_groups = math.ceil(of_pe / n_rows)
     n_rows = math.ceil(of_pe / n_groups)
@@ -58,12 +58,12 @@ def lower_embedding_bag_backward(site: Site) -> tuple[Phase, ...]:
     n_lookups = math.ceil(n_rows * per_row / n_tiles)
     unit, issue, occupancy = choose_engine(site, n_rows, n_lookups, op.dim, gradient.dtype, is_weighted=False)
     update = simd_cycles(n_rows * op.dim, UPDATE_PASSES, timing.lanes)
-    lanes = "simd" if site.has_simd else "vector"
+    lanes = "simd" if site.has_simd or site.cores is None else "vector"
     gradients = gather_rows(
         site, n_lookups, gradient_bytes, "gradients", is_far=gradient.is_far, beside_bytes=2 * INDEX_BYTES
     )
-    rows = gather_rows(site, n_rows, row_bytes, "rows", is_far=table.is_far, beside_bytes=0.0)
-    states = gather_rows(site, n_rows, SUM_BYTES, "rows", is_far=momentum.is_far, beside_bytes=0.0)
+    rows = gather_rows(site, n_rows, row_bytes, "rows", is_far=table.is_far, is_table=True, beside_bytes=0.0)
+    states = gather_rows(site, n_rows, SUM_BYTES, "rows", is_far=momentum.is_far, is_table=True, beside_bytes=0.0)
     program = Program(
         body=(*gradients, Command(unit, issue, occupancy, 0, (Input("gradients"),))),
         epilogue=(

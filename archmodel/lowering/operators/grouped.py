@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from archmodel.kernels.matmul_program import MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
 from archmodel.lowering.operators.matmul import add_fused, lower_product
 from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.timing import lower_matmul

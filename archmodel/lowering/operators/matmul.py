@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,26 +11,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archmodel.kernels.matmul_program import (
-    MAX_COMMANDS,
-    N_BUFFERS,
-    MatmulMapping,
-    MatmulShape,
-    PeTiming,
-    write_matmul,
-)
+from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
 from archmodel.lowering.operators.rows import quantise_rows
 from archmodel.lowering.phases import Phase, Place, Site, Tail, lowers
 from archmodel.lowering.program import CommandTable, Grid
+from archmodel.lowering.rvv import VectorCores, loop_cycles, loop_of
 from archmodel.lowering.timing import lower_matmul
 from archmodel.mapping.matmul import find_mapping
 from archmodel.workload.operators.linear import Linear
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
 
+MAPPED = (Matmul.kind, BatchedMatmul.kind, Linear.kind)
+"""Kinds that are one product, for which a mapping can be given (`lower_mapped`)."""
+_MANY = 1 << 16
+"""Elements of a loop that is in its steady state."""
 
-@lowers(Matmul.kind, BatchedMatmul.kind, Linear.kind)
+
+@lowers(*MAPPED)
 def lower_products(site: Site) -> tuple[Phase, ...]:
     """Lower a product; rows that are quantised on the way in are a phase before it."""
     return lower_mapped(site, None)
@@ -52,26 +54,57 @@ def lower_shape(site: Site) -> MatmulShape:
     assert isinstance(op, Matmul | BatchedMatmul | Linear)
     a, b, c = (site.place(name) for name in ("a", "b", "c"))
     batch = op.batch if isinstance(op, BatchedMatmul) else 1
-    operations = 1  # sums are converted
+    functions: tuple[str, ...] = ()
     if isinstance(op, Linear):
-        operations += op.operations
+        named = (("bias", op.bias), (op.activation, op.activation != "none"), ("scale", op.is_quantised))
+        functions = tuple(name for name, is_done in named if is_done)
         if op.is_quantised:  # quantised rows are in SRAM by then
             a = Place(site.dtype, a.role, is_far=False)
     dtypes, is_far = (a.dtype, b.dtype, c.dtype), (a.is_far, b.is_far, c.is_far)
-    return add_fused(lower_matmul(batch, op.m, op.n, op.k, dtypes, is_far, operations), site)
+    return add_fused(lower_matmul(batch, op.m, op.n, op.k, dtypes, is_far, 1 + len(functions)), site, functions)
 
 
-def add_fused(shape: MatmulShape, site: Site) -> MatmulShape:
-    """Add to the shape of a product what is fused with it."""
-    tail = site.tail
+def add_fused(shape: MatmulShape, site: Site, functions: Sequence[str] = ()) -> MatmulShape:
+    """Add to the shape of a product what is fused with it.
+
+    Parameters
+    ----------
+    shape
+        With the operations that the operator itself does to its results, the conversion of sums among them.
+    site
+        Where, and what is fused.
+    functions
+        Those operations by name, but for the conversion.
+    """
+    tail, operations = site.tail, shape.operations + site.tail.operations
+    if site.lone_cores is not None:
+        operations = _count_passes(site, site.lone_cores, ((name, 1.0) for name in functions))
     return shape._replace(
         c_bytes=shape.c_bytes * tail.stored_frac,
-        operations=shape.operations + tail.operations,
+        operations=operations,
         tail_bytes=sum((place.element_bytes for place in tail.operands), 0.0),  # always a float: one kernel
         is_tail_far=any(place.is_far for place in tail.operands),
         turns_a=site.is_input_turned,
         turns_c=tail.is_turned,
     )
+
+
+def _count_passes(site: Site, cores: VectorCores, functions: Iterable[tuple[str, float]]) -> int:
+    """Count passes over results, of a cycle per `PeTiming.lanes` elements, that take as long as loops of vector cores.
+
+    Model
+    -----
+    A loop converts sums from fp32, one more does each function; none has to start up. Rounded up.
+    """
+    dtype = site.result.dtype
+
+    def count(loop: str, share: float, given: str) -> float:
+        short, long = (loop_cycles(loop, 1, n, given, given, cores, dtype) for n in (_MANY, 2 * _MANY))
+        return (long - short) * share * site.timing.lanes / _MANY
+
+    n_passes = count("copy", 1.0, "fp32")
+    n_passes += sum(count(loop_of(name), share, dtype) for name, share in (*functions, *site.tail.functions))
+    return math.ceil(n_passes - 1e-9)
 
 
 class Points(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from archmodel.lowering.moves import missed_part
 from archmodel.lowering.passes import Pass, pass_stage
 from archmodel.lowering.phases import Phase, Place, Site, Tail, lowers
 from archmodel.lowering.stream import Flow, Stage, stream
@@ -203,7 +204,7 @@ def _count_parts(site: Site, work: RowWork) -> int:
 def _whole(site: Site, work: RowWork) -> Phase:
     """Write the phase of whole rows."""
     flows = [Flow(work.n_cols, work.x.element_bytes, work.x.is_far, is_joined=True)]
-    flows += _weights(work, work.n_held, len(work.passes) - 1, is_held=True)
+    flows += _held_weights(work, len(work.passes) - 1)
 
     def stages(n_rows: int) -> list[Stage]:
         return [_stage(site, work, one, n_rows, work.n_cols) for one in work.passes]
@@ -215,7 +216,10 @@ def _pieces(site: Site, work: RowWork, n_parts: int) -> Phase:
     """Write the phase of parts of rows that nothing joins."""
     n_cols = math.ceil(work.n_cols / n_parts)
     n_parts = math.ceil(work.n_cols / n_cols)
-    flows = [Flow(n_cols, work.x.element_bytes, work.x.is_far, is_joined=True), *_weights(work, work.n_weights, 0)]
+    flows = [
+        Flow(n_cols, work.x.element_bytes, work.x.is_far, is_joined=True),
+        *_weights(site, work, work.n_weights, n_parts, 0),
+    ]
 
     def stages(n_rows: int) -> list[Stage]:
         return [_stage(site, work, one, n_rows, n_cols) for one in work.passes]
@@ -295,7 +299,7 @@ class _Part:
         outs = _results(self.work, self.n_cols, self.n_parts if self.passes else 1)
         flows = self._flows()
         n_weights = self.n_cols if self.work.is_per_column else self.work.n_weights
-        flows += _weights(self.work, n_weights, len(self.passes))
+        flows += _weights(self.site, self.work, n_weights, self.n_parts, len(self.passes))
         return stream(self.site, self.work.name, n_items, flows, self._stages, outs)
 
     def _flows(self) -> list[Flow]:
@@ -329,10 +333,22 @@ def _results(work: RowWork, n_cols: int, n_parts: int) -> list[Flow]:
     return [Flow(n, place.element_bytes, place.is_far, is_joined=True) for n, place in places]
 
 
-def _weights(work: RowWork, n_elements: int, stage: int, *, is_held: bool = False) -> list[Flow]:
-    """Give the flow of what is the same for all rows, or for a row, an array each."""
+def _held_weights(work: RowWork, stage: int) -> list[Flow]:
+    """Give the flow of what is the same for all rows, an array each; a PE loads it once."""
     if not work.weights:
         return []
     is_far, n = any(place.is_far for place in work.weights), len(work.weights)
     n_bytes = max(place.element_bytes for place in work.weights)
-    return [Flow(n * n_elements, n_bytes, is_far, n_pieces=n, stage=stage, is_held=is_held)]
+    return [Flow(n * work.n_held, n_bytes, is_far, n_pieces=n, stage=stage, is_held=True)]
+
+
+def _weights(site: Site, work: RowWork, n_elements: int, n_parts: int, stage: int) -> list[Flow]:
+    """Give the flow of what each part of a row needs; a cache has for other rows what was read for one."""
+    if not work.weights:
+        return []
+    n_distinct = work.n_held or work.n_rows * work.n_weights
+    missed_frac = missed_part(site.timing, n_distinct, work.n_rows * n_parts * n_elements)
+    return [
+        replace(flow, n_elements=flow.n_pieces * n_elements, is_held=False, missed_frac=missed_frac)
+        for flow in _held_weights(work, stage)
+    ]

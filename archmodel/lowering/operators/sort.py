@@ -6,7 +6,7 @@ import math
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_program import MOST_CACHED
+from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.program import Command, Grid, Input, Program
@@ -30,7 +30,7 @@ def lower_radix_sort(site: Site) -> tuple[Phase, ...]:
     PEs have equal parts of the keys. For every digit of 8 bits each counts its keys of each digit, in counters that
     each lane of the vector core has for itself; running sums over digits and PEs say where each PE's keys of a digit
     go; and each moves its keys there: within local memory first, tile by tile, then as one run per digit. What is
-    sorted by the digits so far is where the result will be.
+    sorted by the digits so far is where the result will be, or in the cache if all of it fits half.
 
     Raises
     ------
@@ -63,12 +63,15 @@ def lower_radix_sort(site: Site) -> tuple[Phase, ...]:
         [Flow(n_pes, COUNTER_BYTES, is_far=False)],
     )  # fmt: skip
 
-    def digit(*, is_far: bool) -> tuple[Phase, ...]:
-        count = _count(site, cores, n_pes, n_keys, per_tile, is_far=is_far)
-        return count, sums, _move(site, cores, n_pes, n_keys, per_tile, is_far=(is_far, place_out.is_far))
+    def digit(is_far_before: bool, is_far_after: bool) -> tuple[Phase, ...]:
+        count = _count(site, cores, n_pes, n_keys, per_tile, is_far=is_far_before)
+        return count, sums, _move(site, cores, n_pes, n_keys, per_tile, is_far=(is_far_before, is_far_after))
 
-    first, further = digit(is_far=place_in.is_far), digit(is_far=place_out.is_far)
-    return first + further * (op.n_passes - 1)
+    is_far_between = place_out.is_far and op.n * (key_bytes + VALUE_BYTES) > site.timing.cache_bytes / 2
+    if op.n_passes == 1:
+        return digit(place_in.is_far, place_out.is_far)
+    further = digit(is_far_between, is_far_between) * (op.n_passes - 2)
+    return digit(place_in.is_far, is_far_between) + further + digit(is_far_between, place_out.is_far)
 
 
 def _count(site: Site, cores: VectorCores, n_pes: int, n_keys: int, per_tile: int, *, is_far: bool) -> Phase:

@@ -10,12 +10,20 @@ from archmodel.errors import Fault
 from archmodel.workload.builders.decoder_model import DecoderModel
 from archmodel.workload.plan import Plan, Splits
 
+COPIED = frozenset({
+    "attention_norm", "q_norm", "k_norm", "q_a_proj", "q_a_norm", "kv_a_proj", "kv_a_norm", "ffn_norm", "router",
+    "final_norm",
+})  # fmt: skip
+"""Operators whose weights every chip of a stage has."""
+OF_KV = frozenset({"k_proj", "v_proj"})
+ROUTED = frozenset({"experts_gate", "experts_up", "experts_down"})
+
 
 def splits(model: DecoderModel) -> Splits:
     """Say what of a model can be shared by chips."""
     n_kv = 1 if model.mla else model.n_kv_heads
     degrees = [tp for tp in range(1, model.n_heads + 1) if not list(_against_tp(model, tp))]
-    return Splits(tuple(degrees), n_kv, model.n_layers)
+    return Splits(tuple(degrees), n_kv, model.n_layers, COPIED, OF_KV, ROUTED)
 
 
 def check_plan(model: DecoderModel, plan: Plan) -> Iterator[Fault]:

@@ -47,6 +47,18 @@ def _steps(size: int, kernel: int, stride: int, pad: int) -> int:
     return (size + 2 * pad - kernel) // stride + 1
 
 
+def _read(size: int, kernel: int, stride: int, pad: int) -> int:
+    """Positions along one axis of the input that a kernel reaches."""
+    end = (_steps(size, kernel, stride, pad) - 1) * stride + kernel
+
+    def count(n: int) -> int:
+        """Count those among the first of the padded input."""
+        n_whole, rest = divmod(min(n, end), stride)
+        return n_whole * min(kernel, stride) + min(kernel, rest)
+
+    return count(pad + size) - count(pad)
+
+
 @register
 @dataclass(frozen=True)
 class Conv2d(OperatorKind):
@@ -70,9 +82,10 @@ class Conv2d(OperatorKind):
     Model
     -----
     Matrix engine: ``2 · batch · out_height · out_width · out_channels · (in_channels / groups) · kernel²`` FLOP,
-    products with padding included. SIMD engine: one add per output element with a bias. The input passes whole, also
-    where a stride skips some. When the memory holds S elements only, the matrix FLOP / √S elements move: the bound of
-    the matrix product that the convolution is (implicit GEMM), which leaves out that neighbouring windows share inputs.
+    products with padding included. SIMD engine: one add per output element with a bias. What no window reaches of the
+    input, because a stride skips it, does not move. When the memory holds S elements only, the matrix FLOP / √S
+    elements move: the bound of the matrix product that the convolution is (implicit GEMM), which leaves out that
+    neighbouring windows share inputs.
 
     Sources
     -------
@@ -115,8 +128,10 @@ class Conv2d(OperatorKind):
         """List x, weight, bias (if any) and out."""
         filters = (self.out_channels, self.in_channels // self.groups, self.kernel, self.kernel)
         bias = (Operand("bias", (self.out_channels,), role="weight"),) if self.has_bias else ()
+        lines, cols = (_read(size, self.kernel, self.stride, self.pad) for size in (self.height, self.width))
+        moved = float(self.batch * self.in_channels * lines * cols)
         return (
-            Operand("x", (self.batch, self.in_channels, self.height, self.width)),
+            Operand("x", (self.batch, self.in_channels, self.height, self.width), touched=moved),
             Operand("weight", filters, role="weight"),
             *bias,
             Operand("out", (self.batch, self.out_channels, self.out_height, self.out_width), is_output=True),
@@ -215,8 +230,11 @@ class Conv3d(OperatorKind):
         filters = (self.out_channels, self.in_channels // self.groups, self.kernel_frames, self.kernel, self.kernel)
         out = (self.batch, self.out_channels, self.out_frames, self.out_height, self.out_width)
         bias = (Operand("bias", (self.out_channels,), role="weight"),) if self.has_bias else ()
+        lines, cols = (_read(size, self.kernel, self.stride, self.pad) for size in (self.height, self.width))
+        frames = _read(self.frames, self.kernel_frames, self.stride_frames, self.pad_frames)
+        moved = float(self.batch * self.in_channels * frames * lines * cols)
         return (
-            Operand("x", (self.batch, self.in_channels, self.frames, self.height, self.width)),
+            Operand("x", (self.batch, self.in_channels, self.frames, self.height, self.width), touched=moved),
             Operand("weight", filters, role="weight"),
             *bias,
             Operand("out", out, is_output=True),

@@ -25,7 +25,7 @@ class EmbeddingBagBackward(OperatorKind):
     Model
     -----
     Lookups come sorted by row, each with the bag it was for (`RadixSort`). A lookup gathers the gradient of its bag.
-    Rows and their momentum, one number each, are read and written back in place, once. Vector core: an add per gathered
+    Rows and their momentum, one number each, are read and written back in place, once. SIMD engine: an add per gathered
     element; per row, 4 FLOP an element (square, sum, scale, subtract) and 5 for the momentum and the rate.
 
     Sources
@@ -78,4 +78,4 @@ class EmbeddingBagBackward(OperatorKind):
     def work(self) -> Work:
         """Count the sums and the update."""
         summed = self.batch * self.pooling * self.dim
-        return Work(vector_flop=float(summed + self.unique * (4 * self.dim + 5)))
+        return Work(simd_flop=float(summed + self.unique * (4 * self.dim + 5)))

@@ -33,8 +33,12 @@ class EmbeddingBag(OperatorKind):
     Model
     -----
     ``batch · pooling`` rows of ``dim`` elements are gathered, each lookup anew: caches that serve repeated rows are the
-    machine's business. Vector core: one add per gathered element, and one multiply if weighted. Offsets of the bags are
-    not counted.
+    machine's business. SIMD engine, which pools rows: one add per gathered element, and one multiply if weighted.
+    Offsets of the bags are not counted.
+
+    Sources
+    -------
+    ISCA 2025 (MTIA 2i), section 3.3: instructions of the SIMD engine that pool rows.
     """
 
     kind: ClassVar[str] = "embedding_bag"
@@ -68,5 +72,5 @@ class EmbeddingBag(OperatorKind):
         )
 
     def work(self) -> Work:
-        """Count the sum (and the weights) on the vector core."""
-        return Work(vector_flop=(2.0 if self.weighted else 1.0) * self.batch * self.pooling * self.dim)
+        """Count the sum (and the weights) on the SIMD engine."""
+        return Work(simd_flop=(2.0 if self.weighted else 1.0) * self.batch * self.pooling * self.dim)
