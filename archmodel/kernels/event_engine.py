@@ -279,10 +279,11 @@ def run_program(
                             if unit[N_STARTED] <= k - queue_depth:
                                 core[CORE_WAITS_FOR] = u
                                 break
-                            issued_at = max(
-                                issued_at, queues[_at(first + ((k - queue_depth) & queue_mask))][STARTED_AT]
-                            )
-                        issued_at += command[ISSUE]
+                            # Prepared by then, it takes the place of a command that has left the queue.
+                            left_at = queues[_at(first + ((k - queue_depth) & queue_mask))][STARTED_AT]
+                            issued_at = max(issued_at + command[ISSUE], left_at + min(1, command[ISSUE]))
+                        else:
+                            issued_at += command[ISSUE]
                         queued = queues[_at(first + (k & queue_mask))]
                         queued[ISSUED_AT] = issued_at
                         queued[QUEUED_COMMAND] = pos

@@ -71,6 +71,11 @@ class Unit:
         return [(self.folder / name).resolve() for name in self.contract.sources]
 
     @property
+    def own_sources(self) -> list[Path]:
+        """Those in its folder; the others belong to blocks that are checked on their own."""
+        return [path for path in self.rtl_sources if path.parent == self.folder.resolve()]
+
+    @property
     def bench_sources(self) -> list[Path]:
         """Files of the bench, the shared ones first and the top last."""
         common = common_folder()

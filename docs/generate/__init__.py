@@ -29,6 +29,7 @@ def write_all(docs: Path) -> None:
         "workloads": pages.workload_tables(),
         "builders": pages.builder_table(),
         "blocks": blocks.block_table(),
+        "issue_rates": blocks.issue_rate_table(),
         "commands": pages.command_help(),
         "peaks": checks.peaks(machines),
         "published_workloads": checks.published_workloads(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archmodel.verify.contract import find_unit, unit_names
+from archmodel.verify.issue_rate import issue_rates
 from generate.tables import table
 
 STUBS = Path("..") / ".." / ".." / "rtl_stubs"
@@ -31,4 +32,15 @@ def block_table() -> str:
                 "coverage bins": len(contract.coverage),
             }
         )
+    return table(rows)
+
+
+def issue_rate_table() -> str:
+    """Cycles per command of every kernel of the core that pushes some; a program that only computes is left out."""
+    rows = []
+    for row in issue_rates().rows():
+        if row["commands"] > 1:
+            cells = {name: f"{row[name]:.2f}" for name in ("instructions", "short", "long")}
+            apart = f"{row['two_cores']:.2f}" if row["two_cores"] else None
+            rows.append({"kernel": f"`{row['kernel']}`", "commands": row["commands"], **cells, "two cores": apart})
     return table(rows)

@@ -112,10 +112,14 @@ def simulate(program):
         while is_new:
             is_new = False
             for pe in pes:
-                if pe.n_issued < len(listed) and pe.core_free <= now:
+                if pe.n_issued < len(listed):
                     command = listed[pe.n_issued]
-                    if len(pe.queues[command.unit]) < program.queue_depth:
-                        pe.core_free = now + command.issue_cycles
+                    last_cycle = min(1, command.issue_cycles)  # in which it is handed over
+                    prepared_at = pe.core_free + command.issue_cycles - last_cycle
+                    if prepared_at > now:
+                        heapq.heappush(times, prepared_at)
+                    elif len(pe.queues[command.unit]) < program.queue_depth:
+                        pe.core_free = now + last_cycle
                         pe.queues[command.unit].append((pe.core_free, command))
                         pe.n_issued += 1
                         heapq.heappush(times, pe.core_free)

@@ -1,0 +1,128 @@
+"""What to play on the processing element, and what the model says happens (no simulator here)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
+from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.pe_timing import PeTiming
+from archmodel.kernels.program import (
+    EVENT_ENDED_AT,
+    EVENT_ISSUED_AT,
+    EVENT_STARTED_AT,
+    EVENT_UNIT,
+    EVENT_VISIBLE_AT,
+    ISSUE,
+    N_COMMAND_FIELDS,
+)
+from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.record import new_record
+from archmodel.verify.command_words import UNITS, Product, capacities, expand, write_words
+
+NAMES = ("load", "matrix", "simd", "store")
+MOST_MULTIPLIES = 6
+AMPLE = 1e9  # bytes per cycle, of what does not limit this PE
+
+
+def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+    """Draw a product, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
+    stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
+    block_m, block_n = _draw_block(rng, parameters)
+    unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
+    n_k = int(rng.integers(1, 4))
+    k = n_k * unit_k * (1 if n_k > 1 else int(rng.integers(1, 3)))
+    timing = _timing(parameters, int(rng.choice([1, 4, 12])), int(rng.choice([4, 1000])))
+    block_k = k // n_k if stationary == OUTPUT else k
+    holds_b = stationary == WEIGHT
+    if stationary == OUTPUT:
+        times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
+        holds_b = next(times) <= next(times)
+    operations = _draw_operations(rng)
+    n_m, n_n = (int(n) for n in rng.integers(1, 4, 2))
+    if n_m * n_n * n_k > MOST_MULTIPLIES:
+        n_m = n_n = 1
+    product = Product(block_m * n_m, block_n * n_n, k, stationary, block_m, block_n, block_k, holds_b, operations)
+    table = _program(product, timing, n_buffered=int(rng.integers(2, 4)))
+    a, b = (rng.integers(-128, 128, (rows, k)).astype(np.int8) for rows in (product.m, product.n))
+    return _stimulus(parameters, product, table, a, b)
+
+
+def _draw_block(rng: np.random.Generator, parameters: dict[str, int]) -> tuple[int, int]:
+    """Rows and columns of a block of the result that fits a bank of accumulators."""
+    unit, most = math.lcm(parameters["ROWS"], parameters["FRAGMENT"]), parameters["BEATS"] * parameters["ROWS"]
+    sizes = [(m * unit, n * unit) for m in (1, 2, 3) for n in (1, 2, 3) if m * n * unit * unit <= most]
+    return sizes[int(rng.integers(len(sizes)))]
+
+
+def _draw_operations(rng: np.random.Generator) -> tuple[tuple[int, int, int], ...]:
+    """Draw what the SIMD engine does to a sum: to quantise it comes last, its shift keeps most results in range."""
+    before = [(3, 0, 0), (4, 0, 3000), (1, int(rng.integers(-9, 10)), int(rng.integers(-3, 4)))]
+    chosen = [before[int(rng.integers(3))]] if rng.random() < 0.5 else []
+    return (*chosen, (2, 0, int(rng.choice([0, 6, 8, 10, 11]))))
+
+
+def _timing(parameters: dict[str, int], instruction_cycles: int, blocks_per_instruction: int) -> PeTiming:
+    """Lower the parameters of a build to the timing of a PE of the cycle model."""
+    rows, depth = parameters["ROWS"], parameters["DEPTH"]
+    return PeTiming(
+        n_tiles=parameters["N_TILES"], tile_rows=rows, tile_cols=parameters["COLS"], tile_depth=depth, step_depth=depth,
+        gap_cycles=parameters["GAP"], load_cycles=rows, matrix_latency=parameters["LATENCY"],
+        local_bytes=float(1 << parameters["ADDRESS"]), local_width=AMPLE,
+        accumulator_bytes=2 * parameters["BEATS"] * rows * 4, partial_width=AMPLE, hop_cycles=1, reduction_width=AMPLE,
+        lanes=float(rows), simd_latency=parameters["SIMD"], instruction_cycles=instruction_cycles,
+        blocks_per_instruction=blocks_per_instruction, n_contexts=1, queue_depth=parameters["QUEUE"],
+        dma_width=float(parameters["WIDTH"]),
+        request_cycles=parameters["REQUEST"], fragment_bytes=parameters["FRAGMENT"],
+        outstanding=parameters["OUTSTANDING"], bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=AMPLE,
+        sram_latency=parameters["FABRIC"], cache_bytes=0.0, dram_width=AMPLE, dram_latency=0, has_broadcast=False,
+        has_prefetch=False, layout_rows=0, own_width=AMPLE, row_width=AMPLE, column_width=AMPLE, store_width=AMPLE,
+    )  # fmt: skip
+
+
+def _program(product: Product, timing: PeTiming, n_buffered: int) -> CommandTable:
+    """Ask the generator of the cycle model for the program of one PE."""
+    shape = MatmulShape(
+        1, product.m, product.n, product.k, 1.0, 1.0, 1.0, False, False, False, len(product.operations)
+    )  # fmt: skip
+    mapping = MatmulMapping(
+        product.stationary, 1, 1, 1, 1, product.block_m, product.block_n, product.block_k, n_buffered
+    )
+    commands = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64)
+    loops, capacity = np.zeros(5, np.int64), np.zeros(N_BUFFERS, np.int64)
+    n = write_matmul(shape, mapping, timing, commands, loops, capacity)
+    return CommandTable(commands[:n], loops, capacity)
+
+
+def _stimulus(
+    parameters: dict[str, int], product: Product, table: CommandTable, a: np.ndarray, b: np.ndarray
+) -> dict[str, Any]:
+    width = parameters["WIDTH"]
+    image = a.tobytes() + b.tobytes()
+    memory = [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]
+    gaps = [int(table.commands[number, ISSUE]) - 1 for _, number in expand(table)]
+    n_writes = product.m * product.n // width
+    return {
+        "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1},
+        "sources": {"command": {"data": write_words(table, product, parameters), "gap": gaps}},
+        "sinks": {"store": {"n": n_writes, "gap": [0]}},
+        "memories": {"memory": memory},
+        "product": {name: getattr(product, name) for name in product.__slots__},
+        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
+    }  # fmt: skip
+
+
+def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
+    """Cycles in all and of all events: those of the cycle model that follows one PE."""
+    table = CommandTable(*(np.array(part) for part in stimulus["table"]))
+    record = new_record(1, N_BUFFERS, len(stimulus["sources"]["command"]["data"]))
+    cycles = run_table(table, Grid(), "grid", parameters["QUEUE"], record=record).cycles + 1
+    rows = record.events
+    events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
+    for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
+        for unit, name in zip(UNITS, NAMES, strict=True):
+            events[f"{name}_{event}"] = sorted(rows[rows[:, EVENT_UNIT] == unit, column].tolist())
+    return {"cycles": cycles, "events": events}

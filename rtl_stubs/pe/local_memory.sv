@@ -1,0 +1,57 @@
+// Local memory of a processing element: words of one operand of the matrix engine, a port of its own for each engine.
+//
+// Reads give data in the same cycle; what is written can be read from the next cycle on. Addresses are of bytes and wrap
+// around. Operands are whole words, beats do not cross words, vectors of results may. No port waits for another one:
+// this is the memory of the cycle model, which limits local memory by its width alone.
+module local_memory #(
+    parameter int ADDRESS = 12,  // bits of an address
+    parameter int DEPTH   = 8,   // bytes of a word; a power of two
+    parameter int BEAT    = 4,   // bytes that a transfer moves at a time; a power of two up to DEPTH
+    parameter int RESULT  = 2,   // bytes of a vector of results
+    parameter int READS   = 2    // operands that the matrix engine reads at a time
+) (
+    input  logic                     clk,
+    input  logic                     load_valid,
+    input  logic [ADDRESS-1:0]       load_address,
+    input  logic [$clog2(BEAT):0]    load_bytes,
+    input  logic [BEAT*8-1:0]        load_data,
+    input  logic                     result_valid,
+    input  logic [ADDRESS-1:0]       result_address,
+    input  logic [RESULT*8-1:0]      result_data,
+    /* verilator lint_off UNUSEDSIGNAL */  // the lowest bits do not matter where whole words or beats are read
+    input  logic [READS*ADDRESS-1:0] operand_address,
+    input  logic [ADDRESS-1:0]       store_address,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic [READS*DEPTH*8-1:0] operand_data,
+    output logic [BEAT*8-1:0]        store_data     // the aligned beat that holds the address
+);
+    localparam int LOW = $clog2(DEPTH);
+    localparam int IN_BEAT = $clog2(BEAT);
+
+    logic [DEPTH*8-1:0] word [0:(1<<(ADDRESS-LOW))-1];
+    logic [DEPTH*8-1:0] store_word;
+    logic [RESULT*ADDRESS-1:0] result_bytes;  // addresses
+
+    always_comb
+        for (int r = 0; r < READS; r++)
+            operand_data[r*DEPTH*8 +: DEPTH*8] = word[operand_address[r*ADDRESS+LOW +: ADDRESS-LOW]];
+
+    always_comb begin
+        store_word = word[store_address[ADDRESS-1:LOW]];
+        store_data = store_word[BEAT*8-1:0];
+        for (int i = 1; i < DEPTH / BEAT; i++)
+            if (32'(store_address[LOW-1:0] >> IN_BEAT) == i) store_data = store_word[i*BEAT*8 +: BEAT*8];
+    end
+
+    always_comb for (int i = 0; i < RESULT; i++) result_bytes[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
+
+    always_ff @(posedge clk) begin
+        for (int i = 0; i < BEAT; i++)
+            if (load_valid && i < 32'(load_bytes))
+                word[load_address[ADDRESS-1:LOW]][(load_address[LOW-1:0]+LOW'(i))*8 +: 8] <= load_data[i*8 +: 8];
+        for (int i = 0; i < RESULT; i++)
+            if (result_valid)
+                word[result_bytes[i*ADDRESS+LOW +: ADDRESS-LOW]][result_bytes[i*ADDRESS +: LOW]*8 +: 8]
+                    <= result_data[i*8 +: 8];
+    end
+endmodule

@@ -1,0 +1,66 @@
+// Bench of the processing element: a core that plays commands, a memory behind the fabric, what is written down.
+module pe_bench #(
+    parameter int QUEUE       = 4,
+    parameter int TOKENS      = 3,
+    parameter int N_TILES     = 1,
+    parameter int ROWS        = 2,
+    parameter int DEPTH       = 8,
+    parameter int COLS        = 2,
+    parameter int GAP         = 0,
+    parameter int LATENCY     = 1,
+    parameter int BEATS       = 32,
+    parameter int SIMD        = 2,
+    parameter int WIDTH       = 4,
+    parameter int FRAGMENT    = 8,
+    parameter int OUTSTANDING = 2,
+    parameter int REQUEST     = 2,
+    parameter int FABRIC      = 4,
+    parameter int ADDRESS     = 12
+) (
+    input  logic        clk,
+    input  logic        run,
+    input  logic [15:0] cfg_capacity,
+    input  logic [15:0] cfg_round_trip,
+    output logic        done,
+    output logic [31:0] cycles,
+    output logic [31:0] checksum
+);
+    localparam int UNITS = 4, BUFFERS = 4, COUNT = $clog2(TOKENS + 1);
+    localparam int PAYLOAD = 89 + 2 * ADDRESS;
+    localparam int WORD = PAYLOAD + 3 * 2 + 6 * COUNT + 2;
+    localparam int WRITE = ADDRESS + $clog2(WIDTH) + 1 + WIDTH * 8;
+
+    logic command_valid, command_ready, load_valid, response_valid, store_valid, idle, is_stored;
+    logic [WORD-1:0] command_data;
+    logic [ADDRESS-1:0] load_address, store_address;
+    logic [$clog2(WIDTH):0] store_bytes;
+    logic [WIDTH*8-1:0] response_data, store_data;
+    logic [UNITS-1:0] starts, ended, visible;
+    logic [WIDTH*8-1:0] memory [0:(1<<ADDRESS)/WIDTH-1];
+
+    stream_source #(.WIDTH(WORD)) source_command (
+        .clk, .run, .valid(command_valid), .ready(command_ready), .data(command_data)
+    );
+    stream_sink #(.WIDTH(WRITE), .DEPTH(4096)) sink_store (
+        .clk, .run, .valid(store_valid), .ready(), .data({store_address, store_bytes, store_data}), .done(is_stored),
+        .checksum
+    );
+    delay_line #(.WIDTH(WIDTH * 8), .CYCLES(FABRIC - 1)) memory_and_fabric (
+        .clk, .rst_n(run), .in_valid(load_valid), .in_data(memory[load_address[ADDRESS-1:$clog2(WIDTH)]]),
+        .out_valid(response_valid), .out_data(response_data)
+    );
+    pe #(
+        .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
+        .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
+        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS)
+    ) dut (
+        .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
+        .command_ready, .command_data, .load_valid, .load_address, .response_valid, .response_data, .store_valid,
+        .store_address, .store_bytes, .store_data, .starts, .ended, .visible, .idle
+    );
+    assign done = is_stored && idle;
+
+    event_log #(.EVENTS(1 + 3 * UNITS)) log (
+        .clk, .run, .done, .strobes({visible, ended, starts, command_valid && command_ready}), .cycles
+    );
+endmodule

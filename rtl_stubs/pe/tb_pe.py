@@ -1,0 +1,87 @@
+"""Bench of the processing element: golden model, coverage, and the test that cocotb runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+import numpy as np
+from tb_common import offered_cycles, play
+
+STATIONARY = ("output", "weight", "input")
+UNITS = ("load", "matrix", "simd", "store")
+SCALE, QUANTISE, MAX, MIN = 1, 2, 3, 4
+
+
+def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
+    """Multiply, do what the SIMD engine does, and cut the result into tiles and these into beats."""
+    product, width = stimulus["product"], parameters["WIDTH"]
+    a, b = (np.array(stimulus[name], np.int64) for name in ("a", "b"))
+    c = a @ b.T
+    for code, bias, value in product["operations"]:
+        if code == SCALE:
+            c = (c * value + bias).astype(np.int32).astype(np.int64)
+        elif code == QUANTISE:
+            c = np.clip((c + (1 << value >> 1)) >> value, -128, 127)
+        else:
+            c = np.maximum(c, value) if code == MAX else np.minimum(c, value)
+    block_m, block_n = product["block_m"], product["block_n"]
+    tiles = c.astype(np.int8).reshape(product["m"] // block_m, block_m, -1, block_n).swapaxes(1, 2)
+    if product["stationary"] == 1:  # the panels of b are the outer loop
+        tiles = tiles.swapaxes(0, 1)
+    tiles = tiles.reshape(-1, block_m, block_n)
+    image = (tiles if product["holds_b"] else tiles.swapaxes(1, 2)).tobytes()
+    first, address_bits = (product["m"] + product["n"]) * product["k"], parameters["ADDRESS"]
+    return {
+        "store": [
+            ((first + i) % (1 << address_bits) << width.bit_length() | width) << 8 * width
+            | int.from_bytes(image[i : i + width], "little")
+            for i in range(0, len(image), width)
+        ]
+    }  # fmt: skip
+
+
+def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
+    """Say what was played, who waited for whom, and whether all units were at work at once."""
+    product, events = stimulus["product"], measured["events"]
+    kind = STATIONARY[product["stationary"]]
+    hit = {f"{kind}_stationary"}
+    if kind == "output":
+        hit.add(f"output_stationary_holds_{'b' if product['holds_b'] else 'a'}")
+    results = np.array(golden(parameters, stimulus)["store"], object) & 0xFF
+    accepts = events["accept"]
+    offered = offered_cycles(stimulus["sources"]["command"], accepts)
+    is_hit = {
+        "several_steps": product["block_k"] < product["k"],
+        "several_depths": product["block_k"] > parameters["N_TILES"] * parameters["DEPTH"],
+        "two_operations": len(product["operations"]) == 2,
+        "saturated": bool({127, 128} & set(results)),
+        "core_waits_for_queue": any(now > first for first, now in zip(offered, accepts, strict=True)),
+        "load_waits_for_space": _has_waited(events, "load", events["matrix_end"]),
+        "multiply_waits_for_load": _has_waited(events, "matrix", events["load_visible"]),
+        "multiplies_back_to_back": not set(events["matrix_end"]).isdisjoint(events["matrix_start"]),
+        "simd_waits_for_sums": _has_waited(events, "simd", events["matrix_visible"]),
+        "all_units_at_once": _have_met(events),
+    }
+    return hit | {name for name, is_so in is_hit.items() if is_so}
+
+
+def _has_waited(events: dict[str, list[int]], unit: str, awaited: list[int]) -> bool:
+    """Whether a command started when what it awaited happened, although its unit was free before."""
+    starts, free_at = events[f"{unit}_start"], [0, *events[f"{unit}_end"]]
+    return any(start > free and start in awaited for start, free in zip(starts, free_at, strict=False))
+
+
+def _have_met(events: dict[str, list[int]]) -> bool:
+    """Whether there is a cycle in which each unit has a command under way."""
+    busy = [
+        {cycle for span in zip(events[f"{u}_start"], events[f"{u}_visible"], strict=False) for cycle in range(*span)}
+        for u in UNITS
+    ]
+    return bool(set.intersection(*busy))
+
+
+@cocotb.test()
+async def rtl_equals_model(dut: Any) -> None:
+    """Cycles, events and words of every point are those of the model."""
+    await play(dut, golden, bins)
