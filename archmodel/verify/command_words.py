@@ -11,14 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archmodel.kernels.matmul_shape import ACCUMULATED, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
-from archmodel.kernels.program import IN_A, IN_B, LOAD, MATRIX, NONE, OUT, RESERVE, SIMD, STORE, UNIT
+from archmodel.kernels.matmul_shape import N_BUFFERS, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
+from archmodel.kernels.program import (
+    IN_A,
+    IN_B,
+    LOAD,
+    MATRIX,
+    NONE,
+    OUT,
+    PREFETCH,
+    REDUCE,
+    RESERVE,
+    SIMD,
+    STORE,
+    UNIT,
+    VECTOR,
+)
 from archmodel.lowering.program import CommandTable
 
-UNITS = (LOAD, MATRIX, SIMD, STORE)
-"""Units of the hardware, by number."""
-BUFFERS = (NEAR_A, NEAR_B, ACCUMULATED, RESULT)
-"""Its circular buffers."""
+HARDWARE_UNITS = (PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE)
+"""Units of the hardware, by number; the circular buffers have the numbers that they have in a program."""
+_UNIT_BITS, _BUFFER_BITS = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,31 @@ def write_words(table: CommandTable, product: Product, parameters: Mapping[str, 
 def capacities(table: CommandTable, parameters: Mapping[str, int]) -> int:
     """Tokens of the buffers as the PE takes them, side by side."""
     bits = parameters["TOKENS"].bit_length()
-    return sum(int(table.capacity[b]) << (bits * i) for i, b in enumerate(BUFFERS))
+    most = (1 << bits) - 1  # of what has more in the cache
+    return sum(min(int(tokens), most) << (bits * b) for b, tokens in enumerate(table.capacity))
+
+
+def head_of(row: np.ndarray, parameters: Mapping[str, int]) -> int:
+    """Lower bits of a command word: the unit, and what it takes from and adds to circular buffers.
+
+    Parameters
+    ----------
+    row
+        Command of a program.
+    parameters
+        Of the PE.
+    """
+    count_bits, word = parameters["TOKENS"].bit_length(), 0
+    for column in (OUT, IN_B, IN_A):
+        buffer, first, second = (int(value) for value in row[column : column + 3])
+        word = (word << count_bits | second) << count_bits | first
+        word = word << _BUFFER_BITS | (buffer if buffer != NONE else 0)
+    return word << _UNIT_BITS | HARDWARE_UNITS.index(row[UNIT])
+
+
+def head_bits(parameters: Mapping[str, int]) -> int:
+    """Bits of `head_of`; the payload is above them."""
+    return _UNIT_BITS + 3 * (_BUFFER_BITS + 2 * parameters["TOKENS"].bit_length())
 
 
 class _Writer:
@@ -105,22 +142,17 @@ class _Writer:
             end += n_bytes * int(table.capacity[b])
         if end > 1 << parameters["ADDRESS"]:
             raise ValueError(f"tiles take {end} bytes of local memory, which has {1 << parameters['ADDRESS']}")
-        self.n_given = dict.fromkeys(BUFFERS, 0)
-        self.n_taken = dict.fromkeys(BUFFERS, 0)
+        self.n_given = [0] * N_BUFFERS
+        self.n_taken = [0] * N_BUFFERS
         self.n_stored = 0
 
     def word(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         """Word of the next command of the program, in the layout of the command processor."""
         payload = {LOAD: self._load, MATRIX: self._multiply, SIMD: self._work, STORE: self._store}[row[UNIT]](row, tile)
-        count_bits, word = self.parameters["TOKENS"].bit_length(), payload
-        for column in (OUT, IN_B, IN_A):
-            buffer, first, second = (int(value) for value in row[column : column + 3])
-            word = (word << count_bits | second) << count_bits | first
-            word = word << 2 | (BUFFERS.index(buffer) if buffer != NONE else 0)
         for column, counts, popped in ((IN_A, self.n_taken, 2), (IN_B, self.n_taken, 2), (OUT, self.n_given, 1)):
             if row[column] != NONE:
                 counts[int(row[column])] += int(row[column + popped])
-        return word << 2 | UNITS.index(row[UNIT])
+        return payload << head_bits(self.parameters) | head_of(row, self.parameters)
 
     def _slot(self, buffer: int, n: int) -> int:
         return self.base[buffer] + n % int(self.capacity[buffer]) * self.tile_bytes[buffer]
@@ -138,34 +170,33 @@ class _Writer:
         return self._transfer(n_rows, n_columns, self._slot(RESULT, self.n_taken[RESULT]), n_columns, address)
 
     def _transfer(self, n_rows: int, row_bytes: int, source: int, stride: int, target: int) -> int:
-        word, bits = n_rows, self.parameters["ADDRESS"]
-        for value in (row_bytes, source, stride, target):
-            word = word << bits | value
-        return word
+        return _pack(target, source, stride << 16 | row_bytes, n_rows)
 
     def _multiply(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
-        p, bits = self.product, self.parameters["ADDRESS"]
+        p = self.product
         a, b = (self._slot(buffer, self.n_taken[buffer]) for buffer in (NEAR_A, NEAR_B))
         held, streamed = (b, a) if p.holds_b else (a, b)
         n_streamed, n_held = self._result_shape()
         depths = p.block_k // (self.parameters["N_TILES"] * self.parameters["DEPTH"])
-        word = depths * (p.k // p.block_k) << 1 | int(row[RESERVE] > 0)
-        for value in (depths, n_held // self.parameters["ROWS"], n_streamed):
-            word = word << 8 | value
-        for value in (p.block_k, streamed, held):
-            word = word << bits | value
-        return word
+        n_groups, steps = n_held // self.parameters["ROWS"], depths * (p.k // p.block_k)
+        opens = int(row[RESERVE] > 0)
+        return _pack(held, streamed, p.block_k << 16 | n_groups << 8 | n_streamed, opens << 16 | steps << 8 | depths)
 
     def _work(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
-        bits, word = self.parameters["ADDRESS"], 0
+        work = 0
         for code, b, a in reversed(self.product.operations):
-            word = word << 35 | code << 32 | (b & 0xFFFF) << 16 | a & 0xFFFF
-        word = word << 3 | len(self.product.operations)
+            work = work << 35 | code << 32 | (b & 0xFFFF) << 16 | a & 0xFFFF
         n_streamed, n_held = self._result_shape()
-        word = (word << 8 | n_held // self.parameters["ROWS"]) << 8 | n_streamed
-        return (word << bits | n_held) << bits | self._slot(RESULT, self.n_given[RESULT])
+        work = work << 3 | len(self.product.operations)
+        work = (work << 8 | n_held // self.parameters["ROWS"]) << 8 | n_streamed
+        return work << 32 | _pack(n_held << 16 | self._slot(RESULT, self.n_given[RESULT]))
 
     def _result_shape(self) -> tuple[int, int]:
         """Rows and columns of a tile of c in local memory: what streams and what is held."""
         p = self.product
         return (p.block_m, p.block_n) if p.holds_b else (p.block_n, p.block_m)
+
+
+def _pack(*words: int) -> int:
+    """Put the words of a command side by side, the first one lowest."""
+    return sum(word << 32 * i for i, word in enumerate(words))

@@ -19,11 +19,10 @@ from archmodel.kernels.program import (
     ISSUE,
     N_COMMAND_FIELDS,
 )
-from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.program import UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
-from archmodel.verify.command_words import UNITS, Product, capacities, expand, write_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
 
-NAMES = ("load", "matrix", "simd", "store")
 MOST_MULTIPLIES = 6
 AMPLE = 1e9  # bytes per cycle, of what does not limit this PE
 
@@ -79,7 +78,8 @@ def _timing(parameters: dict[str, int], instruction_cycles: int, blocks_per_inst
         request_cycles=parameters["REQUEST"], fragment_bytes=parameters["FRAGMENT"],
         outstanding=parameters["OUTSTANDING"], bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=AMPLE,
         sram_latency=parameters["FABRIC"], cache_bytes=0.0, dram_width=AMPLE, dram_latency=0, has_broadcast=False,
-        has_prefetch=False, layout_rows=0, own_width=AMPLE, row_width=AMPLE, column_width=AMPLE, store_width=AMPLE,
+        has_prefetch=False, has_lone_cores=False, layout_rows=0, own_width=AMPLE, row_width=AMPLE, column_width=AMPLE,
+        store_width=AMPLE,
     )  # fmt: skip
 
 
@@ -123,6 +123,6 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     rows = record.events
     events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
     for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
-        for unit, name in zip(UNITS, NAMES, strict=True):
-            events[f"{name}_{event}"] = sorted(rows[rows[:, EVENT_UNIT] == unit, column].tolist())
+        for unit in HARDWARE_UNITS:
+            events[f"{UNITS[unit]}_{event}"] = sorted(rows[rows[:, EVENT_UNIT] == unit, column].tolist())
     return {"cycles": cycles, "events": events}

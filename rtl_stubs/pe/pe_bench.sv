@@ -19,15 +19,14 @@ module pe_bench #(
 ) (
     input  logic        clk,
     input  logic        run,
-    input  logic [15:0] cfg_capacity,
+    input  logic [63:0] cfg_capacity,
     input  logic [15:0] cfg_round_trip,
     output logic        done,
     output logic [31:0] cycles,
     output logic [31:0] checksum
 );
-    localparam int UNITS = 4, BUFFERS = 4, COUNT = $clog2(TOKENS + 1);
-    localparam int PAYLOAD = 89 + 2 * ADDRESS;
-    localparam int WORD = PAYLOAD + 3 * 2 + 6 * COUNT + 2;
+    localparam int UNITS = 7, BUFFERS = 12, COUNT = $clog2(TOKENS + 1);
+    localparam int WORD = 128 + 3 * 4 + 6 * COUNT + 3;
     localparam int WRITE = ADDRESS + $clog2(WIDTH) + 1 + WIDTH * 8;
 
     logic command_valid, command_ready, load_valid, response_valid, store_valid, idle, is_stored;
@@ -49,7 +48,7 @@ module pe_bench #(
         .clk, .rst_n(run), .in_valid(load_valid), .in_data(memory[load_address[ADDRESS-1:$clog2(WIDTH)]]),
         .out_valid(response_valid), .out_data(response_data)
     );
-    pe #(
+    engines #(
         .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
         .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
         .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT
+from archmodel.kernels.program import LOAD, MATRIX, STORE
 from archmodel.lowering.program import CommandTable
 from archmodel.verify.bench import draw_points, load_law
-from archmodel.verify.command_words import Product, expand, write_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Product, expand, head_bits, write_words
 from archmodel.verify.contract import find_unit
 
 BLOCK = find_unit("pe")
 SMALL = BLOCK.contract.builds["small"]
-ADDRESS = SMALL["ADDRESS"]
 
 
 def program(stationary, **changed):
@@ -24,14 +24,13 @@ def program(stationary, **changed):
     return table, product
 
 
-def fields(word, *widths):
-    """Payload of a word, its fields from the lowest bits up."""
-    word >>= 2 + 3 * (2 + 2 * SMALL["TOKENS"].bit_length())
-    found = []
-    for width in widths:
-        found.append(word % (1 << width))
-        word >>= width
-    return found
+def words_of(words, unit):
+    """Four words of each command of a unit."""
+    return [
+        [word >> head_bits(SMALL) + 32 * i & 0xFFFF_FFFF for i in range(4)]
+        for word in words
+        if word % 8 == HARDWARE_UNITS.index(unit)
+    ]
 
 
 def test_body_is_repeated_between_prologue_and_epilogue():
@@ -40,30 +39,27 @@ def test_body_is_repeated_between_prologue_and_epilogue():
 
 
 def test_loads_of_two_steps_by_hand():
-    # a is 16 × 16 at 0, b 8 × 16 at 256: target, stride, source, bytes of a row, rows.
-    words = write_words(*program(OUTPUT), SMALL)
-    loads = [fields(word, *[ADDRESS] * 4, 7) for word in words if word % 4 == 0]
-    assert loads == [
-        [0, 16, 0, 8, 8], [128, 16, 256, 8, 8], [64, 16, 8, 8, 8], [192, 16, 264, 8, 8],
-        [0, 16, 128, 8, 8], [128, 16, 256, 8, 8], [64, 16, 136, 8, 8], [192, 16, 264, 8, 8],
+    # a is 16 × 16 at 0, b 8 × 16 at 256: target, source, stride and bytes of a row, rows.
+    loads = words_of(write_words(*program(OUTPUT), SMALL), LOAD)
+    assert [[*load[:2], *divmod(load[2], 1 << 16), load[3]] for load in loads] == [
+        [0, 0, 16, 8, 8], [128, 256, 16, 8, 8], [64, 8, 16, 8, 8], [192, 264, 16, 8, 8],
+        [0, 128, 16, 8, 8], [128, 256, 16, 8, 8], [64, 136, 16, 8, 8], [192, 264, 16, 8, 8],
     ]  # fmt: skip
 
 
 def test_a_multiply_reads_what_was_loaded_and_the_first_opens_a_block():
-    words = write_words(*program(OUTPUT), SMALL)
-    multiplies = [fields(word, *[ADDRESS] * 3, 8, 8, 8, 1, 8) for word in words if word % 4 == 1]
-    assert multiplies[:2] == [[128, 0, 8, 8, 4, 1, 1, 2], [192, 64, 8, 8, 4, 1, 0, 2]]
+    # Held, streamed; stride, groups and columns; whether it opens a block, its steps, depths.
+    multiplies = words_of(write_words(*program(OUTPUT), SMALL), MATRIX)
+    shape = 8 << 16 | 4 << 8 | 8
+    assert multiplies[:2] == [[128, 0, shape, 1 << 16 | 2 << 8 | 1], [192, 64, shape, 2 << 8 | 1]]
 
 
 def test_a_held_operand_stays_in_its_slot():
-    words = write_words(*program(WEIGHT), SMALL)
-    held = [fields(word, ADDRESS)[0] for word in words if word % 4 == 1]
-    assert held == [256, 256]
+    assert [words[0] for words in words_of(write_words(*program(WEIGHT), SMALL), MATRIX)] == [256, 256]
 
 
 def test_results_are_stored_one_behind_the_other():
-    words = write_words(*program(WEIGHT), SMALL)
-    assert [fields(word, ADDRESS)[0] for word in words if word % 4 == 3] == [384, 448]
+    assert [words[0] for words in words_of(write_words(*program(WEIGHT), SMALL), STORE)] == [384, 448]
 
 
 def test_tiles_that_do_not_fit_are_refused():

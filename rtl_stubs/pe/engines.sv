@@ -1,14 +1,18 @@
-// Processing element: a command processor and its units around one local memory.
+// Engines of a processing element: a command processor and its units around one local memory.
 //
-// Units: 0 load, 1 matrix, 2 simd, 3 store. Commands come as words (see README.md for their fields) from one core or
-// two. Operands are read through the fabric and results written through it; a word that is stored crosses the fabric
-// in FABRIC - 1 cycles before it is written, as one that is loaded does before it arrives.
-module pe #(
+// Units: 0 prefetch, 1 load, 2 matrix, 3 reduce, 4 simd, 5 vector, 6 store; some are there only where a parameter says
+// so, and one that is not takes no command. Commands come as words (see README.md for their fields) from one core or two.
+// Operands are read through the fabric and results written through it; a word that is stored crosses the fabric in
+// FABRIC - 1 cycles before it is written, as one that is loaded does before it arrives.
+module engines #(
     parameter int CORES       = 1,
-    parameter int BUFFERS     = 4,   // circular buffers
+    parameter int BUFFERS     = 12,  // circular buffers, numbered as in a program of the cycle model
     parameter int QUEUE       = 4,   // commands that wait in front of a unit
     parameter int TOKENS      = 4,   // most tokens of a buffer
     parameter int UNDER_WAY   = 8,   // commands of a unit that have started and are not visible
+    parameter int PREFETCH    = 0,   // 1: the unit is there
+    parameter int REDUCE      = 0,
+    parameter int VECTOR      = 0,
     parameter int N_TILES     = 1,   // matrix engine
     parameter int ROWS        = 2,   // of a block; also the lanes of the SIMD engine
     parameter int DEPTH       = 8,
@@ -23,13 +27,11 @@ module pe #(
     parameter int REQUEST     = 2,
     parameter int FABRIC      = 4,   // cycles from asking for a beat until it is written; 2 or more
     parameter int ADDRESS     = 12,  // bits of an address, in local memory and behind the fabric
-    localparam int UNITS = 4,
+    localparam int UNITS = 7,
     localparam int DMA_ROWS = 64,
     localparam int BUFFER_BITS = BUFFERS == 1 ? 1 : $clog2(BUFFERS),
     localparam int COUNT = $clog2(TOKENS + 1),
-    localparam int MATRIX_FIELDS = 4 * 8 + 1 + 3 * ADDRESS,
-    localparam int SIMD_FIELDS = 3 + 2 * 35 + 2 * 8 + 2 * ADDRESS,
-    localparam int PAYLOAD = SIMD_FIELDS > MATRIX_FIELDS ? SIMD_FIELDS : MATRIX_FIELDS,  // more than a transfer has
+    localparam int PAYLOAD = 128,    // four words of 32 bits
     localparam int WORD = PAYLOAD + 3 * BUFFER_BITS + 6 * COUNT + $clog2(UNITS)
 ) (
     input  logic                     clk,
@@ -52,10 +54,10 @@ module pe #(
     output logic [UNITS-1:0]         visible,
     output logic                     idle
 );
-    localparam int LOAD = 0, MATRIX = 1, WORK = 2, STORE = 3;
+    localparam int AHEAD = 0, LOAD = 1, MATRIX = 2, ADD = 3, WORK = 4, LOOP = 5, STORE = 6;
 
     logic [UNITS-1:0] start_valid, start_ready;
-    /* verilator lint_off UNUSEDSIGNAL */  // each unit reads as much of its payload as it has fields
+    /* verilator lint_off UNUSEDSIGNAL */  // each unit reads as much of its four words as it has fields
     logic [UNITS*PAYLOAD-1:0] start_payload;
     /* verilator lint_on UNUSEDSIGNAL */
 
@@ -67,6 +69,21 @@ module pe #(
         .start_payload, .ended, .visible, .idle
     );
     assign starts = start_valid & start_ready;
+
+    // Prefetch
+    if (PREFETCH == 0) begin : gen_no_prefetch
+        assign {start_ready[AHEAD], ended[AHEAD], visible[AHEAD]} = 0;
+    end
+
+    // Reduce
+    if (REDUCE == 0) begin : gen_no_reduce
+        assign {start_ready[ADD], ended[ADD], visible[ADD]} = 0;
+    end
+
+    // Vector
+    if (VECTOR == 0) begin : gen_no_vector
+        assign {start_ready[LOOP], ended[LOOP], visible[LOOP]} = 0;
+    end
 
     // Local memory
     logic near_valid, result_valid;
@@ -89,10 +106,10 @@ module pe #(
         .ADDRESS(ADDRESS)
     ) load (
         .clk, .rst_n, .round_trip, .start_valid(start_valid[LOAD]), .start_ready(start_ready[LOAD]),
-        .start_rows(start_payload[LOAD*PAYLOAD+4*ADDRESS +: $clog2(DMA_ROWS+1)]),
-        .start_row_bytes(start_payload[LOAD*PAYLOAD+3*ADDRESS +: ADDRESS]),
-        .start_from(start_payload[LOAD*PAYLOAD+2*ADDRESS +: ADDRESS]),
-        .start_stride(start_payload[LOAD*PAYLOAD+ADDRESS +: ADDRESS]), .start_to(start_payload[LOAD*PAYLOAD +: ADDRESS]),
+        .start_rows(start_payload[LOAD*PAYLOAD+96 +: $clog2(DMA_ROWS+1)]),
+        .start_row_bytes(start_payload[LOAD*PAYLOAD+64 +: ADDRESS]),
+        .start_from(start_payload[LOAD*PAYLOAD+32 +: ADDRESS]),
+        .start_stride(start_payload[LOAD*PAYLOAD+80 +: ADDRESS]), .start_to(start_payload[LOAD*PAYLOAD +: ADDRESS]),
         .ask_valid(load_valid), .ask_address(load_address), .response_valid, .response_data, .write_valid(near_valid),
         .write_address(near_address), .write_bytes(near_bytes), .write_data(near_data), .ended(ended[LOAD]),
         .visible(visible[LOAD])
@@ -106,10 +123,10 @@ module pe #(
         .ADDRESS(ADDRESS)
     ) store (
         .clk, .rst_n, .round_trip, .start_valid(start_valid[STORE]), .start_ready(start_ready[STORE]),
-        .start_rows(start_payload[STORE*PAYLOAD+4*ADDRESS +: $clog2(DMA_ROWS+1)]),
-        .start_row_bytes(start_payload[STORE*PAYLOAD+3*ADDRESS +: ADDRESS]),
-        .start_from(start_payload[STORE*PAYLOAD+2*ADDRESS +: ADDRESS]),
-        .start_stride(start_payload[STORE*PAYLOAD+ADDRESS +: ADDRESS]),
+        .start_rows(start_payload[STORE*PAYLOAD+96 +: $clog2(DMA_ROWS+1)]),
+        .start_row_bytes(start_payload[STORE*PAYLOAD+64 +: ADDRESS]),
+        .start_from(start_payload[STORE*PAYLOAD+32 +: ADDRESS]),
+        .start_stride(start_payload[STORE*PAYLOAD+80 +: ADDRESS]),
         .start_to(start_payload[STORE*PAYLOAD +: ADDRESS]), .ask_valid(kept_valid), .ask_address(kept_address),
         .response_valid(crossed_valid), .response_data(crossed_data), .write_valid(store_valid),
         .write_address(store_address), .write_bytes(store_bytes), .write_data(store_data), .ended(ended[STORE]),
@@ -128,10 +145,14 @@ module pe #(
     logic [2:0] work_count;
     logic [2*35-1:0] work_operations;
 
-    assign {steps, opens, depths, groups, columns, stride, streamed, held} =
-        start_payload[MATRIX*PAYLOAD +: MATRIX_FIELDS];
-    assign {work_operations, work_count, work_groups, work_columns, work_stride, work_result} =
-        start_payload[WORK*PAYLOAD +: SIMD_FIELDS];
+    assign held = start_payload[MATRIX*PAYLOAD +: ADDRESS];
+    assign streamed = start_payload[MATRIX*PAYLOAD+32 +: ADDRESS];
+    assign {groups, columns} = start_payload[MATRIX*PAYLOAD+64 +: 16];
+    assign stride = start_payload[MATRIX*PAYLOAD+80 +: ADDRESS];
+    assign {opens, steps, depths} = start_payload[MATRIX*PAYLOAD+96 +: 17];
+    assign work_result = start_payload[WORK*PAYLOAD +: ADDRESS];
+    assign work_stride = start_payload[WORK*PAYLOAD+16 +: ADDRESS];
+    assign {work_operations, work_count, work_groups, work_columns} = start_payload[WORK*PAYLOAD+32 +: 16 + 3 + 2 * 35];
 
     matrix_unit #(
         .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS),
