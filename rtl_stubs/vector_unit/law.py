@@ -11,12 +11,12 @@ from archmodel.kernels.vector_unit import NONE, VectorCore
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
 # Operations of in_op, and fields of a command from its lowest bits up.
-ADD, MUL, MAX, AND, MV, REDSUM, REDMAX = range(7)
+ADD, MUL, MAX, AND, MV, REDSUM, REDMAX, SRA = range(8)
 LOAD, STORE, INDEXED = 8, 12, 2
 FIELDS = {
     "op": 4, "is_scalar": 1, "vd": 5, "vs1": 5, "vs2": 5, "sew": 2, "lmul": 2, "avl": 16, "rs1": 32, "rs2": 16,
 }  # fmt: skip
-OPERATIONS = [ADD, MUL, MAX, AND, MV, REDSUM, REDMAX, *range(LOAD, LOAD + 3), *range(STORE, STORE + 3)]
+OPERATIONS = [*range(8), *range(LOAD, LOAD + 3), *range(STORE, STORE + 3)]
 SLOW = [LOAD + 1, LOAD + 2, STORE + 1, STORE + 2]
 EVENTS = ("accept", "request", "step", "result", "loaded", "arithmetic_over", "memory_over")
 SCAN_INSTRUCTIONS = 3  # load, clear the sign, maximum
@@ -159,7 +159,7 @@ def _draw_command(rng: np.random.Generator, core: VectorCore, address: int, writ
     sources = [int(register) for register in (rng.choice(known, 3) if known else [0, 0, 0])]
     vd = sources[0] if op >= STORE else int(rng.choice(registers))
     return {
-        "op": op, "is_scalar": int(op <= MV and rng.random() < 0.3), "vd": vd, "vs1": sources[1], "vs2": sources[2],
+        "op": op, "is_scalar": int(op < LOAD and op not in (REDSUM, REDMAX) and rng.random() < 0.3), "vd": vd, "vs1": sources[1], "vs2": sources[2],
         "sew": sew, "lmul": lmul, "avl": avl, "rs1": int(rng.integers(1 << (address if op >= LOAD else 32))),
         "rs2": int(rng.integers(1 << address)),
     }  # fmt: skip

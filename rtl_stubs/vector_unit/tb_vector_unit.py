@@ -13,10 +13,11 @@ from tb_common import offered_cycles, play
 FIELDS = {
     "op": 4, "is_scalar": 1, "vd": 5, "vs1": 5, "vs2": 5, "sew": 2, "lmul": 2, "avl": 16, "rs1": 32, "rs2": 16,
 }  # fmt: skip
-ADD, MUL, MAX, AND, MV, REDSUM, REDMAX = range(7)
+ADD, MUL, MAX, AND, MV, REDSUM, REDMAX, SRA = range(8)
 LOAD_UNIT, LOAD_STRIDED, LOAD_INDEXED, STORE_UNIT, STORE_STRIDED, STORE_INDEXED = 8, 9, 10, 12, 13, 14
 NAMES = {
     ADD: "add", MUL: "mul", MAX: "max", AND: "and", MV: "mv", REDSUM: "redsum", REDMAX: "redmax",
+    SRA: "sra",
     LOAD_UNIT: "load_unit", LOAD_STRIDED: "load_strided", LOAD_INDEXED: "load_indexed",
     STORE_UNIT: "store_unit", STORE_STRIDED: "store_strided", STORE_INDEXED: "store_indexed",
 }  # fmt: skip
@@ -64,8 +65,9 @@ class Machine:
         elif op == REDMAX:
             target[0] = max(first[0], second.max())
         else:
-            operate = {ADD: np.add, MUL: np.multiply, MAX: np.maximum, AND: np.bitwise_and}
-            target[:] = first if op == MV else operate[op](second, first)
+            operate = {ADD: np.add, MUL: np.multiply, MAX: np.maximum, AND: np.bitwise_and, SRA: np.right_shift}
+            by = first & 8 * size - 1 if op == SRA else first
+            target[:] = by if op == MV else operate[op](second, by)
 
     def _access(self, command: Mapping[str, int], n: int, size: int) -> None:
         """Access memory group by group, or element by element; addresses are rounded down to what is accessed."""
@@ -212,8 +214,8 @@ def _hazard_bins(
     def read(command: Mapping[str, int]) -> set[int]:
         op = command["op"]
         registers = {command["vd"]} if op >= STORE_UNIT else set()
-        registers |= {command["vs1"]} if op <= REDMAX and not command["is_scalar"] else set()
-        is_second = op < MV or op in (REDSUM, REDMAX, LOAD_INDEXED, STORE_INDEXED)
+        registers |= {command["vs1"]} if op < LOAD_UNIT and not command["is_scalar"] else set()
+        is_second = op in (ADD, MUL, MAX, AND, REDSUM, REDMAX, SRA, LOAD_INDEXED, STORE_INDEXED)
         return registers | ({command["vs2"]} if is_second else set())
 
     is_memory = older["op"] >= LOAD_UNIT

@@ -36,13 +36,13 @@ module vector_unit #(
     output logic [DLEN/8-1:0]              mem_mask,
     output logic [DLEN-1:0]                mem_data,
     input  logic [DLEN-1:0]                mem_response,
-    // What happens in this cycle, for performance counters; is_idle also for whoever waits for the end
+    // What happens in this cycle, for performance counters; is_over also for whoever waits for the end
     output logic                           is_step,        // the arithmetic pipe takes a step
     output logic                           is_result,      // it writes a result
     output logic                           is_loaded,      // what was loaded is written
     output logic                           is_arithmetic_over,  // last step of an instruction, of either pipe
     output logic                           is_memory_over,
-    output logic                           is_idle
+    output logic                           is_over         // idle from the next cycle on, unless one is accepted now
 );
     localparam int LANES = DLEN / 8;  // bytes of a group
     localparam int LB = $clog2(LANES);
@@ -53,7 +53,7 @@ module vector_unit #(
     localparam int TAG = 2 + GB + LANES;
 
     logic [DLEN-1:0] registers [0:(1<<GB)-1];
-    logic [(1<<GB)-1:0] is_busy;  // the last write to a group is under way
+    logic [(1<<GB)-1:0] is_busy, is_busy_next;  // the last write to a group is under way
     logic is_memory_older;  // of the instructions in the two pipes
 
     // Whether a group is among those that an operand has still to touch: from next up to count, counted from its first
@@ -75,11 +75,12 @@ module vector_unit #(
     endfunction
 
     // What is accepted
-    logic in_is_memory, is_accepted;
+    logic in_is_memory, in_is_reduction, is_accepted;
     logic [17:0] in_wanted;
     logic [NB-1:0] in_limit, in_bytes;
     logic [GB-1:0] in_count;
     assign in_is_memory = in_op[3];
+    assign in_is_reduction = in_op[2:0] == 5 || in_op[2:0] == 6;
     assign in_limit = NB'(VLEN / 8) << in_lmul;
     assign in_wanted = 18'(in_avl) << in_sew;
     assign in_bytes = in_wanted > 18'(in_limit) ? in_limit : NB'(in_wanted);
@@ -121,7 +122,7 @@ module vector_unit #(
     logic [LB-1:0] m_lane_written, m_at_lane_written;
 
     assign in_ready = in_is_memory ? !m_active || is_memory_over : !a_active || is_arithmetic_over;
-    assign is_idle = !a_active && !m_active && is_busy == 0;
+    assign is_over = (!a_active || is_arithmetic_over) && (!m_active || is_memory_over) && is_busy_next == 0;
 
     // Steps of the arithmetic pipe
     assign a_is_folding = a_left == 0;
@@ -240,15 +241,16 @@ module vector_unit #(
         if (is_loaded)
             registers[m_group_written] <= (m_written & expand(m_mask_written))
                 | (registers[m_group_written] & ~expand(m_mask_written));
-        if (!rst_n) begin
-            is_busy <= 0;
-        end else begin
-            if (a_step && a_writes) is_busy[a_to] <= 1;
-            if (m_step && !m_is_store && m_is_last_of_group) is_busy[m_to] <= 1;
-            // Last, as with CHAIN = 1 a result is written in the cycle of its step
-            if (is_result) is_busy[a_group_written] <= 0;
-            if (is_loaded && m_is_last_written) is_busy[m_group_written] <= 0;
-        end
+        is_busy <= rst_n ? is_busy_next : 0;
+    end
+
+    always_comb begin
+        is_busy_next = is_busy;
+        if (a_step && a_writes) is_busy_next[a_to] = 1;
+        if (m_step && !m_is_store && m_is_last_of_group) is_busy_next[m_to] = 1;
+        // Last, as with CHAIN = 1 a result is written in the cycle of its step
+        if (is_result) is_busy_next[a_group_written] = 0;
+        if (is_loaded && m_is_last_written) is_busy_next[m_group_written] = 0;
     end
 
     always_ff @(posedge clk) begin
@@ -264,9 +266,9 @@ module vector_unit #(
             end
             if (is_accepted && !in_is_memory) begin
                 a_active <= 1;
-                a_is_reduction <= in_op[2:0] >= 5;
-                a_is_scalar <= in_is_scalar && in_op[2:0] < 5;
-                a_op <= in_op[2:0] == 5 ? 3'd0 : in_op[2:0] == 6 ? 3'd2 : in_op[2:0];
+                a_is_reduction <= in_is_reduction;
+                a_is_scalar <= in_is_scalar && !in_is_reduction;
+                a_op <= in_op[2:0] == 5 ? 3'd0 : in_op[2:0] == 6 ? 3'd2 : in_op[2:0] == 7 ? 3'd5 : in_op[2:0];
                 a_sew <= in_sew;
                 a_scalar <= in_rs1;
                 a_destination <= GB'(in_vd) << RB;
@@ -275,7 +277,7 @@ module vector_unit #(
                 a_count <= in_count;
                 a_group <= 0;
                 a_left <= in_bytes;
-                a_folds <= in_op[2:0] >= 5 ? FB'(LB) - FB'(in_sew) : 0;
+                a_folds <= in_is_reduction ? FB'(LB) - FB'(in_sew) : 0;
             end
         end
     end

@@ -30,12 +30,13 @@ module vector_unit_bench #(
     logic [WORD-1:0] mem_address;
     logic [LANES-1:0] mem_mask;
     logic [DLEN-1:0] mem_data, mem_response, word;
-    logic is_step, is_result, is_loaded, is_arithmetic_over, is_memory_over, is_idle, is_taken;
+    logic is_step, is_result, is_loaded, is_arithmetic_over, is_memory_over, is_over, is_idle, is_taken;
     logic [DLEN-1:0] bytes_mem [0:(1<<WORD)-1];
 
     assign {command_rs2, command_rs1, command_avl, command_lmul, command_sew, command_vs2, command_vs1, command_vd,
             command_is_scalar, command_op} = command_data;
     assign done = is_taken && is_idle;
+    always_ff @(posedge clk) is_idle <= is_over && !(command_valid && command_ready);
 
     always_comb begin
         word = bytes_mem[mem_address];
@@ -61,7 +62,7 @@ module vector_unit_bench #(
         .in_is_scalar(command_is_scalar), .in_vd(command_vd), .in_vs1(command_vs1), .in_vs2(command_vs2),
         .in_sew(command_sew), .in_lmul(command_lmul), .in_avl(command_avl), .in_rs1(command_rs1),
         .in_rs2(command_rs2[ADDRESS-1:0]), .mem_valid, .mem_ready, .mem_is_write, .mem_address, .mem_mask, .mem_data,
-        .mem_response, .is_step, .is_result, .is_loaded, .is_arithmetic_over, .is_memory_over, .is_idle
+        .mem_response, .is_step, .is_result, .is_loaded, .is_arithmetic_over, .is_memory_over, .is_over
     );
     event_log #(.EVENTS(7)) log (
         .clk, .run, .done, .cycles,
