@@ -37,7 +37,8 @@ LONGEST_S = 300  # for which a simulation may run; hardware that loops within a 
 class Point:
     """One point: parameters of the build, the stimulus drawn from its seed, and what the model expects.
 
-    ``expected`` has ``cycles`` (int) and ``events`` (name → list of cycles).
+    ``expected`` has ``cycles`` (int) and ``events`` (name → list of cycles); where the contract names counters, also
+    ``counters`` (name → cycles, without those that are 0).
     """
 
     unit: str
@@ -53,8 +54,8 @@ class Point:
 class Simulation:
     """What one simulation of a build gave.
 
-    ``points`` has a row per point: cycles, checksum, events, bins. ``faults`` are the differences the scoreboard found,
-    or why there are no rows.
+    ``points`` has a row per point: cycles, checksum, events, counters, bins. ``faults`` are the differences the
+    scoreboard found, or why there are no rows.
     """
 
     unit: Unit
@@ -142,9 +143,15 @@ def _check_expected(unit: Unit, expected: Any) -> None:
     """Refuse a law that leaves an event out: what nothing is expected of would not be compared."""
     given = expected if isinstance(expected, dict) else {}
     differing = set(unit.contract.events) ^ set(given.get("events", ()))
+    differing |= set(given.get("counters", ())) - set(unit.contract.counters)
+    if unit.contract.counters and "counters" not in given:
+        differing |= {"counters"}
     if differing or not isinstance(given.get("cycles"), int):
         named = ", ".join(sorted(differing)) or "cycles"
-        text = f"expect() has to give 'cycles' and 'events' with the names in contract.yaml; look at: {named}"
+        text = (
+            "expect() has to give 'cycles', 'events' with the names in contract.yaml, and 'counters' with some of its "
+            f"names where it has any; look at: {named}"
+        )
         raise InputError("law", [Fault(str(unit.folder / "law.py"), text)])
 
 
@@ -177,6 +184,8 @@ def simulate(
     job = {
         "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
         "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
+        "counters": list(unit.contract.counters),
+        "counters_tolerance_frac": unit.contract.counters_tolerance_frac,
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
         "stops_at_fault": stops_at_fault,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",

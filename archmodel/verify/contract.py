@@ -39,6 +39,10 @@ class Contract:
         Functional coverage bins; each has to be hit by the points of a simulator.
     waveform
         Signals of the bench that its figure shows, from top to bottom.
+    counters
+        Names of the stall counters of 32 bits in the bench's signal ``counters``, from bit 0 up: a unit and a cause.
+    counters_tolerance_frac
+        By how much of the cycles of a point each of them may differ from the model's ledger.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -50,6 +54,8 @@ class Contract:
     events: tuple[str, ...]
     coverage: tuple[str, ...]
     waveform: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+    counters_tolerance_frac: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

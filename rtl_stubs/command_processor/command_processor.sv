@@ -18,7 +18,8 @@ module command_processor #(
     localparam int COUNT = $clog2(TOKENS + 1),
     localparam int CHANGE = BUFFER_BITS + COUNT,
     localparam int QUEUED = PAYLOAD + 3 * BUFFER_BITS + 6 * COUNT,
-    localparam int WORD = QUEUED + UNIT_BITS
+    localparam int WORD = QUEUED + UNIT_BITS,
+    localparam int CAUSES = 5
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
@@ -32,15 +33,23 @@ module command_processor #(
     output logic [UNITS*PAYLOAD-1:0]  start_payload,
     input  logic [UNITS-1:0]          ended,          // notices
     input  logic [UNITS-1:0]          visible,
+    input  logic [UNITS*2-1:0]        late,           // why the result is visible late: 1 arbitration, 2 dram, 0 neither
+    output logic [UNITS-1:0]          has_room,       // in the queue of the unit
+    output logic [UNITS*CAUSES*32-1:0] stalls,        // cycles, by unit and cause (stall_counter.sv)
     output logic                      idle            // no command waits or is under way
 );
-    logic [UNITS-1:0] has_room, is_queued, waits_for_end, waits_for_result, starts;
+    localparam logic [2:0] DATA = 0, ARBITRATION = 3, DRAM = 4;
+    localparam logic [1:0] LATE_DRAM = 2;
+
+    logic [UNITS-1:0] is_queued, waits_for_end, waits_for_result, starts;
     // A change of a counter: the buffer, then the tokens. Each command makes one at its output, two at its inputs.
     logic [UNITS*CHANGE-1:0] reserves, pushes;             // of the next to start, of the next to be visible
     logic [UNITS*2*CHANGE-1:0] claims, pops;               // of the next to start, of the next to end
     logic [BUFFERS*COUNT-1:0] available, taken;            // pushed and not claimed, reserved and not popped
     logic [BUFFERS*COUNT-1:0] available_now, taken_now;    // with the notices of this cycle
     logic [BUFFERS*COUNT-1:0] available_next, taken_next;  // with its starts, too
+    logic [BUFFERS*3-1:0] cause_now;                       // of tokens that become visible in this cycle
+    logic [UNITS*3-1:0] causes;                            // of the next to be visible
 
     // Cores take turns when both can hand over a command.
     logic [CORES-1:0] offers, accepts;
@@ -67,7 +76,8 @@ module command_processor #(
     for (u = 0; u < UNITS; u++) begin : unit
         logic [BUFFER_BITS-1:0] result, input_a, input_b;
         logic [COUNT-1:0] n_pushed, n_reserved, n_popped_a, n_needed_a, n_popped_b, n_needed_b;
-        logic has_tokens, has_space, has_pop_place, has_push_place;
+        logic has_tokens_a, has_tokens_b, has_space, has_pop_place, has_push_place;
+        logic [2:0] cause;
 
         command_fifo #(.WIDTH(QUEUED), .DEPTH(DEPTH)) queue (
             .clk, .rst_n, .in_valid(accepts != 0 && accepted[UNIT_BITS-1:0] == u), .in_ready(has_room[u]),
@@ -78,20 +88,27 @@ module command_processor #(
         assign reserves[u*CHANGE +: CHANGE] = {n_reserved, result};
         assign claims[u*2*CHANGE +: 2*CHANGE] = {n_popped_b, input_b, n_popped_a, input_a};
 
-        assign has_tokens = available_now[input_a*COUNT +: COUNT] >= n_needed_a
-            && available_now[input_b*COUNT +: COUNT] >= n_needed_b;
+        assign has_tokens_a = available_now[input_a*COUNT +: COUNT] >= n_needed_a;
+        assign has_tokens_b = available_now[input_b*COUNT +: COUNT] >= n_needed_b;
         assign has_space = {1'b0, taken_now[result*COUNT +: COUNT]} + {1'b0, n_reserved}
             <= {1'b0, capacity[result*COUNT +: COUNT]};
-        assign start_valid[u] = is_queued[u] && has_tokens && has_space && has_pop_place && has_push_place;
+        assign start_valid[u] = is_queued[u] && has_tokens_a && has_tokens_b && has_space && has_pop_place
+            && has_push_place;
         assign starts[u] = start_valid[u] && start_ready[u];
 
         command_fifo #(.WIDTH(2*CHANGE), .DEPTH(UNDER_WAY)) to_pop (
             .clk, .rst_n, .in_valid(starts[u]), .in_ready(has_pop_place), .in_data(claims[u*2*CHANGE +: 2*CHANGE]),
             .out_valid(waits_for_end[u]), .out_ready(ended[u]), .out_data(pops[u*2*CHANGE +: 2*CHANGE])
         );
-        command_fifo #(.WIDTH(CHANGE), .DEPTH(UNDER_WAY)) to_push (
-            .clk, .rst_n, .in_valid(starts[u]), .in_ready(has_push_place), .in_data({n_pushed, result}),
-            .out_valid(waits_for_result[u]), .out_ready(visible[u]), .out_data(pushes[u*CHANGE +: CHANGE])
+        command_fifo #(.WIDTH(3+CHANGE), .DEPTH(UNDER_WAY)) to_push (
+            .clk, .rst_n, .in_valid(starts[u]), .in_ready(has_push_place), .in_data({cause, n_pushed, result}),
+            .out_valid(waits_for_result[u]), .out_ready(visible[u]),
+            .out_data({causes[u*3 +: 3], pushes[u*CHANGE +: CHANGE]})
+        );
+        stall_counter #(.CAUSES(CAUSES)) counter (
+            .clk, .rst_n, .is_free(start_ready[u]), .is_issued(is_queued[u]), .has_tokens_a, .has_tokens_b,
+            .cause_a(cause_now[input_a*3 +: 3]), .cause_b(cause_now[input_b*3 +: 3]), .starts(starts[u]), .cause,
+            .stalls(stalls[u*CAUSES*32 +: CAUSES*32])
         );
     end
 
@@ -110,6 +127,18 @@ module command_processor #(
             if (ended[i/2])
                 taken_now[pops[i*CHANGE +: BUFFER_BITS]*COUNT +: COUNT] =
                     taken_now[pops[i*CHANGE +: BUFFER_BITS]*COUNT +: COUNT] - pops[i*CHANGE+BUFFER_BITS +: COUNT];
+    end
+
+    // What a token waited for before it was there, for those who wait for it in turn.
+    always_comb begin
+        cause_now = {BUFFERS{DATA}};
+        for (int i = 0; i < UNITS; i++)
+            if (visible[i] && pushes[i*CHANGE+BUFFER_BITS +: COUNT] != 0) begin
+                cause_now[pushes[i*CHANGE +: BUFFER_BITS]*3 +: 3] = causes[i*3 +: 3];
+                if (late[i*2 +: 2] == LATE_DRAM) cause_now[pushes[i*CHANGE +: BUFFER_BITS]*3 +: 3] = DRAM;
+                else if (late[i*2 +: 2] != 0 && causes[i*3 +: 3] != DRAM)
+                    cause_now[pushes[i*CHANGE +: BUFFER_BITS]*3 +: 3] = ARBITRATION;
+            end
     end
 
     always_comb begin

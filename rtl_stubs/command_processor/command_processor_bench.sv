@@ -27,6 +27,9 @@ module command_processor_bench #(
     logic [UNITS-1:0] start_valid, start_ready, ended, visible, takers_done;
     logic [UNITS*PAYLOAD-1:0] start_payload;
     logic [UNITS*32-1:0] checksums;
+    logic [UNITS*2-1:0] late;
+    logic [MOST_UNITS*5*32-1:0] counters;
+    logic [UNITS*5*32-1:0] stalls;
     logic idle;
 
     genvar i;
@@ -37,9 +40,10 @@ module command_processor_bench #(
     end
 
     for (i = 0; i < UNITS; i++) begin : gen_start
-        bench_timer #(.PAYLOAD(PAYLOAD)) timer (
+        // As in a program of the cycle model, in which resource 1 is DRAM
+        bench_timer #(.PAYLOAD(PAYLOAD), .LATE(i == 1 ? 2 : 1)) timer (
             .clk, .run, .valid(start_valid[i]), .ready(start_ready[i]), .payload(start_payload[i*PAYLOAD +: PAYLOAD]),
-            .ended(ended[i]), .visible(visible[i])
+            .ended(ended[i]), .visible(visible[i]), .late(late[i*2 +: 2])
         );
         stream_sink #(.WIDTH(PAYLOAD)) sink (
             .clk, .run, .valid(start_valid[i] && start_ready[i]), .ready(),
@@ -52,8 +56,9 @@ module command_processor_bench #(
         .PAYLOAD(PAYLOAD)
     ) dut (
         .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .command_valid, .command_ready, .command_data,
-        .start_valid, .start_ready, .start_payload, .ended, .visible, .idle
+        .start_valid, .start_ready, .start_payload, .ended, .visible, .late, .has_room(), .stalls, .idle
     );
+    assign counters = (MOST_UNITS*5*32)'(stalls);
 
     always_comb begin
         checksum = 0;
@@ -76,7 +81,8 @@ endmodule
 // It takes a command when the occupancy of the one before is over. A command with a service asks a server of its own,
 // which serves one command after the other, and ends when both are over.
 module bench_timer #(
-    parameter int PAYLOAD = 34
+    parameter int PAYLOAD = 34,
+    parameter int LATE    = 1    // why a result is late that the server held up; 2, always so
 ) (
     input  logic               clk,
     input  logic               run,
@@ -84,9 +90,11 @@ module bench_timer #(
     output logic               ready,
     input  logic [PAYLOAD-1:0] payload,
     output logic               ended,
-    output logic               visible
+    output logic               visible,
+    output logic [1:0]         late
 );
     logic [15:0] end_mem [0:255];
+    logic late_mem [0:255];
     logic [15:0] result_mem [0:255];
     logic [7:0] n_started, n_ended, n_visible;
     logic [15:0] now, free_at, served_at, occupied_until, served_until, ends_at;
@@ -97,6 +105,7 @@ module bench_timer #(
     assign ends_at = payload[15:8] != 0 && served_until > occupied_until ? served_until : occupied_until;
     assign ended = n_ended != n_started && end_mem[n_ended] == now;
     assign visible = n_visible != n_started && result_mem[n_visible] == now;
+    assign late = late_mem[n_visible] ? 2'(LATE) : 0;
 
     always_ff @(posedge clk) begin
         if (!run) begin
@@ -113,6 +122,7 @@ module bench_timer #(
                 if (payload[15:8] != 0) served_at <= served_until;
                 end_mem[n_started] <= ends_at;
                 result_mem[n_started] <= ends_at + 16'(payload[23:16]);
+                late_mem[n_started] <= payload[15:8] != 0 && (LATE == 2 || served_until > occupied_until);
                 n_started <= n_started + 1;
             end
             if (ended) n_ended <= n_ended + 1;

@@ -8,6 +8,10 @@ import numpy as np
 
 from archmodel.kernels.command_processor import process_commands
 from archmodel.kernels.program import (
+    ARBITRATION,
+    DATA,
+    DRAM,
+    DRAM_WAIT,
     EVENT_COMMAND,
     EVENT_ENDED_AT,
     EVENT_ISSUED_AT,
@@ -17,7 +21,9 @@ from archmodel.kernels.program import (
     IN_A,
     IN_B,
     ISSUE,
+    ISSUED,
     LATENCY,
+    N_CAUSES,
     N_COMMAND_FIELDS,
     NONE,
     OCCUPANCY,
@@ -28,9 +34,10 @@ from archmodel.kernels.program import (
     RESERVE,
     RESOURCE,
     SERVICE,
+    SPACE,
     UNIT,
 )
-from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.program import CAUSES, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
 from archmodel.verify.stimulus import draw_gaps
 
@@ -180,15 +187,55 @@ def _encode(parameters: dict[str, int], number: int, row: list[int]) -> int:
     return word << unit_bits | row[UNIT]
 
 
-def _run(parameters: dict[str, int], capacity: Ints, rows: Ints) -> tuple[int, Ints]:
-    """Ask the event engine about the program of one core: cycles, and the times of each command as above."""
+def _run(parameters: dict[str, int], capacity: Ints, rows: Ints) -> tuple[int, Ints, Ints]:
+    """Ask the event engine about the program of one core: cycles, the times of each command as above, and stalls."""
     table = CommandTable(rows, np.array([0, len(rows), 0, 1, 1]), capacity)
     record = new_record(1, capacity.size, len(rows))
-    cycles = run_table(table, Grid(), "grid", parameters["DEPTH"], record=record).cycles
+    run = run_table(table, Grid(), "grid", parameters["DEPTH"], record=record)
     times = np.zeros((4, len(rows)), np.int64)
     columns = [EVENT_ISSUED_AT, EVENT_STARTED_AT, EVENT_ENDED_AT, EVENT_VISIBLE_AT]
     times[:, record.events[:, EVENT_COMMAND]] = record.events[:, columns].T
-    return cycles + 1, times  # the cycle of the last notice counts
+    return run.cycles + 1, times, run.stall_cycles[0]  # the cycle of the last notice counts
+
+
+def count_stalls(capacity: Ints, commands: Ints, times: Ints) -> Ints:
+    """Cycles for which each unit was free before its commands started, by what came last, from the times of `follow`.
+
+    What is held up because too much is under way counts as waiting for space.
+    """
+    stall = np.zeros((MOST_UNITS, N_CAUSES), np.int64)
+    free_at = np.zeros(MOST_UNITS, np.int64)
+    pushed: list[list[tuple[int, int]]] = [[] for _ in capacity]  # tokens: when they are visible, and why so late
+    popped: list[list[int]] = [[] for _ in capacity]
+    claimed, reserved = np.zeros((2, capacity.size), np.int64)
+    for c in np.argsort(times[1], kind="stable"):
+        row, (issued, started, ended, visible) = commands[c].tolist(), times[:, c].tolist()
+        latest, cause = int(free_at[row[UNIT]]), DATA
+        waits = [(issued, ISSUED)]
+        for b, needed, n_popped in (row[IN_A : IN_A + 3], row[IN_B : IN_B + 3]):
+            if b != NONE:
+                waits += [pushed[b][claimed[b] + needed - 1]] if needed else []
+                claimed[b] += n_popped
+                popped[b] += [ended] * n_popped
+        if row[OUT] != NONE:
+            reserved[row[OUT]] += row[RESERVE]
+            beyond = reserved[row[OUT]] - capacity[row[OUT]]
+            waits += [(popped[row[OUT]][beyond - 1], SPACE)] if row[RESERVE] and beyond > 0 else []
+        for at, why in [*waits, (started, SPACE)]:
+            latest, cause = (at, why) if at > latest else (latest, cause)
+        stall[row[UNIT], cause] += started - free_at[row[UNIT]]
+        free_at[row[UNIT]] = started + row[OCCUPANCY]
+        if row[OUT] != NONE:
+            pushed[row[OUT]] += [(visible, _why_late(row, cause, started, ended))] * row[PUSH]
+    return stall
+
+
+def _why_late(row: list[int], cause: int, started: int, ended: int) -> int:
+    """Cause that the tokens of a command carry."""
+    if row[RESOURCE] == DRAM:
+        return DRAM_WAIT
+    is_held_up = row[RESOURCE] != NONE and ended > started + row[OCCUPANCY]
+    return ARBITRATION if is_held_up and cause != DRAM_WAIT else cause
 
 
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
@@ -196,10 +243,10 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     capacity = np.array(stimulus["capacity"])
     programs = [np.array(rows) for rows in stimulus["programs"]]
     _, _, (issued, started, ended, visible) = follow(parameters, capacity, programs)
-    cycles = int(visible.max()) + 1
+    cycles, commands = int(visible.max()) + 1, np.concatenate(programs)
+    stalls = count_stalls(capacity, commands, np.stack([issued, started, ended, visible]))
     if parameters["CORES"] == 1:
-        cycles, (issued, started, ended, visible) = _run(parameters, capacity, programs[0])
-    commands = np.concatenate(programs)
+        cycles, (issued, started, ended, visible), stalls = _run(parameters, capacity, programs[0])
     events: dict[str, list[int]] = {}
     core_of = np.repeat(np.arange(len(programs)), [len(rows) for rows in programs])
     for core in range(MOST_CORES):
@@ -207,4 +254,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     for name, times in (("start", started), ("end", ended), ("visible", visible)):
         for unit in range(MOST_UNITS):
             events[f"{name}{unit}"] = sorted(times[commands[:, UNIT] == unit].tolist())
-    return {"cycles": cycles, "events": events}
+    counters = {
+        f"unit{unit}_{cause}": int(stalls[unit, c]) for unit in range(MOST_UNITS) for c, cause in enumerate(CAUSES)
+    }
+    return {"cycles": cycles, "events": events, "counters": {name: n for name, n in counters.items() if n}}

@@ -1,7 +1,8 @@
 """Driver, monitor and scoreboard that all benches share (cocotb).
 
 A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
-sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``. In a generate loop ``gen_NAME``,
+sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``; if its contract names counters, also
+``counters``, 32 bits each. In a generate loop ``gen_NAME``,
 ``source`` and ``sink`` are those that the stimulus calls ``NAME[i]``. The hardware counts the cycles and writes down
 the events; Python wakes up when a point is done.
 
@@ -57,9 +58,10 @@ class Driver:
 class Monitor:
     """Reads what a bench has counted, written down and taken out."""
 
-    def __init__(self, dut: Any, events: list[str]) -> None:
+    def __init__(self, dut: Any, events: list[str], counters: list[str]) -> None:
         self.dut = dut
         self.events = events
+        self.counters = counters
 
     def read(self, stimulus: Stimulus) -> dict[str, Any]:
         """Read cycles, checksum, the cycles of each event, and the words of each sink."""
@@ -79,15 +81,26 @@ class Monitor:
             "cycles": int(self.dut.cycles.value),
             "checksum": _to_int(self.dut.checksum.value),
             "events": events,
+            "counters": self._read_counters() if self.counters else {},
             "outputs": outputs,
         }
 
+    def _read_counters(self) -> dict[str, int]:
+        """Read the counters that are not 0."""
+        bits = _to_int(self.dut.counters.value)
+        values = {name: bits >> 32 * i & 0xFFFF_FFFF for i, name in enumerate(self.counters)}
+        return {name: value for name, value in values.items() if value}
+
 
 class Scoreboard:
-    """Compares each point with what was expected and collects the differences."""
+    """Compares each point with what was expected and collects the differences.
 
-    def __init__(self, unit: str, parameters: Mapping[str, int]) -> None:
+    Counters may differ by a part of the cycles of the point: ``counters_tolerance_frac`` of the contract.
+    """
+
+    def __init__(self, unit: str, parameters: Mapping[str, int], counters_tolerance_frac: float) -> None:
         self.where = " ".join([unit, *(f"{name}={value}" for name, value in parameters.items())])
+        self.counters_tolerance_frac = counters_tolerance_frac
         self.faults: list[str] = []
 
     def check(self, point: Mapping[str, Any], measured: Mapping[str, Any], outputs: Mapping[str, list[int]]) -> None:
@@ -99,6 +112,13 @@ class Scoreboard:
         if measured["cycles"] != expected["cycles"]:
             found.append(f"cycles: model {expected['cycles']}, RTL {measured['cycles']}")
         found += _first_difference("event", expected["events"], measured["events"])
+        allowed = self.counters_tolerance_frac * expected["cycles"]
+        wanted, got = expected.get("counters", {}), measured["counters"]
+        found += [
+            f"counter {name!r}: model {wanted.get(name, 0)}, RTL {got.get(name, 0)}"
+            for name in sorted({*wanted, *got})
+            if abs(wanted.get(name, 0) - got.get(name, 0)) > allowed
+        ]
         self.faults += [f"{where}: {text}" for text in found]
 
     def close(self) -> None:
@@ -120,7 +140,8 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         Names of the functional coverage bins that a point hits, from parameters, stimulus and what was measured.
     """
     job = json.loads(Path(os.environ["ARCHMODEL_RTL_JOB"]).read_text(encoding="utf-8"))
-    driver, monitor, scoreboard = Driver(dut), Monitor(dut, job["events"]), Scoreboard(job["unit"], job["parameters"])
+    driver, monitor = Driver(dut), Monitor(dut, job["events"], job["counters"])
+    scoreboard = Scoreboard(job["unit"], job["parameters"], job["counters_tolerance_frac"])
     dut.run.value = 0
     Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
     await ClockCycles(dut.clk, 2)
@@ -129,7 +150,7 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         stimulus = point["stimulus"]
         driver.load(stimulus)
         await ClockCycles(dut.clk, 2)
-        dut.run.value = 1
+        dut.run.value, began = 1, time.perf_counter()
         limit = 2 * point["expected"]["cycles"] + 200
         waves = await _sample(dut, job["waveform"], point["expected"]["cycles"]) if job["waveform"] else []
         hang = ""
@@ -139,8 +160,9 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
             await ClockCycles(dut.clk, IDLE_CYCLES)
         except SimTimeoutError:
             hang = f"not done after {limit} cycles; the model expects {point['expected']['cycles']}"
+        seconds = time.perf_counter() - began  # of the simulator alone
         await ReadOnly()
-        measured = monitor.read(stimulus)
+        measured = {"seconds": seconds, **monitor.read(stimulus)}
         measured |= {"hang": hang} if hang else {}
         measured["bins"] = sorted(bins(job["parameters"], stimulus, measured))
         scoreboard.check(point, measured, golden(job["parameters"], stimulus))
