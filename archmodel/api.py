@@ -355,6 +355,7 @@ def verify_blocks(
     n_points: int | None = None,
     seed: int = 1,
     is_waves: bool = False,
+    is_fitted: bool = False,
     output: str | Path = "results/verify",
     tell: Callable[[int, int, str], None] | None = None,
 ) -> Verification:
@@ -372,6 +373,9 @@ def verify_blocks(
         From which stimuli and stalls are drawn.
     is_waves
         Whether all signals are traced.
+    is_fitted
+        Whether latency, interval and depth are estimated, of blocks whose contract has ``fit``; ``fit.yaml`` then has
+        those that a machine has.
     output
         Folder for ``points.csv``, ``report.md``, ``junit.xml``, ``cycles.svg``, and a folder per simulation.
     tell
@@ -380,26 +384,33 @@ def verify_blocks(
     Returns
     -------
     Verification
-        A row per point, a row per simulation, and every difference.
+        A row per point, a row per simulation, and every difference; a row per parameter that was estimated.
 
     Raises
     ------
     UnknownNameError, InputError
-        When a block is unknown, or its contract wrong.
+        When a block is unknown, its contract wrong, or there is nothing of it to estimate.
     UnsupportedError
         When a simulator that was named, or every one, is missing; says how to get it.
     """
     from archmodel.report.figure import make_folder
     from archmodel.verify.contract import find_unit, unit_names
     from archmodel.verify.files import write_files
+    from archmodel.verify.fit import fit_units
+    from archmodel.verify.fragment import check_fits
     from archmodel.verify.run import choose_simulators, plan_simulations, verify
 
-    chosen = choose_simulators(simulators)
-    plans = plan_simulations([find_unit(name) for name in units or unit_names()], chosen, n_points)
+    chosen, found = choose_simulators(simulators), [find_unit(name) for name in units or unit_names()]
+    if is_fitted:
+        found = found if units else [unit for unit in found if unit.contract.fit]
+        check_fits(found)
+    plans = plan_simulations(found, chosen, n_points)
     if seed < 0:
         raise InputError("seed", [Fault("", f"{seed} is not allowed; allowed: whole numbers from 0")])
     folder = make_folder("verification", Path(output).resolve())
     verification = verify(plans, folder, seed=seed, is_waves=is_waves, tell=tell)
+    if is_fitted:
+        verification = replace(verification, fits=fit_units(verification.played))
     write_files(verification, folder)
     return verification
 

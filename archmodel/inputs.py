@@ -182,7 +182,7 @@ def _to_fault(schema: type, document: Document, detail: Any) -> Fault:
 
 def _why(schema: type, path: KeyPath, kind: str, detail: Any) -> str:
     """Say what is wrong with the value at a path, and what is allowed."""
-    given, hint = detail["input"], _annotation_at(schema, path)
+    given, hint = detail["input"], annotation_at(schema, path)
     if kind == "value_error":
         return str(detail["ctx"]["error"])
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -214,7 +214,7 @@ def _position(fault: Fault) -> tuple[str, int, int]:
     return (name, int(line or 0), int(column or 0)) if (line + column).isdigit() else (name, 0, 0)
 
 
-def _annotation_at(schema: type, path: KeyPath) -> Any:
+def annotation_at(schema: type, path: KeyPath) -> Any:
     """Follow the annotations of a dataclass along a path; ``None`` where they end."""
     here: Any = schema
     for part in path:
@@ -232,6 +232,6 @@ def _annotation_at(schema: type, path: KeyPath) -> Any:
 
 def keys_at(schema: type, path: KeyPath) -> Iterator[str]:
     """List the keys a file may hold at a path, for suggestions."""
-    here = _annotation_at(schema, path)
+    here = annotation_at(schema, path)
     if is_dataclass(here):
         yield from (yaml_key(field.name) for field in fields(here))

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 import archmodel as am
 from archmodel.cli.options import AsJson, WholeNumber
 from archmodel.cli.progress import show_progress
-from archmodel.cli.show import note, print_json, print_table
+from archmodel.cli.show import note
+from archmodel.cli.verification import print_verification
 from archmodel.errors import Fault, InputError
 from archmodel.verify.new_unit import make_unit
 
@@ -21,13 +22,14 @@ def verify(
     points: WholeNumber = None,
     seed: int = 1,
     waves: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    fit: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     output: Path = Path("results/verify"),
     new: Annotated[Path | None, Parameter(show_default=False)] = None,
     json: AsJson = False,
 ) -> int:
     """Hold the timing laws against hardware blocks, cycle by cycle, in a simulator.
 
-    Exit code 1 when model and hardware differ.
+    Exit code 1 when model and hardware differ, or a pipeline that is to be estimated is none.
 
     Parameters
     ----------
@@ -41,8 +43,10 @@ def verify(
         From which stimuli and stalls are drawn.
     waves
         Trace all signals; waves of what fails are kept anyway.
+    fit
+        Estimate latency, interval and depth of blocks whose contract has 'fit', and write 'fit.yaml' for a machine.
     output
-        Folder for table, page, figure, JUnit file, logs and waves.
+        Folder for tables, page, figures, timelines, JUnit file, logs and waves.
     new
         Make the folder of a new block with all that a block needs, and verify nothing.
     json
@@ -57,18 +61,11 @@ def verify(
     with show_progress("simulation") as tell:
         found = am.verify_blocks(
             units, simulators=() if sim == "all" else (sim,), n_points=points, seed=seed, is_waves=waves,
-            output=output, tell=tell,
+            is_fitted=fit, output=output, tell=tell,
         )  # fmt: skip
-    if json:
-        print_json({"points": list(found.points.rows()), "faults": found.faults})
-    else:
-        headings = {
-            "unit": "unit", "simulator": "simulator", "builds": "builds", "points": "points", "exact": "exact",
-            "worst_error_frac": "largest error", "rtl_cycles": "cycles", "faults": "differences",
-        }  # fmt: skip
-        print_table("Model against RTL", list(found.summary.rows()), headings, n_keys=2)
+    print_verification(found, is_json=json)
     for name, faults in found.faults.items():
         for text in faults[:3]:
             note(f"{name}: {text}")
     note(f"note: every point, logs and waves are in {output}")
-    return 1 if found.faults else 0
+    return 1 if found.faults or not all(row["is_explained"] for row in found.fits.rows()) else 0

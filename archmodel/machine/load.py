@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
-from archmodel.inputs import Document, KeyPath, build, in_reading_order, is_file, keys_at, read_yaml
+from archmodel.inputs import Document, KeyPath, annotation_at, build, in_reading_order, is_file, keys_at, read_yaml
 from archmodel.machine.dram_technology import DramTechnology
 from archmodel.machine.timing import VectorTiming
 from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
+from archmodel.units import yaml_key
 
 SUBJECT = "machine description"
 _LABELS = (
@@ -113,16 +115,18 @@ def _find(name: str | Path) -> Path:
 
 
 def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[Document, dict[str, Provenance]]:
-    """Read a file over the one it extends; marks and provenance travel with their values.
+    """Read a file over those it extends; marks and provenance travel with their values.
 
-    Keys of the file win, and ``null`` takes a value (or a whole group) of the extended file away. A name is not
-    inherited: without one, a machine is named after its file.
+    Keys of the file win over those of the files it extends, and among these later ones over earlier ones; ``null``
+    takes a value (or a whole group) away. A name is not inherited: without one, a machine is named after its file.
     """
     document = read_yaml(path, SUBJECT)
     seen = (*seen, path.resolve())
     base, provenance = Document(SUBJECT, {}, {}), dict[str, Provenance]()
-    if document.tree.get("extends") is not None:
-        base, provenance = _resolve(_extended(document, path, seen), seen, faults)
+    for extended in _extended(document, path, seen):
+        over, notes = _resolve(extended, seen, faults)
+        base = Document(SUBJECT, _merge(base.tree, over.tree), {**base.marks, **over.marks})
+        provenance |= notes
     tree = _split_leaves(document.tree, (), document, _sources(document, base), provenance, faults)
     tree.pop("extends", None)
     if tree.pop("provenance", None) is not None:
@@ -135,20 +139,22 @@ def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[D
     return Document(SUBJECT, tree, {**base.marks, **document.marks}), kept
 
 
-def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Path:
-    """Find the file that a file extends: one beside it (``base.yaml``) or a shipped machine."""
-    name, where = document.tree["extends"], document.where(("extends",))
-    if not isinstance(name, str):
-        raise InputError(
-            SUBJECT, [Fault(where, f"extends: {name!r} is not a machine; give a name or a .yaml file beside this one")]
-        )
-    try:
-        base_path = path.parent / name if is_file(name) else _find(name)
-    except UnknownNameError as error:
-        raise InputError(SUBJECT, [Fault(where, f"extends: {error.faults[0].text}")]) from None
-    if base_path.resolve() in seen:
-        raise InputError(SUBJECT, [Fault(where, f"extends: {name!r} leads back to itself; break the circle")])
-    return base_path
+def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> list[Path]:
+    """Find the files that a file extends, one or a list: files beside it (``base.yaml``) or shipped machines."""
+    given, found = document.tree.get("extends"), []
+    for key, name in enumerate(given) if isinstance(given, list) else [("", given)] if given is not None else []:
+        where = document.where(("extends", str(key)))
+        if not isinstance(name, str):
+            text = f"extends: {name!r} is not a machine; give a name or a .yaml file beside this one"
+            raise InputError(SUBJECT, [Fault(where, text)])
+        try:
+            base_path = path.parent / name if is_file(name) else _find(name)
+        except UnknownNameError as error:
+            raise InputError(SUBJECT, [Fault(where, f"extends: {error.faults[0].text}")]) from None
+        if base_path.resolve() in seen:
+            raise InputError(SUBJECT, [Fault(where, f"extends: {name!r} leads back to itself; break the circle")])
+        found.append(base_path)
+    return found
 
 
 def _sources(document: Document, base: Document) -> Mapping[str, str]:
@@ -274,6 +280,37 @@ def _settable(path: KeyPath) -> list[str]:
         return list(DTYPES)
     hidden = {*_LABELS, "sources", "published", "provenance"} if not path else set()
     return [key for key in keys_at(Machine, path) if key not in hidden]
+
+
+def whole_value(dotted: str, value: int) -> str:
+    """Write a whole number as a machine file has it: ``12 cycles`` where cycles are meant, ``12`` for a count.
+
+    Parameters
+    ----------
+    dotted
+        Path of the value, e.g. ``timing.engines.simd_latency``.
+    value
+        The number.
+
+    Raises
+    ------
+    ValueError
+        When there is no such value, or it is neither, or the number is not allowed there; says why.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    path = tuple(dotted.split("."))
+    reason = _why_not_settable(path)
+    if reason:
+        raise ValueError(reason)
+    group = annotation_at(Machine, path[:-1])
+    hints = get_type_hints(group, include_extras=True) if dataclasses.is_dataclass(group) else {}
+    hint = next((hint for name, hint in hints.items() if yaml_key(name) == path[-1]), str)
+    for text in () if hint is str else (f"{value} cycles", str(value)):
+        with suppress(ValidationError):
+            TypeAdapter(hint).validate_python(_number_or_text(text))
+            return text
+    raise ValueError(f"{value} cycles, or as many of something, cannot be its value")
 
 
 def _number_or_text(text: str) -> int | float | bool | str:

@@ -110,8 +110,9 @@ def _command_lines(timeline: Timeline, ids: dict[int, str]) -> Iterator[str]:
         if command < 0:
             said = f'"repeats": {n_turns}, "commands": {n_commands}, "busy [cycles]": {busy}'
         else:
-            at = ", ".join(f'"{name} [cycle]": {cycle}' for name, cycle in zip(_CYCLES, cycles, strict=True))
-            said = f'"command": {command + 1}, {at}, "waited for": {causes[cause]}'
+            known = [(name, cycle) for name, cycle in zip(_CYCLES, cycles, strict=True) if cycle >= 0]
+            at = ", ".join(f'"{name} [cycle]": {cycle}' for name, cycle in known)
+            said = f'"command": {command + 1}, {at}' + (f', "waited for": {causes[cause]}' if cause >= 0 else "")
         yield f'{{"ph": "X", "name": {labels[label]}, {ids[track]}, {_when(start_s, end_s)}, "args": {{{said}}}}}'
 
 

@@ -44,7 +44,7 @@ class Span:
 
 
 class Events(NamedTuple):
-    """Commands, and repeats that were skipped: N of them. Cycles count from the start of the phase.
+    """Commands, and repeats that were skipped: N of them. Cycles count from the start of the phase; −1: not recorded.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Events(NamedTuple):
         When the command was issued, when it started, when its shared resource served it (its start if there is none),
         when its inputs were freed, and when its result was visible.
     cause : (N,) int64
-        What it waited for last, as a place in the causes of the timeline.
+        What it waited for last, as a place in the causes of the timeline; −1: not recorded.
     n_turns, n_commands, busy_cycles : (N,) int64
         Turns of a loop that were skipped, commands that the event stands for, and for how long they keep the unit busy.
     """

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from archmodel.errors import Fault, InputError, UnknownNameError
+from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import SCHEMA, Document, build, in_reading_order, read_yaml
+from archmodel.machine.load import whole_value
 from archmodel.units import COUNT
 from archmodel.verify.toolchain import SIMULATORS
 
 SUBJECT = "contract"
 FILE = "contract.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Which events of a block are the two ends of a pipeline, whose numbers ``archmodel verify --fit`` estimates.
+
+    Parameters
+    ----------
+    entry, exit
+        Events in which a word enters and leaves it.
+    source, sink
+        Streams whose gaps say when a word is offered, and wanted; named as the events unless said otherwise. Not read
+        where ``law.py`` has a function ``words``, which says so itself.
+    build
+        The build that a machine has; the first one unless said otherwise.
+    latency, interval, depth
+        Values of a machine that the numbers are: ``timing.engines.simd_latency``. Those that are absent are estimated,
+        and not written into the fragment of a machine.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    entry: str
+    exit: str
+    source: str | None = None
+    sink: str | None = None
+    build: str | None = None
+    latency: str | None = None
+    interval: str | None = None
+    depth: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +73,8 @@ class Contract:
         Names of the stall counters of 32 bits in the bench's signal ``counters``, from bit 0 up: a unit and a cause.
     counters_tolerance_frac
         By how much of the cycles of a point each of them may differ from the model's ledger.
+    fit
+        The pipeline that ``--fit`` looks at; absent where there is none.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
@@ -56,6 +88,7 @@ class Contract:
     waveform: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     counters_tolerance_frac: float = 0.0
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +183,25 @@ def _contract_faults(contract: Contract, document: Document) -> list[Fault]:
         for key in ("sources", "builds", "events")
         if not getattr(contract, key)
     ]
-    return faults
+    return [*faults, *_fit_faults(contract, document)]
+
+
+def _fit_faults(contract: Contract, document: Document) -> Iterator[Fault]:
+    """Find what a fit names that is not there."""
+    fit = contract.fit
+    if fit is None:
+        return
+    for key, known in (("entry", contract.events), ("exit", contract.events), ("build", contract.builds)):
+        name = getattr(fit, key)
+        if name is not None and name not in known:
+            text = f"fit.{key}: no {'build' if key == 'build' else 'event'} {name!r}; {suggest(name, known)}"
+            yield Fault(document.where(("fit", key)), text)
+    for key in ("latency", "interval", "depth"):
+        path = getattr(fit, key)
+        try:
+            _ = path and whole_value(path, 1)
+        except ValueError as error:
+            yield Fault(document.where(("fit", key)), f"fit.{key}: {path}: {error}")
 
 
 def _file_faults(unit: Unit) -> list[Fault]:

@@ -13,22 +13,9 @@ from archmodel.errors import Fault, InputError, UnsupportedError
 from archmodel.results import ResultTable
 from archmodel.verify.bench import SEED, Point, Simulation, count_points, draw_points, simulate
 from archmodel.verify.contract import Unit
+from archmodel.verify.kernels import kernel_table, ledger_table, speed_table
+from archmodel.verify.plan import Plan, Played
 from archmodel.verify.toolchain import SIMULATORS, Simulator, find_simulator
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One simulation that is to be run: a build of a block, a simulator, and how many points."""
-
-    unit: Unit
-    build: str
-    simulator: Simulator
-    n_points: int
-
-    @property
-    def name(self) -> str:
-        """Short name: ``verilator-dpe-small``."""
-        return f"{self.simulator.name}-{self.unit.name}-{self.build}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +25,30 @@ class Verification:
     Parameters
     ----------
     points
-        A row per point: unit, simulator, build, point, seed, parameters, model_cycles, rtl_cycles, error_frac.
+        A row per point: unit, simulator, build, point, seed, parameters, model_cycles, rtl_cycles, error_frac; of
+        hardware that runs kernels also kernel, and in models the cycles of each mode of the model.
     simulations
         A row per simulation: unit, simulator, build, points, faults, build_s, simulation_s, simulated_cycles.
     faults
         Every difference between model and hardware, every simulation that did not end, by simulation; and coverage
         goals that were missed, by simulator and unit.
+    played
+        Stimuli, and every event that was measured.
+    kernels, ledger, speeds
+        Of hardware that runs kernels: cycles of each model, stalls by cause on both sides, and speed
+        (`archmodel.verify.kernels`).
+    fits
+        Estimated pipelines (`archmodel.verify.fit.fit_units`), where they were asked for.
     """
 
     points: ResultTable
     simulations: ResultTable
     faults: dict[str, list[str]] = field(default_factory=dict)
+    played: Sequence[Played] = field(default=(), repr=False)
+    kernels: ResultTable = field(default_factory=lambda: ResultTable({}))
+    ledger: ResultTable = field(default_factory=lambda: ResultTable({}))
+    speeds: ResultTable = field(default_factory=lambda: ResultTable({}))
+    fits: ResultTable = field(default_factory=lambda: ResultTable({}))
 
     @property
     def summary(self) -> ResultTable:
@@ -193,13 +193,14 @@ def verify(
                 tell(len(done), len(plans), futures[future].name)
     finally:
         pool.close()
-    results = [(plan, *done[plan.name]) for plan in plans]
+    results = [Played(plan, *done[plan.name]) for plan in plans]
     faults = {plan.name: simulation.faults for plan, _, simulation in results if simulation.faults}
     return Verification(
         ResultTable.from_rows([row for result in results for row in point_rows(*result)]),
         ResultTable.from_rows([_simulation_row(plan, simulation) for plan, _, simulation in results]),
         faults | _missed_goals([(plan, simulation) for plan, _, simulation in results]),
-    )
+        results, kernel_table(results), ledger_table(results), speed_table(results),
+    )  # fmt: skip
 
 
 def _missed_goals(results: Sequence[tuple[Plan, Simulation]]) -> dict[str, list[str]]:
@@ -224,6 +225,7 @@ def point_rows(plan: Plan, points: Sequence[Point], simulation: Simulation) -> I
             "unit": plan.unit.name, "simulator": plan.simulator.name, "build": plan.build, "point": point.index,
             "seed": "-".join(str(part) for part in point.seed), "parameters": dict(point.parameters),
             "model_cycles": model, "rtl_cycles": rtl, "error_frac": model / rtl - 1 if rtl else float(model > 0),
+            **{name: point.expected[name] for name in ("kernel", "models") if name in point.expected},
         }  # fmt: skip
 
 

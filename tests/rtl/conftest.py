@@ -7,7 +7,8 @@ import os
 import pytest
 
 from archmodel.verify.contract import find_unit, unit_names
-from archmodel.verify.run import Plan, SimulationPool, plan_simulations
+from archmodel.verify.plan import Plan
+from archmodel.verify.run import SimulationPool, plan_simulations
 from archmodel.verify.toolchain import SIMULATORS, Simulator, find_simulator
 
 

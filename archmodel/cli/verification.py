@@ -1,0 +1,57 @@
+"""Printing of a verification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archmodel.cli.show import note, print_json, print_table
+from archmodel.results import ResultTable
+from archmodel.verify.fragment import say_interval
+from archmodel.verify.kernels import by_cause
+from archmodel.verify.run import Verification
+
+_CYCLES = {
+    "model_cycles": "model", "rtl_cycles": "RTL", "error_frac": "error", "worst_error_frac": "largest of a point",
+}  # fmt: skip
+_KERNEL = {"unit": "unit", "simulator": "simulator", "kernel": "kernel"}
+
+
+def print_verification(found: Verification, *, is_json: bool) -> None:
+    """Print what a verification found; every table as JSON, or the main ones for people."""
+    tables = {name: list(getattr(found, name).rows()) for name in ("points", "kernels", "ledger", "speeds", "fits")}
+    if is_json:
+        print_json({name: rows for name, rows in tables.items() if rows or name == "points"} | {"faults": found.faults})
+        return
+    _print("Model against RTL", found.summary, {
+        "unit": "unit", "simulator": "simulator", "builds": "builds", "points": "points", "exact": "exact",
+        "worst_error_frac": "largest error", "rtl_cycles": "cycles", "faults": "differences",
+    }, n_keys=2)  # fmt: skip
+    _print("Kernels [cycles]", found.kernels, {**_KERNEL, "model": "model is", "points": "points", **_CYCLES}, n_keys=4)
+    title = "Stalls of all engines [cycles]; the largest of one engine, in parts of the cycles of its point"
+    _print(title, by_cause(found.ledger), {**_KERNEL, "cause": "waits for", **_CYCLES}, n_keys=4)
+    _print("Speed [cycles/s]", found.speeds, {
+        "unit": "unit", "simulator": "simulator", "mode": "model is", "build": "build", "rtl_cycles": "cycles",
+        "simulator_hz": "simulator", "model_hz": "model", "ratio": "times as fast",
+    }, n_keys=3)  # fmt: skip
+    fits = ResultTable.from_rows([_say_fit(row) for row in found.fits.rows()])
+    _print("Estimates", fits, {
+        "unit": "unit", "build": "build", "parameter": "parameter", "value": "estimate", "interval": "95 % interval",
+        "exact": "exact", "points": "points", "rms_cycles": "miss [cycles]", "machine": "value of a machine",
+    }, n_keys=3)  # fmt: skip
+    if any(not row["is_explained"] for row in found.fits.rows()):
+        note("note: 'no such law': the points are not explained by a pipeline with these parameters")
+
+
+def _print(title: str, table: ResultTable, headings: dict[str, str], n_keys: int) -> None:
+    if len(table):
+        blank = "" if title == "Model against RTL" else "\n"
+        print(blank, end="", flush=True)
+        print_table(title, list(table.rows()), headings, n_keys=n_keys)
+
+
+def _say_fit(row: dict[str, Any]) -> dict[str, Any]:
+    """Say an estimate in words: where several explain the points alike, the interval alone."""
+    return {
+        **row, "value": "" if row["value"] is None else row["value"], "interval": say_interval(row) or "no such law",
+        "machine": row["machine"] or "",
+    }  # fmt: skip

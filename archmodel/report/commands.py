@@ -1,0 +1,119 @@
+"""Chart of the commands of units, as the model expects them and as hardware ran them, one above the other."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archmodel.report.figure import FigureInfo, house_style, save_figure
+from archmodel.results import ResultTable
+from archmodel.results.timeline import Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#56B4E9", "#0072B2")  # of the first and the second side
+_DIFFERS = "#D55E00"
+_HEIGHT, _THIN = 0.38, 0.08  # of a bar in its row, of the line until the result is visible
+_N_SHOWN = 120  # most commands of a unit
+_N_ROWS = 40  # most units
+
+
+def plot_commands(timeline: Timeline, path: str | Path | None = None) -> tuple[Figure, Axes]:
+    """Draw when the units of two sides were at work; a command whose cycles differ is marked.
+
+    Parameters
+    ----------
+    timeline
+        Tracks of two sides, named by the first word of their processes.
+    path
+        File to write (``.png``, ``.svg``, ``.pdf``); its data goes beside it, as ``NAME.data.csv``.
+
+    Returns
+    -------
+    (Figure, Axes)
+        For further changes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    info = commands_info(timeline)
+    rows = list(info.table.rows())
+    units = list(dict.fromkeys((row["pe"], row["unit"]) for row in rows))
+    sides = list(dict.fromkeys(row["side"] for row in rows))
+    with house_style():
+        figure = Figure(figsize=(10.5, 1.6 + 0.42 * len(units)), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        axes.set_title(info.title, pad=10)
+        axes.set_xlabel(info.x_label)
+        figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
+        for row in rows:
+            _draw(axes, row, units.index((row["pe"], row["unit"])), sides.index(row["side"]))
+        axes.set_yticks(range(len(units)), [f"{pe} {unit}".strip() for pe, unit in units])
+        axes.set_ylim(len(units) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        handles = [Patch(color=colour, label=side) for side, colour in zip(sides, _COLOURS, strict=False)]
+        handles += [Patch(color=_DIFFERS, label="differs")] if any(row["differs"] for row in rows) else []
+        axes.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), fontsize=7)
+    if path is not None:
+        save_figure(figure, info, Path(path))
+    return figure, axes
+
+
+def commands_info(timeline: Timeline) -> FigureInfo:
+    """Collect what the chart shows: a row per command and side."""
+    events, counts = timeline.events, dict[int, int]()
+    rows: list[dict[str, Any]] = []
+    used = list(dict.fromkeys((*_split(track.process)[1:], track.name) for track in timeline.tracks))[:_N_ROWS]
+    n_hidden = 0
+    per_cycle = timeline.clock_hz
+    for i, t in enumerate(events.track.tolist()):
+        side, pe = _split(timeline.tracks[t].process)
+        counts[t] = counts.get(t, 0) + 1
+        if counts[t] > _N_SHOWN or (pe, timeline.tracks[t].name) not in used:
+            n_hidden += 1
+            continue
+        rows.append({
+            "pe": pe, "unit": timeline.tracks[t].name, "side": side, "command": counts[t],
+            "start": int(events.start_cycle[i]), "free": round(float(events.end_s[i]) * per_cycle),
+            "end": int(events.end_cycle[i]), "visible": int(events.visible_cycle[i]),
+        })  # fmt: skip
+    others: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for row in rows:
+        key = (row["pe"], row["unit"], row["command"])
+        others.setdefault(key, set()).add((row["start"], row["end"], row["visible"]))
+    for row in rows:
+        row["differs"] = len(others[row["pe"], row["unit"], row["command"]]) > 1
+    remarks = [f"{timeline.machine}, build {timeline.phase}, {timeline.mode}", *timeline.remarks[:2]]
+    remarks += ["bars: from start to end, or to the next start; thin line: until the result is visible"]
+    remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []
+    return FigureInfo(
+        f"{timeline.workload} on {timeline.machine}: commands of the model and of the RTL", "time [cycles]", "",
+        ResultTable.from_rows(rows), textwrap.fill(". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks), 175),
+    )  # fmt: skip
+
+
+def _split(process: str) -> tuple[str, str]:
+    """Part the name of a process into side and PE."""
+    side, _, pe = process.partition(" ")
+    return side, pe
+
+
+def _draw(axes: Axes, row: dict[str, Any], y: int, side: int) -> None:
+    colour = _DIFFERS if row["differs"] and side == 1 else _COLOURS[side]
+    middle = y + (side - 0.5) * _HEIGHT * 1.1
+    axes.barh(
+        middle, row["free"] - row["start"], left=row["start"], height=_HEIGHT, color=colour, edgecolor="white",
+        linewidth=0.3,
+    )  # fmt: skip
+    if row["visible"] > row["free"]:
+        axes.barh(
+            middle + _HEIGHT / 2 - _THIN, row["visible"] - row["free"], left=row["free"], height=_THIN, color=colour,
+            alpha=0.6, linewidth=0,
+        )  # fmt: skip

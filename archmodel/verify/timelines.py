@@ -1,0 +1,135 @@
+"""Timelines out of hardware: what its units did according to the event log, beside what the model expects of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from archmodel.report.commands import plot_commands
+from archmodel.report.timeline import save_timeline
+from archmodel.results.timeline import Events, Timeline, Track
+from archmodel.verify.bench import Point
+from archmodel.verify.plan import Played
+
+MODEL, RTL = "model", "RTL"
+CLOCK_HZ = 1e9  # in files that know seconds only, a cycle is shown as a nanosecond
+NOT_RECORDED = -1
+
+
+class Chosen(NamedTuple):
+    """A point of a kernel whose timeline is shown."""
+
+    played: Played
+    point: Point
+    measured: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """For files: ``pe-softmax``."""
+        return f"{self.point.unit}-{self.point.expected['kernel']}"
+
+
+def unit_names(events: Mapping[str, Sequence[int]]) -> list[str]:
+    """Name the units that an event log follows: ``load`` if it has ``load_start`` and ``load_end``."""
+    starts = [name.removesuffix("_start") for name in events if name.endswith("_start")]
+    return [name for name in starts if f"{name}_end" in events]
+
+
+def choose_points(played: Sequence[Played]) -> list[Chosen]:
+    """Choose the point of each kernel at which model and hardware differ most; the first one if none does.
+
+    Parameters
+    ----------
+    played
+        What was played; of a kernel that two simulators played, the first one counts.
+    """
+    found: dict[tuple[str, str], Chosen] = {}
+    for one in played:
+        for point, measured in zip(one.points, one.simulation.points, strict=False):
+            if "kernel" in point.expected and unit_names(measured["events"]):
+                key = (point.unit, point.expected["kernel"])
+                new = Chosen(one, point, measured)
+                same = key not in found or found[key].played.plan.simulator == one.plan.simulator
+                if key not in found or (same and _lateness(new) > _lateness(found[key])):
+                    found[key] = new
+    return list(found.values())
+
+
+def _lateness(chosen: Chosen) -> float:
+    """How far the cycles of a point are from those of the model, in parts of them."""
+    return float(abs(chosen.point.expected["cycles"] / max(1, chosen.measured["cycles"]) - 1))
+
+
+def build_timeline(chosen: Chosen) -> Timeline:
+    """Put the units of the model and those of the hardware into one timeline, as two groups of tracks.
+
+    The first start of a unit is that of its first command, and so on; so are ends and results, as units keep their
+    order.
+    """
+    point, measured, plan = chosen.point, chosen.measured, chosen.played.plan
+    sides = {MODEL: point.expected["events"], RTL: measured["events"]}
+    tracks = [_track(side, name) for side, events in sides.items() for name in unit_names(events)]
+    labels = tuple(dict.fromkeys(track.name for track in tracks))
+    parts = [
+        _commands(events, name, len(unit_names(point.expected["events"])) * (side == RTL) + i, labels)
+        for side, events in sides.items()
+        for i, name in enumerate(unit_names(events))
+    ]
+    events = Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    last = max(point.expected["cycles"], measured["cycles"])
+    return Timeline(
+        machine=plan.unit.name, workload=point.expected["kernel"], phase=plan.build,
+        mode=f"model and RTL on {plan.simulator.name}",
+        run={"point": point.index, "seed": point.seed, "parameters": dict(point.parameters)},
+        clock_hz=CLOCK_HZ, latency_s=measured["cycles"] / CLOCK_HZ, window_s=(0.0, last / CLOCK_HZ), is_folded=False,
+        spans=(), tracks=tuple(tracks), labels=labels, causes=(), events=events, counters=(),
+        n_commands=int(events.track.size), provenance={"archmodel": version("archmodel")},
+        remarks=(f"model: {point.expected['cycles']} cycles", f"RTL: {measured['cycles']} cycles",
+                 "a cycle is shown as a nanosecond"),
+    )  # fmt: skip
+
+
+def _track(side: str, name: str) -> Track:
+    """Name the track of a unit; ``pe3_load`` is that of one of several PEs."""
+    pe, _, unit = name.rpartition("_")
+    return Track(f"{side} {pe}".strip(), unit)
+
+
+def _commands(events: Mapping[str, Sequence[int]], name: str, track: int, labels: Sequence[str]) -> Events:
+    """Give the commands of a unit; its bar ends with the command, or when the next one starts while it is under way."""
+    start, end = (np.array(events[f"{name}_{what}"], np.int64) for what in ("start", "end"))
+    n = min(start.size, end.size)
+    visible = np.array(events.get(f"{name}_visible", ())[:n], np.int64)
+    visible = np.append(visible, np.full(n - visible.size, NOT_RECORDED))
+    start, end = start[:n], end[:n]
+    free = np.minimum(end, np.append(start[1:], end[-1:]))
+    none, zero, one = np.full(n, NOT_RECORDED), np.zeros(n, np.int64), np.ones(n, np.int64)
+    return Events(
+        track=np.full(n, track), label=np.full(n, labels.index(name.rpartition("_")[2])),
+        start_s=start / CLOCK_HZ, end_s=free / CLOCK_HZ, command=np.arange(n), issued_cycle=none, start_cycle=start,
+        granted_cycle=none, end_cycle=end, visible_cycle=visible, cause=none, n_turns=zero, n_commands=one,
+        busy_cycles=free - start,
+    )  # fmt: skip
+
+
+def write_timelines(played: Sequence[Played], folder: Path) -> list[str]:
+    """Write the timeline of each kernel as trace events and as a chart; returns the names, without ending.
+
+    Parameters
+    ----------
+    played
+        What was played.
+    folder
+        Made if there is one to write.
+    """
+    names = []
+    for chosen in choose_points(played):
+        timeline = build_timeline(chosen)
+        save_timeline(timeline, folder / f"{chosen.name}.json.gz")
+        plot_commands(timeline, folder / f"{chosen.name}.svg")
+        names.append(chosen.name)
+    return names
