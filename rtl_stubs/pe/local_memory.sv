@@ -1,14 +1,15 @@
 // Local memory of a processing element: words of one operand of the matrix engine, a port of its own for each engine.
 //
 // Reads give data in the same cycle; what is written can be read from the next cycle on. Addresses are of bytes and wrap
-// around. Operands are whole words, beats do not cross words, vectors of results may. No port waits for another one:
-// this is the memory of the cycle model, which limits local memory by its width alone.
+// around. Operands are whole words, beats do not cross words, vectors of elements and results may. No port waits for
+// another one: this is the memory of the cycle model, which limits local memory by its width alone.
 module local_memory #(
     parameter int ADDRESS = 12,  // bits of an address
     parameter int DEPTH   = 8,   // bytes of a word; a power of two
     parameter int BEAT    = 4,   // bytes that a transfer moves at a time; a power of two up to DEPTH
-    parameter int RESULT  = 2,   // bytes of a vector of results
-    parameter int READS   = 2    // operands that the matrix engine reads at a time
+    parameter int RESULT  = 8,   // most bytes of a vector of the SIMD engine
+    parameter int READS   = 2,   // operands that the matrix engine reads at a time
+    parameter int GROUP   = 4    // bytes that the vector unit moves at a time; a power of two up to DEPTH
 ) (
     input  logic                     clk,
     input  logic                     load_valid,
@@ -17,20 +18,31 @@ module local_memory #(
     input  logic [BEAT*8-1:0]        load_data,
     input  logic                     result_valid,
     input  logic [ADDRESS-1:0]       result_address,
+    input  logic [$clog2(RESULT):0]  result_bytes,
     input  logic [RESULT*8-1:0]      result_data,
+    input  logic                     group_valid,
+    input  logic [ADDRESS-$clog2(GROUP)-1:0] group_address,
+    input  logic [GROUP-1:0]         group_mask,
+    input  logic [GROUP*8-1:0]       group_data,
+    output logic [GROUP*8-1:0]       read_group,
+    input  logic [ADDRESS-1:0]       element_address,
+    output logic [RESULT*8-1:0]      element_data,
     /* verilator lint_off UNUSEDSIGNAL */  // the lowest bits do not matter where whole words or beats are read
     input  logic [READS*ADDRESS-1:0] operand_address,
     input  logic [ADDRESS-1:0]       store_address,
+    input  logic [ADDRESS-1:0]       index_address,
     /* verilator lint_on UNUSEDSIGNAL */
     output logic [READS*DEPTH*8-1:0] operand_data,
-    output logic [BEAT*8-1:0]        store_data     // the aligned beat that holds the address
+    output logic [BEAT*8-1:0]        store_data,    // the aligned beat that holds the address
+    output logic [ADDRESS-1:0]       index_data     // the lowest bits of the aligned four bytes that hold it
 );
     localparam int LOW = $clog2(DEPTH);
     localparam int IN_BEAT = $clog2(BEAT);
 
     logic [DEPTH*8-1:0] word [0:(1<<(ADDRESS-LOW))-1];
     logic [DEPTH*8-1:0] store_word;
-    logic [RESULT*ADDRESS-1:0] result_bytes;  // addresses
+    logic [RESULT*ADDRESS-1:0] result_at, element_at;  // addresses of their bytes
+    logic [ADDRESS-1:0] group_at;
 
     always_comb
         for (int r = 0; r < READS; r++)
@@ -43,15 +55,32 @@ module local_memory #(
             if (32'(store_address[LOW-1:0] >> IN_BEAT) == i) store_data = store_word[i*BEAT*8 +: BEAT*8];
     end
 
-    always_comb for (int i = 0; i < RESULT; i++) result_bytes[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
+    always_comb index_data = ADDRESS'(word[index_address[ADDRESS-1:LOW]] >> {index_address[LOW-1:2], 5'd0});
+
+    assign group_at = {group_address, ($clog2(GROUP))'(0)};
+    always_comb read_group = (GROUP*8)'(word[group_at[ADDRESS-1:LOW]] >> {group_at[LOW-1:0], 3'd0});
+
+    always_comb
+        for (int i = 0; i < RESULT; i++) begin
+            result_at[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
+            element_at[i*ADDRESS +: ADDRESS] = element_address + ADDRESS'(i);
+        end
+
+    always_comb
+        for (int i = 0; i < RESULT; i++)
+            element_data[i*8 +: 8] =
+                8'(word[element_at[i*ADDRESS+LOW +: ADDRESS-LOW]] >> {element_at[i*ADDRESS +: LOW], 3'd0});
 
     always_ff @(posedge clk) begin
         for (int i = 0; i < BEAT; i++)
             if (load_valid && i < 32'(load_bytes))
                 word[load_address[ADDRESS-1:LOW]][(load_address[LOW-1:0]+LOW'(i))*8 +: 8] <= load_data[i*8 +: 8];
         for (int i = 0; i < RESULT; i++)
-            if (result_valid)
-                word[result_bytes[i*ADDRESS+LOW +: ADDRESS-LOW]][result_bytes[i*ADDRESS +: LOW]*8 +: 8]
+            if (result_valid && i < 32'(result_bytes))
+                word[result_at[i*ADDRESS+LOW +: ADDRESS-LOW]][result_at[i*ADDRESS +: LOW]*8 +: 8]
                     <= result_data[i*8 +: 8];
+        for (int i = 0; i < GROUP; i++)
+            if (group_valid && group_mask[i])
+                word[group_at[ADDRESS-1:LOW]][(group_at[LOW-1:0]+LOW'(i))*8 +: 8] <= group_data[i*8 +: 8];
     end
 endmodule
