@@ -31,7 +31,7 @@ class CoreTimes(NamedTuple):
     divide
         The same of a quotient or a remainder [cycles].
     queue
-        Commands that wait at the port.
+        Commands that wait at the port; with 0, a push executes when its command is taken.
     """
 
     refill: int
@@ -79,7 +79,7 @@ def loop_cycles(
 
 @kernel
 def ready_cycle(
-    core: CoreTimes, trace: Any, context: Any, product_free: int, n_pushed: int, retired: Any, left: Any
+    core: CoreTimes, trace: Any, context: Any, product_free: int, n_pushed: int, offered: int, retired: Any, left: Any
 ) -> int:
     """First cycle in which a context can execute its next instruction, or the next push of a repeat.
 
@@ -95,6 +95,8 @@ def ready_cycle(
         Cycle from which the multiplier is free.
     n_pushed : int
         Commands that have been pushed.
+    offered : int
+        Cycle from which the port takes the next command.
     retired : ndarray (N,) int64
         Cycles of the instructions before.
     left : ndarray (P,) int64
@@ -106,8 +108,11 @@ def ready_cycle(
         cycle = max(cycle, retired[i - trace[i, LOAD_DISTANCE]] + core.load + 1)
     if trace[i, KIND] == MULTIPLIES or trace[i, KIND] == DIVIDES:
         cycle = max(cycle, product_free)
-    if context[_LEFT] > 0 and n_pushed >= core.queue:
-        cycle = max(cycle, left[n_pushed - core.queue] + 1)
+    if context[_LEFT] > 0:
+        if core.queue == 0:
+            cycle = max(cycle, offered)
+        elif n_pushed >= core.queue:
+            cycle = max(cycle, left[n_pushed - core.queue] + 1)
     return int(cycle)
 
 
@@ -126,7 +131,8 @@ def core_events(
     that; and for room in the queue, if it pushes: from the cycle after the command ``queue`` places earlier has left. A
     repeat pushes a command each time that it executes. Of two contexts the one that can execute earlier does, of the
     same cycle the one that did not execute last. A command leaves from the cycle after its push, when it is taken: from
-    ``1 + gap`` cycles after the one before. Before the first instruction of a context there is a jump in cycle −1.
+    ``1 + gap`` cycles after the one before. Without a queue it leaves in the cycle of its push, which waits for that.
+    Before the first instruction of a context there is a jump in cycle −1.
 
     Parameters
     ----------
@@ -154,11 +160,12 @@ def core_events(
     cycle, last, product_free, n_pushed = -1, 1, 0, 0
     while contexts[0, _NEXT] < contexts[0, _END] or contexts[1, _NEXT] < contexts[1, _END]:
         chosen, first = -1, 0
+        offered = offered_after(command_gap, n_pushed, out_left[n_pushed - 1] if n_pushed > 0 else -1)
         for turn in range(1, 3):
             c = (last + turn) % 2
             if contexts[c, _NEXT] == contexts[c, _END]:
                 continue
-            ready = ready_cycle(core, trace, contexts[c], product_free, n_pushed, out_retired, out_left)
+            ready = ready_cycle(core, trace, contexts[c], product_free, n_pushed, offered, out_retired, out_left)
             ready = max(ready, cycle + 1)
             if chosen < 0 or ready < first:
                 chosen, first = c, ready
@@ -166,9 +173,8 @@ def core_events(
         context = contexts[chosen]
         i = context[_NEXT]
         if context[_LEFT] > 0:
-            before = out_left[n_pushed - 1] if n_pushed > 0 else -1
             out_pushed[n_pushed], out_context[n_pushed] = cycle, chosen
-            out_left[n_pushed] = max(offered_after(command_gap, n_pushed, before), cycle + 1)
+            out_left[n_pushed] = max(offered, cycle + 1) if core.queue > 0 else cycle
             n_pushed += 1
             context[_LEFT] -= 1
             if context[_LEFT] > 0:

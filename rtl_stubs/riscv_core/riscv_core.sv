@@ -10,7 +10,7 @@ module riscv_core #(
     parameter int LOAD     = 1,  // cycles until a loaded word arrives, from 1 up
     parameter int MULTIPLY = 2,  // cycles of a product, from 2 up
     parameter int DIVIDE   = 1,  // bits of a quotient per cycle: 1, 2 or 4
-    parameter int QUEUE    = 2   // commands that wait at the port
+    parameter int QUEUE    = 2   // commands that wait at the port; 0: a push executes when its command is taken
 ) (
     input  logic                   clk,
     input  logic                   rst_n,
@@ -25,6 +25,8 @@ module riscv_core #(
     output logic                   command_valid,
     input  logic                   command_ready,
     output logic [135:0]           command_data,    // context, kind (7 bits), words 3 to 0
+    output logic [13:0]            next_kinds,      // kind of the next push of each context, if that is its turn
+    input  logic [1:0]             has_room,        // QUEUE is 0 and a command of that kind would be taken
     output logic [1:0]             halted,
     // What happens in this cycle, by context; results and loaded words are written to a register, {number, value}
     output logic [1:0]             retires,
@@ -46,7 +48,8 @@ module riscv_core #(
     logic [2*5-1:0] kinds;
     logic [2*25-1:0] fields;  // of instructions: funct7, rs2, rs1, funct3, rd
     logic [2*128-1:0] words;
-    logic last, is_full;
+    logic last;
+    logic [1:0] is_full;  // no room for what a context would push
 
     // Of the instruction that is taken
     logic [31:0] pc, immediate, a, b, sum, alu_result, value;
@@ -91,13 +94,15 @@ module riscv_core #(
 
             assign is_product = kinds[c*5 +: 5] == riscv_kind::MULTIPLY || kinds[c*5 +: 5] == riscv_kind::DIVIDE;
             assign ready[c] = valid && !waits_for_load && !(busy && (is_product || owner == 1'(c)))
-                && !(wants[c] && is_full);
+                && !(wants[c] && is_full[c]);
         end else begin : gen_unused
             assign {reads_2[c], writes[c], is_relative[c], is_other[c], wants[c], ready[c]} = 0;
             assign {pcs[c*32 +: 32], fields[c*25 +: 25], immediates[c*32 +: 32]} = 0;
             assign {values_1[c*32 +: 32], values_2[c*32 +: 32], kinds[c*5 +: 5], words[c*128 +: 128]} = 0;
             assign retires[c] = 0;
             assign halted[c] = 1;
+            logic unused;
+            assign unused = is_full[c];
         end
     end
 
@@ -196,8 +201,21 @@ module riscv_core #(
         endcase
     end
 
-    riscv_queue #(.WIDTH(136), .DEPTH(QUEUE)) queue (
-        .clk, .rst_n, .push(pushes != 0), .is_full, .in_data({chosen, funct7, words[chosen*128 +: 128]}),
-        .out_valid(command_valid), .out_ready(command_ready), .out_data(command_data)
-    );
+    assign next_kinds = {fields[25+18 +: 7], fields[18 +: 7]};
+    if (QUEUE == 0) begin : gen_direct
+        logic unused;
+        assign unused = command_ready;  // it would be taken, or it is not pushed
+        assign is_full = ~has_room;
+        assign command_valid = pushes != 0;
+        assign command_data = {chosen, funct7, words[chosen*128 +: 128]};
+    end else begin : gen_queue
+        logic is_queue_full;
+        logic unused;
+        assign unused = &has_room;
+        assign is_full = {2{is_queue_full}};
+        riscv_queue #(.WIDTH(136), .DEPTH(QUEUE)) queue (
+            .clk, .rst_n, .push(pushes != 0), .is_full(is_queue_full), .in_data({chosen, funct7, words[chosen*128 +: 128]}),
+            .out_valid(command_valid), .out_ready(command_ready), .out_data(command_data)
+        );
+    end
 endmodule

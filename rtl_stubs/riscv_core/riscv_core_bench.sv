@@ -37,9 +37,10 @@ module riscv_core_bench #(
         .DIVIDE(DIVIDE), .QUEUE(QUEUE)
     ) dut (
         .clk, .rst_n(run), .fetch_address, .fetch_data, .load_valid, .store_valid, .data_address, .store_bytes,
-        .store_data, .load_data(read_data[31:0]), .command_valid, .command_ready, .command_data, .halted,
+        .store_data, .load_data(read_data[31:0]), .command_valid, .command_ready, .command_data,
+        .next_kinds(), .has_room({2{command_ready}}), .halted,
         .retires, .pushes, .has_result, .has_loaded, .takes, .chosen, .jumps, .multiplies,
-        .divides,        .halts, .fails, .result, .loaded
+        .divides, .halts, .fails, .result, .loaded
     );
 
     assign mask = {{8{store_bytes[3]}}, {8{store_bytes[2]}}, {8{store_bytes[1]}}, {8{store_bytes[0]}}};

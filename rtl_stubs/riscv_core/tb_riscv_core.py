@@ -20,9 +20,9 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     pushed, left = sorted(events["push0"] + events["push1"]), events["command"]
     queue = parameters["QUEUE"]
     if len(pushed) == len(left):
-        if any(at <= room for at, room in zip(pushed[queue:], [gone + 1 for gone in left], strict=False)):
+        if queue and any(at <= room for at, room in zip(pushed[queue:], [gone + 1 for gone in left], strict=False)):
             hit.add("queue_full")
-        offered = [1 + at for at in pushed]
+        offered = [min(queue, 1) + at for at in pushed]
         ready = offered_cycles(stimulus["sinks"]["command"], left)
         if any(at > wanted for at, wanted in zip(ready, offered, strict=True)):
             hit.add("command_waits")
