@@ -1,7 +1,7 @@
 // DMA unit: the fabric interface, and the notices that it gives the command processor.
 //
 // A command ends when the engine has asked for its last beat and could take another one. Its result is visible from the
-// cycle after its last beat was written.
+// cycle after its last beat was written. The rows of an indexed command are those that a list in local memory names.
 /* verilator lint_off PINCONNECTEMPTY */  // blocks have outputs that nothing here needs
 module dma_unit #(
     parameter int WIDTH       = 4,
@@ -9,6 +9,7 @@ module dma_unit #(
     parameter int OUTSTANDING = 2,
     parameter int REQUEST     = 2,
     parameter int ROWS        = 64,
+    parameter int UNDER_WAY   = 8,  // commands that have begun and whose data are not all written
     parameter int ADDRESS     = 12
 ) (
     input  logic                      clk,
@@ -21,18 +22,27 @@ module dma_unit #(
     input  logic [ADDRESS-1:0]        start_from,
     input  logic [ADDRESS-1:0]        start_stride,
     input  logic [ADDRESS-1:0]        start_to,
+    input  logic                      start_indexed,
+    input  logic [ADDRESS-1:0]        start_indices,    // where their list begins
+    output logic [ADDRESS-1:0]        index_address,
+    input  logic [ADDRESS-1:0]        index_data,       // in the same cycle
     output logic                      ask_valid,
+    input  logic                      ask_ready,
     output logic [ADDRESS-1:0]        ask_address,
     input  logic                      response_valid,
     input  logic [WIDTH*8-1:0]        response_data,
+    input  logic                      response_missed,  // the cache did not have it
     output logic                      write_valid,
+    input  logic                      write_ready,
     output logic [ADDRESS-1:0]        write_address,
     output logic [$clog2(WIDTH):0]    write_bytes,
     output logic [WIDTH*8-1:0]        write_data,
+    output logic                      write_last,   // of a command
     output logic                      ended,
-    output logic                      visible
+    output logic                      visible,
+    output logic [1:0]                late              // with visible: 1 held up on the way, 2 by DRAM
 );
-    logic was_busy, write_last;
+    logic index_ready, was_busy;
 
     assign ended = was_busy && start_ready;
 
@@ -42,17 +52,40 @@ module dma_unit #(
             visible <= 0;
         end else begin
             was_busy <= (start_valid && start_ready) || !start_ready;
-            visible <= write_valid && write_last;
+            visible <= write_valid && write_ready && write_last;
         end
+
+    always_ff @(posedge clk)
+        if (start_valid && start_ready) index_address <= start_indices;
+        else if (index_ready) index_address <= index_address + ADDRESS'(4);
+
+    // Held up: a beat could not leave, or the last one was longer under way than round_trip says.
+    logic [15:0] now, due, behind;
+    logic was_held, is_held, is_missed, has_missed;
+
+    command_fifo #(.WIDTH(17), .DEPTH(UNDER_WAY)) expected (
+        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data({was_held, now + round_trip - 16'd2}), .out_valid(),
+        .out_ready(write_valid && write_ready && write_last), .out_data({is_held, due})
+    );
+
+    assign behind = now - due;
+
+    always_ff @(posedge clk) begin
+        now <= rst_n ? now + 1 : 0;
+        was_held <= rst_n && ((was_held && !ended) || (ask_valid && !ask_ready));
+        is_missed <= response_valid && response_missed;  // of the beat that is written in this cycle
+        has_missed <= rst_n && (has_missed || is_missed) && !(write_valid && write_last);
+        late <= is_missed || has_missed ? 2 : {1'b0, is_held || (behind != 0 && !behind[15])};
+    end
 
     fabric_interface #(
         .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(ROWS), .ADDRESS(ADDRESS)
     ) engine (
         .clk, .rst_n, .round_trip, .bucket(16'd0), .rate(16'd0), .command_valid(start_valid),
-        .command_ready(start_ready), .command_indexed(1'b0), .command_rows(start_rows),
+        .command_ready(start_ready), .command_indexed(start_indexed), .command_rows(start_rows),
         .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
-        .command_local(start_to), .index_valid(1'b0), .index_ready(), .index_data('0), .ask_valid, .ask_ready(1'b1),
-        .ask_head(), .ask_address, .ask_bytes(), .response_valid, .response_data, .write_valid, .write_ready(1'b1),
+        .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
+        .ask_head(), .ask_address, .ask_bytes(), .response_valid, .response_data, .write_valid, .write_ready,
         .write_address, .write_bytes, .write_data, .write_last
     );
 endmodule

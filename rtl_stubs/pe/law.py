@@ -19,7 +19,7 @@ from archmodel.kernels.program import (
     ISSUE,
     N_COMMAND_FIELDS,
 )
-from archmodel.lowering.program import UNITS, CommandTable, Grid, run_table
+from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
 
@@ -119,10 +119,16 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     """Cycles in all and of all events: those of the cycle model that follows one PE."""
     table = CommandTable(*(np.array(part) for part in stimulus["table"]))
     record = new_record(1, N_BUFFERS, len(stimulus["sources"]["command"]["data"]))
-    cycles = run_table(table, Grid(), "grid", parameters["QUEUE"], record=record).cycles + 1
+    run = run_table(table, Grid(), "grid", parameters["QUEUE"], record=record)
     rows = record.events
     events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
     for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
         for unit in HARDWARE_UNITS:
             events[f"{UNITS[unit]}_{event}"] = sorted(rows[rows[:, EVENT_UNIT] == unit, column].tolist())
-    return {"cycles": cycles, "events": events}
+    ledger = {
+        f"{UNITS[unit]}_{cause}": int(run.stall_cycles[0, unit, c])
+        for unit in HARDWARE_UNITS
+        for c, cause in enumerate(CAUSES)
+    }
+    counters = {name: cycles for name, cycles in ledger.items() if cycles}
+    return {"cycles": run.cycles + 1, "events": events, "counters": counters}

@@ -14,7 +14,8 @@ module matrix_unit #(
     parameter int LATENCY   = 1,
     parameter int BEATS     = 16,  // columns x groups of a block of the result, at most; a power of two
     parameter int UNDER_WAY = 4,   // commands that have started and whose sums are not all accumulated
-    parameter int ADDRESS   = 12
+    parameter int ADDRESS   = 12,
+    parameter int HOP       = 1    // cycles from one PE of a chain to the next
 ) (
     input  logic                         clk,
     input  logic                         rst_n,
@@ -32,7 +33,11 @@ module matrix_unit #(
     input  logic [N_TILES*DEPTH*8-1:0]   row_bytes,
     output logic [N_TILES*ADDRESS-1:0]   column_address,
     input  logic [N_TILES*DEPTH*8-1:0]   column_bytes,
-    output logic                         sums_valid,
+    input  logic                         is_first,       // of a chain: nothing comes from before
+    input  logic                         up_valid,       // sums of those before in the chain
+    output logic                         up_ready,
+    input  logic [ROWS*32-1:0]           up_data,
+    output logic                         sums_valid,     // with those of this PE
     input  logic                         sums_ready,
     output logic [ROWS*32-1:0]           sums_data,
     output logic                         ended,          // the last column is taken
@@ -116,9 +121,9 @@ module matrix_unit #(
         .in_data({start_steps, 16'(start_columns) * 16'(start_groups) * 16'(ROWS)}), .out_valid(block_valid),
         .out_ready(block_ready), .out_data({block_steps, block_sums})
     );
-    reduction_engine #(.WIDTH(4 * ROWS), .BEATS(BEATS), .HOP(1)) accumulators (
-        .clk, .rst_n, .is_head(1'b1), .block_valid, .block_ready, .block_steps, .block_sums, .block_row(8'd0),
-        .in_valid(out_valid), .in_ready(out_ready), .in_data(added), .up_valid(1'b0), .up_ready(), .up_data('0),
+    reduction_engine #(.WIDTH(4 * ROWS), .BEATS(BEATS), .HOP(HOP)) accumulators (
+        .clk, .rst_n, .is_head(is_first), .block_valid, .block_ready, .block_steps, .block_sums, .block_row(8'd0),
+        .in_valid(out_valid), .in_ready(out_ready), .in_data(added), .up_valid, .up_ready, .up_data,
         .down_valid(sums_valid), .down_ready(sums_ready), .down_data(sums_data), .range_valid(), .range_least(),
         .range_largest()
     );

@@ -15,6 +15,10 @@ module pe_bench #(
     parameter int OUTSTANDING = 2,
     parameter int REQUEST     = 2,
     parameter int FABRIC      = 4,
+    parameter int VLEN        = 128,
+    parameter int DLEN        = 32,
+    parameter int CHAIN       = 3,
+    parameter int VECTOR_LOAD = 4,
     parameter int ADDRESS     = 12
 ) (
     input  logic        clk,
@@ -29,13 +33,16 @@ module pe_bench #(
     localparam int WORD = 128 + 3 * 4 + 6 * COUNT + 3;
     localparam int WRITE = ADDRESS + $clog2(WIDTH) + 1 + WIDTH * 8;
 
-    logic command_valid, command_ready, load_valid, response_valid, store_valid, idle, is_stored;
+    logic command_valid, command_ready, load_valid, response_valid, store_valid, store_last, store_done, idle, is_stored;
     logic [WORD-1:0] command_data;
     logic [ADDRESS-1:0] load_address, store_address;
     logic [$clog2(WIDTH):0] store_bytes;
     logic [WIDTH*8-1:0] response_data, store_data;
     logic [UNITS-1:0] starts, ended, visible;
+    logic [UNITS*5*32-1:0] counters;
     logic [WIDTH*8-1:0] memory [0:(1<<ADDRESS)/WIDTH-1];
+    logic [5:0] loop_address;
+    logic [26:0] loop_mem [0:63];
 
     stream_source #(.WIDTH(WORD)) source_command (
         .clk, .run, .valid(command_valid), .ready(command_ready), .data(command_data)
@@ -48,14 +55,20 @@ module pe_bench #(
         .clk, .rst_n(run), .in_valid(load_valid), .in_data(memory[load_address[ADDRESS-1:$clog2(WIDTH)]]),
         .out_valid(response_valid), .out_data(response_data)
     );
+    // Of a store that crosses the fabric, the bench writes each beat at once.
+    always_ff @(posedge clk) store_done <= run && store_valid && store_last;
+
     engines #(
         .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
         .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
-        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS)
+        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS),
+        .VECTOR(1), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD)
     ) dut (
         .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
-        .command_ready, .command_data, .load_valid, .load_address, .response_valid, .response_data, .store_valid,
-        .store_address, .store_bytes, .store_data, .starts, .ended, .visible, .idle
+        .command_ready, .command_data, .loop_address, .loop_data(loop_mem[loop_address]), .load_valid, .load_ready(1'b1), .load_address, .response_valid, .response_data,
+        .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last,
+        .store_done, .prefetch_ready(1'b0), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
+        .up_data('0), .down_ready(1'b0), .back_valid(1'b0), .back_data('0), .home_ready(1'b0), .starts, .ended, .visible, .has_room(), .stalls(counters), .idle
     );
     assign done = is_stored && idle;
 
