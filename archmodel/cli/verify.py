@@ -13,6 +13,7 @@ from archmodel.cli.progress import show_progress
 from archmodel.cli.show import note
 from archmodel.cli.verification import print_verification
 from archmodel.errors import Fault, InputError
+from archmodel.verify.fragment import FILE as FRAGMENT
 from archmodel.verify.new_unit import make_unit
 
 
@@ -68,4 +69,8 @@ def verify(
         for text in faults[:3]:
             note(f"{name}: {text}")
     note(f"note: every point, logs and waves are in {output}")
+    if fit and (output / FRAGMENT).is_file():
+        note(f"note: a machine takes the estimates in with: extends: [MACHINE, {output / FRAGMENT}]")
+    elif fit:
+        note(f"note: no {FRAGMENT}: the build that a machine has was not played, or none of its values could be told")
     return 1 if found.faults or not all(row["is_explained"] for row in found.fits.rows()) else 0

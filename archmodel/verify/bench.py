@@ -82,7 +82,7 @@ def load_law(folder: Path) -> ModuleType:
     assert spec is not None  # the contract's loader has seen the file
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with _blaming(path):
+    with blaming(path):
         spec.loader.exec_module(module)
     missing = [name for name in ("draw", "expect") if not callable(getattr(module, name, None))]
     if missing:
@@ -91,7 +91,7 @@ def load_law(folder: Path) -> ModuleType:
 
 
 @contextmanager
-def _blaming(path: Path) -> Iterator[None]:
+def blaming(path: Path) -> Iterator[None]:
     """Turn whatever a file of the block raises into an error that names the file and the line."""
     try:
         yield
@@ -130,7 +130,7 @@ def draw_points(unit: Unit, build: str, n_points: int, seed: int = SEED) -> list
     points = []
     for index in range(n_points):
         seeds = [seed, zlib.crc32(f"{unit.name}/{build}".encode()), index]
-        with _blaming(unit.folder / "law.py"):
+        with blaming(unit.folder / "law.py"):
             stimulus = law.draw(np.random.default_rng(seeds), parameters)
             expected = law.expect(parameters, stimulus)
             json.dumps([stimulus, expected])  # as the simulator gets them

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from archmodel.errors import Fault, InputError
 from archmodel.kernels.pipeline import MISSED, SQUARES, entry_misses, exit_misses
 from archmodel.results import ResultTable
-from archmodel.verify.bench import load_law
+from archmodel.verify.bench import blaming, load_law
 from archmodel.verify.contract import FILE, Unit
 from archmodel.verify.plan import Played
+from archmodel.verify.stimulus import ready_cycles
 
 Ints = NDArray[np.int64]
-PARAMETERS = ("latency", "interval", "depth", "credit")
 EXPLAINED_FRAC = 0.95
 """Points that a law has to foretell, every word of them, to be called that of the block."""
 _N_DRAWS = 400  # of the bootstrap
@@ -62,7 +62,8 @@ def fit_units(played: Sequence[Played]) -> ResultTable:
     Parameters
     ----------
     played
-        What was played. A point that two simulators played counts once; one that hangs does not count.
+        What was played. A point that two simulators played counts once. One that hangs, or that no word goes through,
+        does not count, and a build without any that count has no rows.
 
     Returns
     -------
@@ -77,12 +78,14 @@ def fit_units(played: Sequence[Played]) -> ResultTable:
         if unit.contract.fit is not None:
             words = groups.setdefault((unit.name, one.plan.build), (unit, {}))[1]
             for point, measured in zip(one.points, one.simulation.points, strict=False):
-                if not measured.get("hang"):
-                    words[point.index] = find_words(unit, point.parameters, point.stimulus, measured["events"])
+                if measured.get("hang"):
+                    continue
+                through = find_words(unit, point.parameters, point.stimulus, measured["events"])
+                if through.entered.size:
+                    words[point.index] = through
     rows = []
     for (_, build), (unit, words) in groups.items():
-        assert unit.contract.fit is not None
-        for row in fit_pipeline(list(words.values())):
+        for row in fit_pipeline(list(words.values())) if words else ():
             machine = getattr(unit.contract.fit, str(row["parameter"]), None)
             rows.append({"unit": unit.name, "build": build, **row, "machine": machine})
     return ResultTable.from_rows(rows)
@@ -103,7 +106,8 @@ def find_words(
     fit, law = unit.contract.fit, load_law(unit.folder)
     assert fit is not None
     if hasattr(law, "words"):
-        given = law.words(parameters, stimulus, events)
+        with blaming(unit.folder / "law.py"):
+            given = law.words(parameters, stimulus, events)
         words = Words(*(np.array(given[name], np.int64) for name in Words._fields))
     else:
         entered, left = (np.array(events[name], np.int64) for name in (fit.entry, fit.exit))
@@ -126,14 +130,14 @@ def _by_gaps(streams: Mapping[str, Any], name: str, moved: Ints) -> Ints:
         known = ", ".join(streams)
         text = f"fit: no stream {name!r} says when words are there; name one as source or sink ({known})"
         raise InputError("fit", [Fault(FILE, f"{text}, or write words() in law.py")])
-    gap = np.resize(np.array(streams[name]["gap"], np.int64), moved.size)
-    before = np.concatenate((np.full(1, -1), moved))[: moved.size]
-    return np.asarray(before + 1 + gap, np.int64)
+    return ready_cycles(streams[name]["gap"], moved.tolist())
 
 
 def fit_pipeline(points: Sequence[Words]) -> list[dict[str, object]]:
-    """Estimate a pipeline from the words of some points; rows as in `fit_units`, without unit, build and machine."""
-    points = [words for words in points if words.entered.size]
+    """Estimate a pipeline from the words of points, one or more each.
+
+    Rows are as in `fit_units`, without unit, build and machine.
+    """
     n = len(points)
     # A law foretells no word of a point late. So what is more than any point allows explains none.
     n_latencies = 1 + _most("latency", [int((words.left - words.entered).min()) for words in points])
@@ -177,9 +181,9 @@ def _estimate(misses: Ints, axes: Sequence[Axis], n_words: int) -> Iterator[dict
     squares = misses[..., SQUARES].reshape(n, -1).astype(np.float64)
     totals = squares.sum(axis=0)
     exact = int(np.count_nonzero(misses[..., MISSED].reshape(n, -1)[:, totals.argmin()] == 0))
-    is_explained = n > 0 and exact >= EXPLAINED_FRAC * n
+    is_explained = exact >= EXPLAINED_FRAC * n
     # Points are drawn apart from each other, words within a point are not: so points are what is drawn again.
-    times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _N_DRAWS) if n else np.zeros((0, 0))
+    times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _N_DRAWS)
     chosen = _ends(totals, shape)
     ends = np.array([chosen, *(_ends(row, shape) for row in times @ squares)])
     for a, axis in enumerate(axes):
@@ -192,7 +196,7 @@ def _estimate(misses: Ints, axes: Sequence[Axis], n_words: int) -> Iterator[dict
             "value": axis.first + first if is_explained and first == last < never else None,
             "low": axis.first + low if is_explained else None,
             "high": axis.first + high if is_explained and high < never else None,
-            "points": n, "exact": exact, "rms_cycles": float(np.sqrt(totals.min() / max(1, n_words))),
+            "points": n, "exact": exact, "rms_cycles": float(np.sqrt(totals.min() / n_words)),
             "is_explained": is_explained,
         }  # fmt: skip
 

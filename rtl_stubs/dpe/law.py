@@ -8,7 +8,7 @@ import numpy as np
 
 from archmodel.kernels.dot_product import dot_product_events
 from archmodel.kernels.matrix_engine import dot_product_bytes, dot_product_cycles
-from archmodel.verify.stimulus import draw_gaps
+from archmodel.verify.stimulus import draw_gaps, ready_cycles
 
 STREAMS = ("command", "row", "column", "out")
 
@@ -64,6 +64,26 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         "out": given,
     }
     return {"cycles": cycles, "events": {name: at.tolist() for name, at in events.items()}}
+
+
+def words(
+    parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]
+) -> dict[str, list[int] | np.ndarray]:
+    """Say when columns could enter the pipeline, but for what it holds; entered; left it as sums, and were wanted."""
+    rows, columns = events["row"], events["column"]
+    offered = ready_cycles(stimulus["sources"]["column"]["gap"], columns)
+    column, row = 0, -1
+    for command in stimulus["commands"]:
+        n_columns, n_passes, setup, passes_per_step = _lower(parameters, command)
+        for p in range(n_passes):
+            row += parameters["ROWS"]
+            for i in range(n_columns):
+                is_first_of_step = p % passes_per_step == 0 and i % parameters["COLS"] == 0
+                at = max(rows[row], columns[column - 1] if column > 0 else 0) + 1 + setup * is_first_of_step
+                offered[column] = max(offered[column], at)
+                column += 1
+    wanted = ready_cycles(stimulus["sinks"]["out"]["gap"], events["out"])
+    return {"offered": offered, "entered": columns, "left": events["out"], "wanted": wanted}
 
 
 def _draw_command(rng: np.random.Generator, parameters: dict[str, int]) -> list[int]:

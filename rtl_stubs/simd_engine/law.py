@@ -8,7 +8,7 @@ import numpy as np
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.simd_engine import simd_events
-from archmodel.verify.stimulus import draw_gaps, draw_words
+from archmodel.verify.stimulus import draw_gaps, draw_words, ready_cycles
 
 LOOKUP, QUANTISE = 0, 2
 CODES = 6  # the last one moves
@@ -81,9 +81,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     sources, sink = stimulus["sources"], stimulus["sinks"]["out"]
     lanes, latency = parameters["LANES"], parameters["LATENCY"]
     commands = sources["command"]["data"]
-    is_load, n_operations, n_elements = (
-        np.array([word >> shift & mask for word in commands], np.int64) for shift, mask in ((0, 1), (1, 7), (4, 0xFFFF))
-    )
+    is_load, n_operations, n_elements = _read_commands(commands)
     n_vectors = -(-n_elements // lanes)
     gaps = [np.array(stream["gap"]) for stream in (sources["command"], sources["in"], sink)]
     counts = (len(commands), n_vectors.sum(), n_vectors @ n_operations, sink["n"])
@@ -95,3 +93,35 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         cycles = int(sum(busy)) + latency
     names = ("command", "in", "operation", "out")
     return {"cycles": cycles, "events": {name: row.tolist() for name, row in zip(names, events, strict=True)}}
+
+
+def _read_commands(commands: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each command: whether it loads the table, operations, elements."""
+    fields = ((0, 1), (1, 7), (4, 0xFFFF))
+    is_load, n_operations, n_elements = (
+        np.array([word >> shift & mask for word in commands], np.int64) for shift, mask in fields
+    )
+    return is_load, n_operations, n_elements
+
+
+def words(
+    parameters: dict[str, int], stimulus: dict[str, Any], events: dict[str, list[int]]
+) -> dict[str, list[int] | np.ndarray]:
+    """Say when results could enter the pipe, entered it with their last operation, left it and were wanted."""
+    sources, operations = stimulus["sources"], events["operation"]
+    is_load, n_operations, n_elements = _read_commands(sources["command"]["data"])
+    command_offered = ready_cycles(sources["command"]["gap"], events["command"])
+    vector_offered = ready_cycles(sources["in"]["gap"], events["in"])
+    offered, entered, vector, operation = [], [], 0, 0
+    for command, n_vectors in enumerate(-(-n_elements // parameters["LANES"])):
+        for _ in range(n_vectors):
+            operation += n_operations[command]
+            at = operations[operation - 2] + 1 if operation > 1 else 0
+            if n_operations[command] == 1:  # what is taken in is handed over in the same cycle
+                at = max(at, command_offered[command], vector_offered[vector])
+            if not is_load[command]:
+                offered.append(int(at))
+                entered.append(operations[operation - 1])
+            vector += 1
+    wanted = ready_cycles(stimulus["sinks"]["out"]["gap"], events["out"])
+    return {"offered": offered, "entered": entered, "left": events["out"], "wanted": wanted}
