@@ -1,8 +1,8 @@
 """Driver, monitor and scoreboard that all benches share (cocotb).
 
 A bench is a top module with ``clk``, ``run``, ``done``, ``cycles`` and ``checksum``, sources named ``source_NAME``,
-sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``; if its contract names counters, also
-``counters``, 32 bits each. In a generate loop ``gen_NAME``,
+sinks named ``sink_NAME``, an event log named ``log``, and inputs named ``cfg_NAME``; if its contract names counters,
+also ``counters``, 32 bits each. In a generate loop ``gen_NAME``,
 ``source`` and ``sink`` are those that the stimulus calls ``NAME[i]``. The hardware counts the cycles and writes down
 the events; Python wakes up when a point is done.
 

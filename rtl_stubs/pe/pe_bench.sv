@@ -1,5 +1,11 @@
-// Bench of the processing element: a core that plays commands, a memory behind the fabric, what is written down.
+// Bench of the processing element: a host that writes a program, or a source of commands in place of the core; a memory
+// behind the fabric, what is written down.
 module pe_bench #(
+    parameter int CORE        = 0,  // 1: commands come from the core, else from a source
+    parameter int CONTEXTS    = 1,
+    parameter int AUTO        = 0,
+    parameter int SLOTS       = 1,
+    parameter int DECODE      = 0,
     parameter int QUEUE       = 4,
     parameter int TOKENS      = 3,
     parameter int N_TILES     = 1,
@@ -44,9 +50,13 @@ module pe_bench #(
     logic [5:0] loop_address;
     logic [26:0] loop_mem [0:63];
 
+    logic host_valid, is_running, accepts;
+    logic [82:0] host_data;
+
     stream_source #(.WIDTH(WORD)) source_command (
         .clk, .run, .valid(command_valid), .ready(command_ready), .data(command_data)
     );
+    stream_source #(.WIDTH(83)) source_host (.clk, .run, .valid(host_valid), .ready(1'b1), .data(host_data));
     stream_sink #(.WIDTH(WRITE), .DEPTH(4096)) sink_store (
         .clk, .run, .valid(store_valid), .ready(), .data({store_address, store_bytes, store_data}), .done(is_stored),
         .checksum
@@ -58,21 +68,46 @@ module pe_bench #(
     // Of a store that crosses the fabric, the bench writes each beat at once.
     always_ff @(posedge clk) store_done <= run && store_valid && store_last;
 
-    engines #(
-        .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
-        .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
-        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS),
-        .VECTOR(1), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD)
-    ) dut (
-        .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
-        .command_ready, .command_data, .loop_address, .loop_data(loop_mem[loop_address]), .load_valid, .load_ready(1'b1), .load_address, .response_valid, .response_data,
-        .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last,
-        .store_done, .prefetch_ready(1'b0), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
-        .up_data('0), .down_ready(1'b0), .back_valid(1'b0), .back_data('0), .home_ready(1'b0), .starts, .ended, .visible, .has_room(), .stalls(counters), .idle
-    );
+    if (CORE != 0) begin : gen_core
+        assign command_ready = 0;
+        pe #(
+            .CONTEXTS(CONTEXTS), .AUTO(AUTO), .SLOTS(SLOTS), .DECODE(DECODE),
+            .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
+            .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
+            .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS),
+            .VECTOR(1), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD)
+        ) dut (
+            .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .host_valid,
+            .host_data, .is_running, .accepts, .load_valid, .load_ready(1'b1), .load_address, .load_shared(),
+            .response_valid, .response_data, .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address,
+            .store_bytes, .store_data, .store_last, .store_done, .prefetch_valid(), .prefetch_ready(1'b0),
+            .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
+            .up_ready(), .up_data('0), .down_valid(), .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(),
+            .back_data('0), .home_valid(), .home_ready(1'b0), .home_data(), .starts, .ended, .visible,
+            .stalls(counters), .idle
+        );
+    end else begin : gen_direct
+        assign is_running = run;
+        assign accepts = command_valid && command_ready;
+        engines #(
+            .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
+            .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
+            .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS),
+            .VECTOR(1), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD)
+        ) dut (
+            .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
+            .command_ready, .command_data, .loop_address, .loop_data(loop_mem[loop_address]), .load_valid,
+            .load_ready(1'b1), .load_address, .load_shared(), .response_valid, .response_data, .response_missed(1'b0),
+            .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last, .store_done,
+            .prefetch_valid(), .prefetch_ready(1'b0), .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0),
+            .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0), .up_ready(), .up_data('0), .down_valid(),
+            .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(), .back_data('0), .home_valid(),
+            .home_ready(1'b0), .home_data(), .starts, .ended, .visible, .has_room(), .stalls(counters), .idle
+        );
+    end
     assign done = is_stored && idle;
 
     event_log #(.EVENTS(1 + 3 * UNITS)) log (
-        .clk, .run, .done, .strobes({visible, ended, starts, command_valid && command_ready}), .cycles
+        .clk, .run(is_running), .done, .strobes({visible, ended, starts, accepts}), .cycles
     );
 endmodule
