@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archmodel.kernels.matmul_shape import N_BUFFERS, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
+from archmodel.kernels.matmul_shape import FAR_A, N_BUFFERS, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import (
+    CAST,
     IN_A,
     IN_B,
     LOAD,
     MATRIX,
     NONE,
     OUT,
+    OWN,
     PREFETCH,
     REDUCE,
     RESERVE,
@@ -32,6 +34,7 @@ from archmodel.lowering.program import CommandTable
 HARDWARE_UNITS = (PREFETCH, LOAD, MATRIX, REDUCE, SIMD, VECTOR, STORE)
 """Units of the hardware, by number; the circular buffers have the numbers that they have in a program."""
 _UNIT_BITS, _BUFFER_BITS = 3, 4
+SHARED_BIT = 3 * 32 + 16  # of a load or prefetch for which other PEs ask, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,59 @@ class Product:
     def addresses(self) -> tuple[int, int, int]:
         """Where a, b and c lie in memory."""
         return 0, self.m * self.k, (self.m + self.n) * self.k
+
+    @property
+    def row_bytes(self) -> int:
+        """From a row of a, or of b, to the next one."""
+        return self.k
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of a block of c in the accumulators: what streams and what is held."""
+        return (self.block_m, self.block_n) if self.holds_b else (self.block_n, self.block_m)
+
+    @property
+    def share(self) -> tuple[range, range]:
+        """Which of these rows and columns the PE works on and stores."""
+        n_streamed, n_held = self.block
+        return range(n_streamed), range(n_held)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Product):
+    """Part of a product that a PE of a grid computes; sums are added up over a chain of PEs, each has a share.
+
+    Parameters
+    ----------
+    whole_k
+        Depth of the whole product: bytes of a row of a, or of b.
+    starts
+        Where its parts of a, of b, and of c lie in memory.
+    member, n_members
+        Its place in its chain, and how long that is.
+    """
+
+    whole_k: int
+    starts: tuple[int, int, int]
+    member: int
+    n_members: int
+
+    @property
+    def addresses(self) -> tuple[int, int, int]:
+        """Where its parts of a, b and c lie in memory."""
+        return self.starts
+
+    @property
+    def row_bytes(self) -> int:
+        """From a row of a, or of b, to the next one."""
+        return self.whole_k
+
+    @property
+    def share(self) -> tuple[range, range]:
+        """Its columns of c, and all rows."""
+        n = self.block_n // self.n_members
+        mine = range(self.member * n, (self.member + 1) * n)
+        return (range(self.block_m), mine) if self.holds_b else (mine, range(self.block_m))
 
 
 def expand(table: CommandTable) -> Iterator[tuple[int, int]]:
@@ -134,7 +190,7 @@ class _Writer:
         tile_bytes = {
             NEAR_A: product.block_m * product.block_k,
             NEAR_B: product.block_n * product.block_k,
-            RESULT: product.block_m * product.block_n,
+            RESULT: len(product.share[0]) * len(product.share[1]),
         }
         self.tile_bytes, self.base, end = tile_bytes, {}, 0
         for b, n_bytes in tile_bytes.items():
@@ -148,7 +204,11 @@ class _Writer:
 
     def word(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         """Word of the next command of the program, in the layout of the command processor."""
-        payload = {LOAD: self._load, MATRIX: self._multiply, SIMD: self._work, STORE: self._store}[row[UNIT]](row, tile)
+        write = {
+            PREFETCH: self._load, LOAD: self._load, MATRIX: self._multiply, REDUCE: self._reduce, SIMD: self._work,
+            STORE: self._store,
+        }[row[UNIT]]  # fmt: skip
+        payload = write(row, tile)
         for column, counts, popped in ((IN_A, self.n_taken, 2), (IN_B, self.n_taken, 2), (OUT, self.n_given, 1)):
             if row[column] != NONE:
                 counts[int(row[column])] += int(row[column + popped])
@@ -159,44 +219,48 @@ class _Writer:
 
     def _load(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         p, buffer = self.product, int(row[OUT])
-        first, n_rows = (0, p.block_m) if buffer == NEAR_A else (1, p.block_n)
-        address = p.addresses[first] + tile[first] * n_rows * p.k + tile[2] * p.block_k
-        return self._transfer(n_rows, p.block_k, address, p.k, self._slot(buffer, self.n_given[buffer]))
+        first, n_rows = (0, p.block_m) if buffer in (FAR_A, NEAR_A) else (1, p.block_n)
+        address = p.addresses[first] + tile[first] * n_rows * p.row_bytes + tile[2] * p.block_k
+        target = 0 if row[UNIT] == PREFETCH else self._slot(buffer, self.n_given[buffer])
+        is_shared = int(row[CAST] != OWN)
+        return self._transfer(n_rows, p.block_k, address, p.row_bytes, target) | is_shared << SHARED_BIT
 
     def _store(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
-        n_rows, n_columns = self._result_shape()
+        n_rows, n_columns = (len(part) for part in self.product.share)
         address = self.product.addresses[2] + self.n_stored * self.tile_bytes[RESULT]
         self.n_stored += 1
         return self._transfer(n_rows, n_columns, self._slot(RESULT, self.n_taken[RESULT]), n_columns, address)
 
     def _transfer(self, n_rows: int, row_bytes: int, source: int, stride: int, target: int) -> int:
-        return _pack(target, source, stride << 16 | row_bytes, n_rows)
+        return pack(target, source, stride << 16 | row_bytes, n_rows)
 
     def _multiply(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         p = self.product
         a, b = (self._slot(buffer, self.n_taken[buffer]) for buffer in (NEAR_A, NEAR_B))
         held, streamed = (b, a) if p.holds_b else (a, b)
-        n_streamed, n_held = self._result_shape()
+        n_streamed, n_held = p.block
         depths = p.block_k // (self.parameters["N_TILES"] * self.parameters["DEPTH"])
         n_groups, steps = n_held // self.parameters["ROWS"], depths * (p.k // p.block_k)
         opens = int(row[RESERVE] > 0)
-        return _pack(held, streamed, p.block_k << 16 | n_groups << 8 | n_streamed, opens << 16 | steps << 8 | depths)
+        return pack(held, streamed, p.block_k << 16 | n_groups << 8 | n_streamed, opens << 16 | steps << 8 | depths)
+
+    def _reduce(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
+        rows = self.parameters["ROWS"]
+        n_streamed, n_held = self.product.block
+        streamed, held = self.product.share
+        share = (held.stop // rows << 8 | held.start // rows) << 16 | streamed.stop << 8 | streamed.start
+        return pack(n_held // rows << 8 | n_streamed, share)
 
     def _work(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         work = 0
         for code, b, a in reversed(self.product.operations):
             work = work << 35 | code << 32 | (b & 0xFFFF) << 16 | a & 0xFFFF
-        n_streamed, n_held = self._result_shape()
+        n_streamed, n_held = (len(part) for part in self.product.share)
         work = work << 3 | len(self.product.operations)
         work = (work << 8 | n_held // self.parameters["ROWS"]) << 8 | n_streamed
-        return work << 32 | _pack(n_held << 16 | self._slot(RESULT, self.n_given[RESULT]))
-
-    def _result_shape(self) -> tuple[int, int]:
-        """Rows and columns of a tile of c in local memory: what streams and what is held."""
-        p = self.product
-        return (p.block_m, p.block_n) if p.holds_b else (p.block_n, p.block_m)
+        return work << 32 | pack(n_held << 16 | self._slot(RESULT, self.n_given[RESULT]))
 
 
-def _pack(*words: int) -> int:
+def pack(*words: int) -> int:
     """Put the words of a command side by side, the first one lowest."""
     return sum(word << 32 * i for i, word in enumerate(words))
