@@ -72,7 +72,6 @@ def commands_info(timeline: Timeline) -> FigureInfo:
     rows: list[dict[str, Any]] = []
     used = list(dict.fromkeys((*_split(track.process)[1:], track.name) for track in timeline.tracks))[:_N_ROWS]
     n_hidden = 0
-    per_cycle = timeline.clock_hz
     for i, t in enumerate(events.track.tolist()):
         side, pe = _split(timeline.tracks[t].process)
         counts[t] = counts.get(t, 0) + 1
@@ -81,15 +80,16 @@ def commands_info(timeline: Timeline) -> FigureInfo:
             continue
         rows.append({
             "pe": pe, "unit": timeline.tracks[t].name, "side": side, "command": counts[t],
-            "start": int(events.start_cycle[i]), "free": round(float(events.end_s[i]) * per_cycle),
+            "start": int(events.start_cycle[i]), "free": round(float(events.end_s[i]) * timeline.clock_hz),
             "end": int(events.end_cycle[i]), "visible": int(events.visible_cycle[i]),
         })  # fmt: skip
-    others: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    sides: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     for row in rows:
-        key = (row["pe"], row["unit"], row["command"])
-        others.setdefault(key, set()).add((row["start"], row["end"], row["visible"]))
+        said = (row["start"], row["end"], row["visible"])
+        sides.setdefault((row["pe"], row["unit"], row["command"]), []).append(said)
     for row in rows:
-        row["differs"] = len(others[row["pe"], row["unit"], row["command"]]) > 1
+        both = sides[row["pe"], row["unit"], row["command"]]
+        row["differs"] = len(both) < 2 or both[0] != both[1]
     remarks = [f"{timeline.machine}, build {timeline.phase}, {timeline.mode}", *timeline.remarks[:2]]
     remarks += ["bars: from start to end, or to the next start; thin line: until the result is visible"]
     remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -72,13 +73,10 @@ def build_timeline(chosen: Chosen) -> Timeline:
     """
     point, measured, plan = chosen.point, chosen.measured, chosen.played.plan
     sides = {MODEL: point.expected["events"], RTL: measured["events"]}
-    tracks = [_track(side, name) for side, events in sides.items() for name in unit_names(events)]
+    units = [(side, name) for side, events in sides.items() for name in unit_names(events)]
+    tracks = [_track(side, name) for side, name in units]
     labels = tuple(dict.fromkeys(track.name for track in tracks))
-    parts = [
-        _commands(events, name, len(unit_names(point.expected["events"])) * (side == RTL) + i, labels)
-        for side, events in sides.items()
-        for i, name in enumerate(unit_names(events))
-    ]
+    parts = [_commands(sides[side], name, i, labels.index(tracks[i].name)) for i, (side, name) in enumerate(units)]
     events = Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     last = max(point.expected["cycles"], measured["cycles"])
     return Timeline(
@@ -95,11 +93,11 @@ def build_timeline(chosen: Chosen) -> Timeline:
 
 def _track(side: str, name: str) -> Track:
     """Name the track of a unit; ``pe3_load`` is that of one of several PEs."""
-    pe, _, unit = name.rpartition("_")
-    return Track(f"{side} {pe}".strip(), unit)
+    pe, _, unit = name.partition("_")
+    return Track(f"{side} {pe}", unit) if re.fullmatch(r"pe\d+", pe) else Track(side, name)
 
 
-def _commands(events: Mapping[str, Sequence[int]], name: str, track: int, labels: Sequence[str]) -> Events:
+def _commands(events: Mapping[str, Sequence[int]], name: str, track: int, label: int) -> Events:
     """Give the commands of a unit; its bar ends with the command, or when the next one starts while it is under way."""
     start, end = (np.array(events[f"{name}_{what}"], np.int64) for what in ("start", "end"))
     n = min(start.size, end.size)
@@ -109,7 +107,7 @@ def _commands(events: Mapping[str, Sequence[int]], name: str, track: int, labels
     free = np.minimum(end, np.append(start[1:], end[-1:]))
     none, zero, one = np.full(n, NOT_RECORDED), np.zeros(n, np.int64), np.ones(n, np.int64)
     return Events(
-        track=np.full(n, track), label=np.full(n, labels.index(name.rpartition("_")[2])),
+        track=np.full(n, track), label=np.full(n, label),
         start_s=start / CLOCK_HZ, end_s=free / CLOCK_HZ, command=np.arange(n), issued_cycle=none, start_cycle=start,
         granted_cycle=none, end_cycle=end, visible_cycle=visible, cause=none, n_turns=zero, n_commands=one,
         busy_cycles=free - start,
