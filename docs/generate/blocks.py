@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from archmodel.verify.contract import find_unit, unit_names
@@ -12,8 +13,10 @@ STUBS = Path("..") / ".." / ".." / "rtl_stubs"
 
 
 def block_page(name: str) -> str:
-    """Show the README of a block as a page of the documentation."""
-    return f"```{{include}} {STUBS / name / 'README.md'}\n:relative-images:\n```\n"
+    """Show the README of a block as a page of the documentation: links lead to the pages of other blocks."""
+    text = (find_unit(name).folder / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\(\.\./(\w+)/README\.md\)", r"](\1.md)", text)
+    return re.sub(r"\]\(([\w-]+\.svg)\)", rf"]({STUBS / name}/\1)", text)
 
 
 def block_table() -> str:
