@@ -182,22 +182,43 @@ def head_bits(parameters: Mapping[str, int]) -> int:
     return _UNIT_BITS + 3 * (_BUFFER_BITS + 2 * parameters["TOKENS"].bit_length())
 
 
+def place_tiles(
+    table: CommandTable, product: Product, parameters: Mapping[str, int]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Place the tiles of a product in local memory, side by side: where each buffer begins, and bytes of a tile.
+
+    Parameters
+    ----------
+    table, product
+        The program, and what it computes.
+    parameters
+        Of the PE.
+
+    Raises
+    ------
+    ValueError
+        When they do not fit.
+    """
+    tile_bytes = {
+        NEAR_A: product.block_m * product.block_k,
+        NEAR_B: product.block_n * product.block_k,
+        RESULT: len(product.share[0]) * len(product.share[1]),
+    }
+    base, end = {}, 0
+    for b, n_bytes in tile_bytes.items():
+        base[b] = end
+        end += n_bytes * int(table.capacity[b])
+    if end > 1 << parameters["ADDRESS"]:
+        raise ValueError(f"tiles take {end} bytes of local memory, which has {1 << parameters['ADDRESS']}")
+    return base, tile_bytes
+
+
 class _Writer:
     """Keeps count of the tokens of each buffer, which say where a tile lies."""
 
     def __init__(self, table: CommandTable, product: Product, parameters: Mapping[str, int]) -> None:
         self.product, self.parameters, self.capacity = product, parameters, table.capacity
-        tile_bytes = {
-            NEAR_A: product.block_m * product.block_k,
-            NEAR_B: product.block_n * product.block_k,
-            RESULT: len(product.share[0]) * len(product.share[1]),
-        }
-        self.tile_bytes, self.base, end = tile_bytes, {}, 0
-        for b, n_bytes in tile_bytes.items():
-            self.base[b] = end
-            end += n_bytes * int(table.capacity[b])
-        if end > 1 << parameters["ADDRESS"]:
-            raise ValueError(f"tiles take {end} bytes of local memory, which has {1 << parameters['ADDRESS']}")
+        self.base, self.tile_bytes = place_tiles(table, product, parameters)
         self.n_given = [0] * N_BUFFERS
         self.n_taken = [0] * N_BUFFERS
         self.n_stored = 0

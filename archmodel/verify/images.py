@@ -21,10 +21,14 @@ FLAGS = (
     "-march=rv32im", "-mabi=ilp32", "-nostdlib", "-ffreestanding", "-fno-builtin", "-fno-pic", "-O2", "-Wall",
     "-Werror",
     "-fno-zero-initialized-in-bss", "-fno-tree-loop-distribute-patterns", "-msmall-data-limit=0", "-Wl,--build-id=none",
-    "-Wl,-T,kernels.ld", "-Wl,--no-relax",
+    "-Wl,-T,../../riscv_core/kernels/kernels.ld", "-Wl,--no-relax",
 )  # fmt: skip
 DATA = 0x10000
 """Address of the data; the data memory wraps it to 0."""
+
+
+BLOCKS = ("riscv_core", "pe")
+"""Blocks that have kernels: loops of fixed sizes that a core is tried with, and those that a whole PE runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class Image:
     data: list[int]
 
 
-def kernel_folder() -> Path:
-    """Folder of the kernels and their images."""
-    return stub_folder() / "riscv_core" / "kernels"
+def kernel_folder(block: str = "riscv_core") -> Path:
+    """Folder of the kernels of a block (one of `BLOCKS`) and their images."""
+    return stub_folder() / block / "kernels"
 
 
 def image_names(folder: Path) -> list[str]:
@@ -62,9 +66,19 @@ def parse_image(text: str) -> Image:
     return Image(*parts.values())
 
 
-def kernels() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """All kernels: name → source and what is defined; ``auto`` needs auto-increment, ``contexts`` two contexts."""
+def kernels(block: str = "riscv_core") -> dict[str, tuple[str, tuple[str, ...]]]:
+    """All kernels of a block: name → source and what is defined.
+
+    ``auto`` needs auto-increment, ``contexts`` two contexts.
+    """
     forms = {"": (), "_auto": ("AUTO",), "_contexts": ("CONTEXTS",), "_auto_contexts": ("AUTO", "CONTEXTS")}
+    if block == "pe":
+        found = {
+            f"gemm_{name}{form}": (f"gemm_{name}{'_auto' if 'AUTO' in defined else ''}.S", defined)
+            for name in ("output", "panel")
+            for form, defined in forms.items()
+        }
+        return found | {"rows": ("rows.S", ())}
     found = {
         name + form: (f"{name}.S", defined)
         for name in ("gemm_output", "gemm_weight", "gemm_input", "embedding")
@@ -85,8 +99,8 @@ def find_compiler() -> str | None:
     return shutil.which(COMPILER)
 
 
-def build_image(name: str) -> str:
-    """Compile and link a kernel; returns the text of its image.
+def build_image(name: str, block: str = "riscv_core") -> str:
+    """Compile and link a kernel of a block; returns the text of its image.
 
     Raises
     ------
@@ -96,16 +110,17 @@ def build_image(name: str) -> str:
     compiler = find_compiler()
     if compiler is None:
         raise UnsupportedError("building kernels", [f"{COMPILER} is missing: apt install gcc-riscv64-unknown-elf"])
-    source, defined = kernels()[name]
+    source, defined = kernels(block)[name]
+    kernel = kernel_folder(block)
     with tempfile.TemporaryDirectory() as folder:
         linked = Path(folder) / "kernel.elf"
         defines = [f"-D{macro}" for macro in defined]
-        _run([compiler, *FLAGS, *defines, source, "-o", str(linked)], kernel_folder())
+        _run([compiler, *FLAGS, *defines, source, "-o", str(linked)], kernel)
         lines = []
         for section, address in ((".text", 0), (".data", DATA)):
             raw = Path(folder) / "section.bin"
             copier = compiler.removesuffix("gcc") + "objcopy"
-            _run([copier, "-O", "binary", "--only-section", section, str(linked), str(raw)], kernel_folder())
+            _run([copier, "-O", "binary", "--only-section", section, str(linked), str(raw)], kernel)
             content = raw.read_bytes()
             content += bytes(-len(content) % 4)
             words = [content[i : i + 4][::-1].hex() for i in range(0, len(content), 4)]
@@ -121,10 +136,11 @@ def _run(command: list[str], folder: Path) -> None:
 
 def main() -> int:
     """Build all images."""
-    for name in kernels():
-        path = kernel_folder() / f"{name}.hex"
-        path.write_text(build_image(name), encoding="utf-8")
-        print(path)
+    for block in BLOCKS:
+        for name in kernels(block):
+            path = kernel_folder(block) / f"{name}.hex"
+            path.write_text(build_image(name, block), encoding="utf-8")
+            print(path)
     return 0
 
 

@@ -1,0 +1,270 @@
+"""Machine code that issues the programs of the cycle model: its parameters, what it pushes, how long it takes.
+
+The kernels are in ``rtl_stubs/pe/kernels``. What a core with given parameters pushes is found by the model of the
+instruction set, and when it does so by the law of the core; a command processor that is full delays what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.kernels.matmul_shape import NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
+from archmodel.kernels.program import MATRIX, SIMD, STORE, UNIT
+from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes, core_events
+from archmodel.lowering.program import CommandTable
+from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
+from archmodel.verify.images import Image, kernel_folder, read_image
+from archmodel.verify.riscv import Context
+
+DATA_WORDS = 1024
+"""Of the data memory of the core."""
+PART_KINDS = 16
+"""Kinds of each part of a program: prologue, body, epilogue."""
+_WORD = 0xFFFF_FFFF
+_NO_GAP = np.zeros(1, np.int64)
+_MOST, _RECORDS, _RECORD_BYTES = 12, 64, 20  # of the kernel of rows
+
+
+@dataclass(frozen=True, slots=True)
+class CoreProgram:
+    """What the host writes for a program.
+
+    Parameters
+    ----------
+    image
+        Machine code; its data are the parameters.
+    kinds
+        Kind of each command of the program, by its number.
+    n_contexts
+        Contexts that run it.
+    """
+
+    image: Image
+    kinds: tuple[int, ...]
+    n_contexts: int = 1
+
+
+def program_product(
+    table: CommandTable, product: Product, parameters: Mapping[str, int], form: str = ""
+) -> CoreProgram:
+    """Choose the kernel for a matrix product and write its parameters.
+
+    Parameters
+    ----------
+    table, product
+        The program, and what it computes.
+    parameters
+        Of the PE.
+    form
+        ``""``, ``_auto``, ``_contexts`` or ``_auto_contexts``; auto-increment needs buffers of two tokens.
+    """
+    if "auto" in form and max(table.capacity[[NEAR_A, NEAR_B, RESULT]]) > 2:
+        raise ValueError("kernels with auto-increment need buffers of two tokens")
+    name = "gemm_output" if product.stationary == OUTPUT else "gemm_panel"
+    text = read_image(kernel_folder("pe"), name + form).text
+    data = _product_block(table, product, parameters)
+    return CoreProgram(Image(text, data), _kinds(table), 2 if "contexts" in form else 1)
+
+
+def program_rows(table: CommandTable, words: Sequence[int], parameters: Mapping[str, int]) -> CoreProgram:
+    """Write the parameters of the kernel for any program whose commands come round (``rows.S``).
+
+    Parameters
+    ----------
+    table
+        The program.
+    words
+        Its command words, in the order of `expand`.
+    parameters
+        Of the PE.
+
+    Raises
+    ------
+    ValueError
+        When the words of a command do not come round, or there are too many.
+    """
+    lengths = [int(n) for n in table.loops[:3]]
+    if max(lengths) > _MOST:
+        raise ValueError(f"a part of the program has {max(lengths)} commands; the kernel takes {_MOST}")
+    kinds = tuple(part * PART_KINDS + _MOST - length + i for part, length in enumerate(lengths) for i in range(length))
+    payloads: dict[int, list[list[int]]] = {}
+    for (_, number), word in zip(expand(table), words, strict=True):
+        payloads.setdefault(number, []).append(_split(word >> head_bits(parameters)))
+    n_inner = int(table.loops[3]) if lengths[1] else 0
+    data = [int(table.loops[4]), n_inner, *lengths] + [0] * (DATA_WORDS - 5)
+    end = _RECORDS + _RECORD_BYTES * 3 * PART_KINDS
+    for number, given in payloads.items():
+        ring, steps = _find_ring(given)
+        first, end = end, end + 16 * len(ring)
+        if end > 4 * DATA_WORDS:
+            raise ValueError(f"the data memory of the core has no room for rings of {end} bytes")
+        at = (_RECORDS + _RECORD_BYTES * kinds[number]) // 4
+        data[at : at + 5] = [first, end, first, *steps]
+        data[first // 4 : end // 4] = [word for four in ring for word in four]
+    return CoreProgram(Image(read_image(kernel_folder("pe"), "rows").text, data), kinds)
+
+
+def _find_ring(given: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:
+    """Find the shortest ring of words whose first two advance by constant steps, each time that they are used."""
+    for size in range(1, len(given) + 1):
+        steps = [(given[-1][i] - given[-1 - size][i]) & _WORD if size < len(given) else 0 for i in range(4)]
+        if steps[2:] == [0, 0] and all(
+            (given[v + size][i] - given[v][i]) & _WORD == steps[i] for v in range(len(given) - size) for i in range(4)
+        ):
+            return [list(four) for four in given[:size]], steps[:2]
+    raise AssertionError  # a ring of all of them is one
+
+
+def _kinds(table: CommandTable) -> tuple[int, ...]:
+    """Kind of each command: its place in its part of the program."""
+    lengths = [int(n) for n in table.loops[:3]]
+    return tuple(part * PART_KINDS + i for part, length in enumerate(lengths) for i in range(length))
+
+
+def _product_block(table: CommandTable, product: Product, parameters: Mapping[str, int]) -> list[int]:
+    """Parameters of a matrix product, in the order of ``parameters.h``."""
+    is_output, is_weight = product.stationary == OUTPUT, product.stationary == WEIGHT
+    base, tile_bytes = place_tiles(table, product, parameters)
+    n_m, n_n, n_k = (
+        product.m // product.block_m, product.n // product.block_n, product.k // product.block_k
+    )  # fmt: skip
+    first = _first_words(table, product, parameters)
+    a, b, c = product.addresses
+    sides = {NEAR_A: (a, product.block_m), NEAR_B: (b, product.block_n)}
+    x, y = (NEAR_B, NEAR_A) if is_weight else (NEAR_A, NEAR_B)
+    block = [n_m, n_n, n_k] if is_output else [n_n, 1, n_m] if is_weight else [n_m, 1, n_n]
+    for buffer in (x, y):
+        source, n_rows = sides[buffer]
+        row = n_rows * product.row_bytes
+        end = base[buffer] + tile_bytes[buffer] * int(table.capacity[buffer])
+        block += [source, product.block_k if is_output else row, row, product.row_bytes << 16 | product.block_k, n_rows]
+        block += [base[buffer], end, tile_bytes[buffer]]
+    depths = {part: words[3] for (part, unit), words in first.items() if unit == MATRIX}
+    last = depths[2]
+    multiply, work = first[2, MATRIX], first[2, SIMD]
+    holds_y = _WORD if product.holds_b == (y == NEAR_B) else 0
+    block += [holds_y, multiply[2], depths.get(0, last), depths.get(1, last), last]
+    block += [work[0] & 0xFFFF_0000, *work[1:]]
+    end = base[RESULT] + tile_bytes[RESULT] * int(table.capacity[RESULT])
+    block += [base[RESULT], end, tile_bytes[RESULT], c, tile_bytes[RESULT], *first[2, STORE][2:]]
+    return block
+
+
+def _first_words(
+    table: CommandTable, product: Product, parameters: Mapping[str, int]
+) -> dict[tuple[int, int], list[int]]:
+    """Four words of the first command of each unit in each part of a program."""
+    found: dict[tuple[int, int], list[int]] = {}
+    parts = np.repeat(np.arange(3), table.loops[:3])
+    for (_, number), word in zip(expand(table), write_words(table, product, parameters), strict=True):
+        key = int(parts[number]), int(table.commands[number, UNIT])
+        found.setdefault(key, _split(word >> head_bits(parameters)))
+    return found
+
+
+def _split(payload: int) -> list[int]:
+    return [payload >> 32 * i & _WORD for i in range(4)]
+
+
+def kind_table(table: CommandTable, program: CoreProgram, parameters: Mapping[str, int]) -> dict[int, int]:
+    """Say for each kind what the command processor needs to know.
+
+    Parameters
+    ----------
+    table, program
+        The program, and the kinds of its commands.
+    parameters
+        Of the PE.
+    """
+    return {kind: head_of(table.commands[number], parameters) for number, kind in enumerate(program.kinds)}
+
+
+def host_words(
+    table: CommandTable, program: CoreProgram, parameters: Mapping[str, int], loops: Sequence[int] = ()
+) -> list[int]:
+    """Write what the host sends before the core runs: memory, word and value, the last one lets it go.
+
+    Parameters
+    ----------
+    table, program
+        The program and its machine code.
+    parameters
+        Of the PE.
+    loops
+        Instructions of the vector loops.
+    """
+    kinds = kind_table(table, program, parameters)
+    memories = [enumerate(program.image.text), enumerate(program.image.data), kinds.items(), enumerate(loops), [(0, 0)]]
+    return [memory << 80 | word << 64 | value for memory, words in enumerate(memories) for word, value in words]
+
+
+def core_times(parameters: Mapping[str, int]) -> CoreTimes:
+    """Say the times of the core of a PE, which hands commands over as it pushes them."""
+    return CoreTimes(refill=1 + parameters["DECODE"], load=1, multiply=2, divide=34, queue=0)
+
+
+def run_core(program: CoreProgram, parameters: Mapping[str, int]) -> list[Context]:
+    """Run machine code on the model of the instruction set, each context to its end.
+
+    Parameters
+    ----------
+    program
+        What the host writes.
+    parameters
+        Of the PE.
+    """
+    memory = [*program.image.data, *[0] * (DATA_WORDS - len(program.image.data))]
+    contexts = [
+        Context(program.image.text, memory, c, bool(parameters["AUTO"]), parameters["SLOTS"])
+        for c in range(parameters["CONTEXTS"])
+    ]
+    for context in contexts:
+        context.run()
+    return contexts
+
+
+def pushed_words(context: Context, kinds: Mapping[int, int], parameters: Mapping[str, int]) -> list[int]:
+    """Command words that come of what a context pushes.
+
+    Parameters
+    ----------
+    context
+        After its run.
+    kinds
+        As of `kind_table`.
+    parameters
+        Of the PE.
+    """
+    low = head_bits(parameters)
+    return [
+        sum(word << 32 * i for i, word in enumerate(words)) << low | kinds[kind] for kind, words in context.commands
+    ]
+
+
+def issue_cycles(context: Context, core: CoreTimes) -> NDArray[np.int64]:
+    """Cycles from push to push of one context, the first from reset on, while all commands are taken at once.
+
+    Parameters
+    ----------
+    context
+        After its run.
+    core
+        Times of the core.
+
+    Raises
+    ------
+    ValueError
+        When a command that is not taken would hide a wait for a loaded word, so that the cycles depend on it.
+    """
+    trace = context.trace()
+    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, N_PUSHES].sum()), np.int64)
+    core_events(core, trace, np.array([len(trace), 0]), _NO_GAP, retired, pushed, who, left)
+    near = np.flatnonzero((trace[:, LOAD_DISTANCE] > 1) & (trace[:, LOAD_DISTANCE] <= core.load))
+    if any(trace[i - trace[i, LOAD_DISTANCE] + 1 : i, N_PUSHES].any() for i in near):
+        raise ValueError("a push lies between a load and what waits for its word")
+    cycles: NDArray[np.int64] = np.diff(pushed, prepend=-1)
+    return cycles
