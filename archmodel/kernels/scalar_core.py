@@ -14,7 +14,7 @@ PLAIN, LOADS, MULTIPLIES, DIVIDES = range(4)
 # Columns of a trace of instructions
 KIND, IS_TAKEN, LOAD_DISTANCE, N_PUSHES, N_TRACE_FIELDS = range(5)
 # Columns of the state of a context
-_NEXT, _END, _FREE, _LEFT, _N_CONTEXT_FIELDS = range(5)
+_NEXT, _END, _FREE, _LEFT, _PUSHED, _N_CONTEXT_FIELDS = range(6)
 
 
 class CoreTimes(NamedTuple):
@@ -79,8 +79,9 @@ def loop_cycles(
 
 @kernel
 def ready_cycle(
-    core: CoreTimes, trace: Any, context: Any, product_free: int, n_pushed: int, offered: int, retired: Any, left: Any
-) -> int:
+    core: CoreTimes, trace: Any, context: Any, product_free: int, n_pushed: int, offered: int, room: Any, retired: Any,
+    left: Any,
+) -> int:  # fmt: skip
     """First cycle in which a context can execute its next instruction, or the next push of a repeat.
 
     Parameters
@@ -89,14 +90,17 @@ def ready_cycle(
         Where.
     trace : ndarray (N, 4) int64
         Instructions, as of `core_events`.
-    context : ndarray (4,) int64
-        Next instruction, end of its instructions, first cycle that jumps and products leave it, pushes left.
+    context : ndarray (5,) int64
+        Next instruction, end of its instructions, first cycle that jumps and products leave it, pushes left, commands
+        pushed.
     product_free : int
         Cycle from which the multiplier is free.
     n_pushed : int
         Commands that have been pushed.
     offered : int
         Cycle from which the port takes the next command.
+    room : ndarray (P,) int64
+        Cycles from which the port takes each command, as of `core_events`.
     retired : ndarray (N,) int64
         Cycles of the instructions before.
     left : ndarray (P,) int64
@@ -110,7 +114,7 @@ def ready_cycle(
         cycle = max(cycle, product_free)
     if context[_LEFT] > 0:
         if core.queue == 0:
-            cycle = max(cycle, offered)
+            cycle = max(cycle, offered, room[context[_PUSHED]])
         elif n_pushed >= core.queue:
             cycle = max(cycle, left[n_pushed - core.queue] + 1)
     return int(cycle)
@@ -118,7 +122,7 @@ def ready_cycle(
 
 @kernel
 def core_events(
-    core: CoreTimes, trace: Any, n_instructions: Any, command_gap: Any,
+    core: CoreTimes, trace: Any, n_instructions: Any, command_gap: Any, room: Any,
     out_retired: Any, out_pushed: Any, out_context: Any, out_left: Any,
 ) -> None:  # fmt: skip
     """Cycles in which instructions retire and commands are pushed and leave, when the port of commands stalls.
@@ -145,6 +149,8 @@ def core_events(
         Instructions of each context.
     command_gap : ndarray (G,) int64
         Cycles for which the port waits before it takes the next command; used in turn.
+    room : ndarray (P,) int64
+        Cycles from which the port takes each command, if there is no queue: those of context 0, then of context 1.
     out_retired : ndarray (N,) int64
         Written to: cycle in which each instruction retires; of a repeat, the last one.
     out_pushed, out_context, out_left : ndarray (P,) int64
@@ -153,6 +159,7 @@ def core_events(
     contexts = np.zeros((2, _N_CONTEXT_FIELDS), np.int64)
     contexts[0, _END] = contexts[1, _NEXT] = n_instructions[0]
     contexts[1, _END] = n_instructions[0] + n_instructions[1]
+    contexts[1, _PUSHED] = trace[: n_instructions[0], N_PUSHES].sum()
     for c in range(2):
         contexts[c, _FREE] = core.refill
         if contexts[c, _NEXT] < contexts[c, _END]:
@@ -165,7 +172,7 @@ def core_events(
             c = (last + turn) % 2
             if contexts[c, _NEXT] == contexts[c, _END]:
                 continue
-            ready = ready_cycle(core, trace, contexts[c], product_free, n_pushed, offered, out_retired, out_left)
+            ready = ready_cycle(core, trace, contexts[c], product_free, n_pushed, offered, room, out_retired, out_left)
             ready = max(ready, cycle + 1)
             if chosen < 0 or ready < first:
                 chosen, first = c, ready
@@ -176,6 +183,7 @@ def core_events(
             out_pushed[n_pushed], out_context[n_pushed] = cycle, chosen
             out_left[n_pushed] = max(offered, cycle + 1) if core.queue > 0 else cycle
             n_pushed += 1
+            context[_PUSHED] += 1
             context[_LEFT] -= 1
             if context[_LEFT] > 0:
                 continue

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_shape import NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
-from archmodel.kernels.program import MATRIX, SIMD, STORE, UNIT
+from archmodel.kernels.program import EVENT_COMMAND, EVENT_STARTED_AT, ISSUE, MATRIX, SIMD, STORE, UNIT
 from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes, core_events
-from archmodel.lowering.program import CommandTable
+from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
 from archmodel.verify.images import Image, kernel_folder, read_image
 from archmodel.verify.riscv import Context
@@ -24,6 +25,7 @@ DATA_WORDS = 1024
 """Of the data memory of the core."""
 PART_KINDS = 16
 """Kinds of each part of a program: prologue, body, epilogue."""
+Ints = NDArray[np.int64]
 _WORD = 0xFFFF_FFFF
 _NO_GAP = np.zeros(1, np.int64)
 _MOST, _RECORDS, _RECORD_BYTES = 12, 64, 20  # of the kernel of rows
@@ -245,26 +247,95 @@ def pushed_words(context: Context, kinds: Mapping[int, int], parameters: Mapping
     ]
 
 
-def issue_cycles(context: Context, core: CoreTimes) -> NDArray[np.int64]:
-    """Cycles from push to push of one context, the first from reset on, while all commands are taken at once.
+def follow_core(
+    table: CommandTable, program: CoreProgram, contexts: Sequence[Context], parameters: Mapping[str, int]
+) -> CommandTable:
+    """Write out the program in the order in which the core pushes it, each command with the cycles to issue it.
 
     Parameters
     ----------
-    context
-        After its run.
-    core
-        Times of the core.
+    table, program
+        The program and its machine code.
+    contexts
+        After their run.
+    parameters
+        Of the PE.
 
-    Raises
-    ------
-    ValueError
-        When a command that is not taken would hide a wait for a loaded word, so that the cycles depend on it.
+    Returns
+    -------
+    CommandTable
+        A prologue of all commands. Of one context, cycles are those while all commands are taken at once, and the
+        queues of the model do the rest. Two contexts hold each other up, so that cycles depend on what is taken when:
+        they are those that the law of the core says when there is room in the queues as the event engine says.
     """
-    trace = context.trace()
-    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, N_PUSHES].sum()), np.int64)
-    core_events(core, trace, np.array([len(trace), 0]), _NO_GAP, retired, pushed, who, left)
+    numbers = [[program.kinds.index(kind) for kind, _ in context.commands] for context in contexts]
+    core, room = core_times(parameters), np.zeros(sum(map(len, numbers)), np.int64)
+    pushed, who = _follow(contexts, core, room)
+    if len(contexts) == 1:
+        _check_loads(contexts[0].trace(), core)
+        return _write_out(table, numbers, pushed, who)
+    for _ in range(room.size + 1):
+        written = _write_out(table, numbers, pushed, who)
+        now = _find_room(written, who, parameters["QUEUE"])
+        if np.array_equal(now, room):
+            return written
+        room = now
+        pushed, who = _follow(contexts, core, room)
+    raise RuntimeError("the cycles of two contexts do not settle")
+
+
+def mean_issue(contexts: Sequence[Context], parameters: Mapping[str, int]) -> tuple[int, int]:
+    """Say what a machine file would about the core: cycles to launch a program, and to issue a command of it.
+
+    Parameters
+    ----------
+    contexts
+        After their run.
+    parameters
+        Of the PE.
+
+    Returns
+    -------
+    (int, int)
+        Cycles before the core begins with its first command, and the mean from push to push, in whole cycles.
+    """
+    n = sum(len(context.commands) for context in contexts)
+    pushed, _ = _follow(contexts, core_times(parameters), np.zeros(n, np.int64))
+    issue = max(1, round(int(pushed[-1] - pushed[0]) / max(1, n - 1)))
+    return max(0, int(pushed[0]) + 1 - issue), issue
+
+
+def _follow(contexts: Sequence[Context], core: CoreTimes, room: Ints) -> tuple[Ints, Ints]:
+    """Ask the law of the core: when each command is pushed, and by whom."""
+    traces = [context.trace() for context in contexts]
+    trace, lengths = np.concatenate(traces), np.array([*map(len, traces), 0][:2], np.int64)
+    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, room.size), np.int64)
+    core_events(core, trace, lengths, _NO_GAP, room, retired, pushed, who, left)
+    return pushed, who
+
+
+def _write_out(table: CommandTable, numbers: Sequence[Sequence[int]], pushed: Ints, who: Ints) -> CommandTable:
+    given = [iter(of_context) for of_context in numbers]
+    rows = table.commands[[next(given[c]) for c in who.tolist()]]
+    rows[:, ISSUE] = np.diff(pushed, prepend=-1)
+    return CommandTable(rows, np.array([len(rows), 0, 0, 0, 1]), table.capacity)
+
+
+def _find_room(written: CommandTable, who: Ints, queue: int) -> Ints:
+    """Cycles from which there is room for each command, those of context 0 first: a place is free when it is left."""
+    record = new_record(1, written.capacity.size, len(who))
+    run_table(written, Grid(), "grid", queue, record=record)
+    started = np.zeros(len(who), np.int64)
+    started[record.events[:, EVENT_COMMAND]] = record.events[:, EVENT_STARTED_AT]
+    room = np.zeros(len(who), np.int64)
+    for unit in np.unique(written.commands[:, UNIT]):
+        own = np.flatnonzero(written.commands[:, UNIT] == unit)
+        room[own[queue:]] = started[own[:-queue]]
+    return np.concatenate([room[who == c] for c in range(2)])
+
+
+def _check_loads(trace: Ints, core: CoreTimes) -> None:
+    """Refuse code whose cycles from push to push depend on when a command is taken: that may hide a wait for a word."""
     near = np.flatnonzero((trace[:, LOAD_DISTANCE] > 1) & (trace[:, LOAD_DISTANCE] <= core.load))
     if any(trace[i - trace[i, LOAD_DISTANCE] + 1 : i, N_PUSHES].any() for i in near):
         raise ValueError("a push lies between a load and what waits for its word")
-    cycles: NDArray[np.int64] = np.diff(pushed, prepend=-1)
-    return cycles

@@ -43,7 +43,7 @@ def count_issue_cycles(traces: Sequence[NDArray[np.int64]], core: CoreTimes) -> 
     trace = np.concatenate(traces)
     n_instructions = np.array([*map(len, traces), 0][:2], np.int64)
     retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, N_PUSHES].sum()), np.int64)
-    core_events(core, trace, n_instructions, _NO_GAP, retired, pushed, who, left)
+    core_events(core, trace, n_instructions, _NO_GAP, np.zeros_like(pushed), retired, pushed, who, left)
     return int(pushed[-1]) + 1
 
 

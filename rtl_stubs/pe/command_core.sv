@@ -13,7 +13,7 @@ module command_core #(
     parameter int MULTIPLY     = 2,
     parameter int DIVIDE       = 1,
     parameter int INSTRUCTIONS = 1024,  // words; a power of two, as is the next one
-    parameter int DATA         = 256,
+    parameter int DATA         = 1024,
     parameter int LOOPS        = 6,     // bits of an address in the memory of vector loops
     parameter int UNITS        = 7,
     parameter int HEAD         = 30,    // bits of a command word below the payload; the lowest ones are the unit

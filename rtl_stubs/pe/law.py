@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
-from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_shape import (
+    INPUT,
+    MAX_COMMANDS,
+    N_BUFFERS,
+    NEAR_A,
+    NEAR_B,
+    OUTPUT,
+    WEIGHT,
+    MatmulMapping,
+    MatmulShape,
+)
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     EVENT_ENDED_AT,
@@ -17,12 +27,24 @@ from archmodel.kernels.program import (
     EVENT_UNIT,
     EVENT_VISIBLE_AT,
     ISSUE,
+    LOAD,
     N_COMMAND_FIELDS,
 )
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
+from archmodel.verify.core_programs import (
+    CoreProgram,
+    follow_core,
+    host_words,
+    kind_table,
+    mean_issue,
+    program_product,
+    pushed_words,
+    run_core,
+)
 
+KINDS = ("output", "weight", "input")
 MOST_MULTIPLIES = 6
 AMPLE = 1e9  # bytes per cycle, of what does not limit this PE
 
@@ -103,23 +125,63 @@ def _stimulus(
     width = parameters["WIDTH"]
     image = a.tobytes() + b.tobytes()
     memory = [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]
-    gaps = [int(table.commands[number, ISSUE]) - 1 for _, number in expand(table)]
+    words = write_words(table, product, parameters)
     n_writes = product.m * product.n // width
-    return {
+    stimulus = {
         "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1},
-        "sources": {"command": {"data": write_words(table, product, parameters), "gap": gaps}},
         "sinks": {"store": {"n": n_writes, "gap": [0]}},
         "memories": {"memory": memory},
         "product": {name: getattr(product, name) for name in product.__slots__},
-        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
+        "a": a.tolist(), "b": b.tolist(), "kernel": f"gemm_{KINDS[product.stationary]}",
+        "table": [part.tolist() for part in table],
     }  # fmt: skip
+    if parameters["CORE"]:
+        program = program_product(table, product, parameters, _form(parameters, table))
+        stimulus |= _from_core(parameters, table, program, words)
+    else:
+        stimulus |= _from_source(table, words)
+    return stimulus
+
+
+def _form(parameters: dict[str, int], table: CommandTable) -> str:
+    """Choose the form of a kernel that a core can run."""
+    is_auto = parameters["AUTO"] and max(table.capacity[[NEAR_A, NEAR_B]]) == 2
+    return ("_auto" if is_auto else "") + ("_contexts" if parameters["CONTEXTS"] == 2 else "")
+
+
+def _from_source(table: CommandTable, words: list[int]) -> dict[str, Any]:
+    """Hand commands over directly, each after the cycles that the model has for it."""
+    issue = [int(table.commands[number, ISSUE]) for _, number in expand(table)]
+    return {"sources": {"command": {"data": words, "gap": [cycles - 1 for cycles in issue]}}, "issue": issue}
+
+
+def _from_core(
+    parameters: dict[str, int], table: CommandTable, program: CoreProgram, words: list[int]
+) -> dict[str, Any]:
+    """Let the core issue a program: what the host writes, the program as it is pushed and with one time for all."""
+    contexts, kinds = run_core(program, parameters), kind_table(table, program, parameters)
+    pushed = [pushed_words(context, kinds, parameters) for context in contexts]
+    is_first = [program.n_contexts == 1 or word % 8 == HARDWARE_UNITS.index(LOAD) for word in words]
+    wanted = [[word for word, is_own in zip(words, is_first, strict=True) if is_own == (c == 0)] for c in range(2)]
+    if pushed != wanted[: len(contexts)]:
+        raise ValueError("the machine code does not push the words of the program")
+    rows = table.commands.copy()
+    launch, rows[:, ISSUE] = mean_issue(contexts, parameters)
+    written = follow_core(table, program, contexts, parameters)
+    return {
+        "sources": {"host": {"data": host_words(table, program, parameters), "gap": [0]}},
+        "issue": written.commands[:, ISSUE].tolist(),
+        "table": [part.tolist() for part in written],
+        "compact": [part.tolist() for part in (rows, table.loops, table.capacity)],
+        "launch": launch,
+    }
 
 
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles in all and of all events: those of the cycle model that follows one PE."""
-    table = CommandTable(*(np.array(part) for part in stimulus["table"]))
-    record = new_record(1, N_BUFFERS, len(stimulus["sources"]["command"]["data"]))
-    run = run_table(table, Grid(), "grid", parameters["QUEUE"], record=record)
+    table, queue = CommandTable(*(np.array(part) for part in stimulus["table"])), parameters["QUEUE"]
+    record = new_record(1, N_BUFFERS, len(list(expand(table))))
+    run = run_table(table, Grid(), "grid", queue, record=record)
     rows = record.events
     events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
     for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
@@ -130,5 +192,10 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         for unit in HARDWARE_UNITS
         for c, cause in enumerate(CAUSES)
     }
-    counters = {name: cycles for name, cycles in ledger.items() if cycles}
-    return {"cycles": run.cycles + 1, "events": events, "counters": counters}
+    compact = CommandTable(*(np.array(part) for part in stimulus.get("compact", stimulus["table"])))
+    launch = stimulus.get("launch", 0) + 1
+    models = {mode: launch + run_table(compact, Grid(), mode, queue).cycles for mode in ("grid", "representative")}
+    return {
+        "cycles": run.cycles + 1, "events": events, "kernel": stimulus["kernel"], "models": models,
+        "counters": {name: cycles for name, cycles in ledger.items() if cycles},
+    }  # fmt: skip

@@ -56,7 +56,7 @@ module pe_bench #(
     stream_source #(.WIDTH(WORD)) source_command (
         .clk, .run, .valid(command_valid), .ready(command_ready), .data(command_data)
     );
-    stream_source #(.WIDTH(83)) source_host (.clk, .run, .valid(host_valid), .ready(1'b1), .data(host_data));
+    stream_source #(.WIDTH(83), .DEPTH(2048)) source_host (.clk, .run, .valid(host_valid), .ready(1'b1), .data(host_data));
     stream_sink #(.WIDTH(WRITE), .DEPTH(4096)) sink_store (
         .clk, .run, .valid(store_valid), .ready(), .data({store_address, store_bytes, store_data}), .done(is_stored),
         .checksum

@@ -6,7 +6,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from tb_common import offered_cycles, play
+from tb_common import play
 
 STATIONARY = ("output", "weight", "input")
 UNITS = ("load", "matrix", "simd", "store")
@@ -50,7 +50,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
         hit.add(f"output_stationary_holds_{'b' if product['holds_b'] else 'a'}")
     results = np.array(golden(parameters, stimulus)["store"], object) & 0xFF
     accepts = events["accept"]
-    offered = offered_cycles(stimulus["sources"]["command"], accepts)
+    offered = [before + cycles for before, cycles in zip([-1, *accepts], stimulus["issue"], strict=False)]
     is_hit = {
         "several_steps": product["block_k"] < product["k"],
         "several_depths": product["block_k"] > parameters["N_TILES"] * parameters["DEPTH"],

@@ -137,7 +137,7 @@ def _follow(parameters: dict[str, int], traces: Sequence[np.ndarray], gap: np.nd
     n_pushes = int(trace[:, N_PUSHES].sum())
     lengths = np.array([*(len(rows) for rows in traces), 0][:2], np.int64)
     retired, (pushed, context, left) = np.zeros(len(trace), np.int64), np.zeros((3, n_pushes), np.int64)
-    core_events(core_times(parameters), trace, lengths, gap, retired, pushed, context, left)
+    core_events(core_times(parameters), trace, lengths, gap, np.zeros_like(pushed), retired, pushed, context, left)
     return {"retired": retired, "pushed": pushed, "context": context, "left": left}
 
 

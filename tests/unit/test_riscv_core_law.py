@@ -18,7 +18,7 @@ def follow(core, contexts, gap=NO_GAP):
     trace = np.array([row for rows in contexts for row in rows], np.int64).reshape(-1, 4)
     lengths = np.array([len(rows) for rows in (*contexts, [])][:2], np.int64)
     retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, 3].sum()), np.int64)
-    core_events(core, trace, lengths, np.array(gap, np.int64), retired, pushed, who, left)
+    core_events(core, trace, lengths, np.array(gap, np.int64), np.zeros_like(pushed), retired, pushed, who, left)
     return retired.tolist(), pushed.tolist(), who.tolist(), left.tolist()
 
 
