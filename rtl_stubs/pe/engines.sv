@@ -220,7 +220,7 @@ module engines #(
         .start_row_bytes(start_payload[LOAD*PAYLOAD+64 +: ADDRESS]),
         .start_from(start_payload[LOAD*PAYLOAD+32 +: ADDRESS]),
         .start_stride(start_payload[LOAD*PAYLOAD+80 +: ADDRESS]), .start_to(start_payload[LOAD*PAYLOAD +: ADDRESS]),
-        .start_indexed(start_payload[LOAD*PAYLOAD+112]), .start_indices(start_payload[LOAD*PAYLOAD+16 +: ADDRESS]),
+        .start_indexed(start_payload[LOAD*PAYLOAD+113]), .start_indices(start_payload[LOAD*PAYLOAD+16 +: ADDRESS]),
         .index_address, .index_data(index),
         .ask_valid(load_valid), .ask_ready(load_ready), .ask_address(load_address), .response_valid, .response_data,
         .response_missed, .write_valid(near_valid), .write_ready(1'b1), .write_address(near_address),

@@ -38,10 +38,12 @@ module local_memory #(
 );
     localparam int LOW = $clog2(DEPTH);
     localparam int IN_BEAT = $clog2(BEAT);
+    localparam int SPAN = (RESULT + DEPTH - 2) / DEPTH + 1;  // words that RESULT bytes may lie in
 
     logic [DEPTH*8-1:0] word [0:(1<<(ADDRESS-LOW))-1];
     logic [DEPTH*8-1:0] store_word;
-    logic [RESULT*ADDRESS-1:0] result_at, element_at;  // addresses of their bytes
+    logic [RESULT*ADDRESS-1:0] result_at;  // addresses of its bytes
+    logic [SPAN*DEPTH*8-1:0] element_words;
     logic [ADDRESS-1:0] group_at;
 
     always_comb
@@ -60,16 +62,14 @@ module local_memory #(
     assign group_at = {group_address, ($clog2(GROUP))'(0)};
     always_comb read_group = (GROUP*8)'(word[group_at[ADDRESS-1:LOW]] >> {group_at[LOW-1:0], 3'd0});
 
-    always_comb
-        for (int i = 0; i < RESULT; i++) begin
-            result_at[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
-            element_at[i*ADDRESS +: ADDRESS] = element_address + ADDRESS'(i);
-        end
+    always_comb for (int i = 0; i < RESULT; i++) result_at[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
 
-    always_comb
-        for (int i = 0; i < RESULT; i++)
-            element_data[i*8 +: 8] =
-                8'(word[element_at[i*ADDRESS+LOW +: ADDRESS-LOW]] >> {element_at[i*ADDRESS +: LOW], 3'd0});
+    // Elements may begin anywhere in a word.
+    always_comb begin
+        for (int i = 0; i < SPAN; i++)
+            element_words[i*DEPTH*8 +: DEPTH*8] = word[element_address[ADDRESS-1:LOW] + (ADDRESS-LOW)'(i)];
+        element_data = (RESULT*8)'(element_words >> {element_address[LOW-1:0], 3'd0});
+    end
 
     always_ff @(posedge clk) begin
         for (int i = 0; i < BEAT; i++)
