@@ -41,7 +41,7 @@ module row_walker #(
     assign to_beat_end = ADDRESS'(WIDTH) - ADDRESS'(address[IN_BEAT-1:0]);
     assign to_fragment_end = ADDRESS'(FRAGMENT) - ADDRESS'(address[IN_FRAGMENT-1:0]);
 
-    always_comb begin
+    always @* begin  // Icarus 11 may evaluate an always_comb here for ever
         address = next_address;
         if (is_row_start) address = is_indexed ? row_address + index * row_distance : row_address;
     end
