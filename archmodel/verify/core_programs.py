@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from archmodel.kernels.matmul_shape import NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import EVENT_COMMAND, EVENT_STARTED_AT, ISSUE, MATRIX, SIMD, STORE, UNIT
 from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes, core_events
-from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.program import MAX_TOKENS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
 from archmodel.verify.images import Image, kernel_folder, read_image
@@ -107,7 +107,7 @@ def program_rows(table: CommandTable, words: Sequence[int], parameters: Mapping[
         at = (_RECORDS + _RECORD_BYTES * kinds[number]) // 4
         data[at : at + 5] = [first, end, first, *steps]
         data[first // 4 : end // 4] = [word for four in ring for word in four]
-    return CoreProgram(Image(read_image(kernel_folder("pe"), "rows").text, data), kinds)
+    return CoreProgram(Image(read_image(kernel_folder("pe"), "rows").text, data[: end // 4]), kinds)
 
 
 def _find_ring(given: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:
@@ -269,18 +269,22 @@ def follow_core(
         they are those that the law of the core says when there is room in the queues as the event engine says.
     """
     numbers = [[program.kinds.index(kind) for kind, _ in context.commands] for context in contexts]
-    core, room = core_times(parameters), np.zeros(sum(map(len, numbers)), np.int64)
-    pushed, who = _follow(contexts, core, room)
+    core, n = core_times(parameters), sum(map(len, numbers))
     if len(contexts) == 1:
         _check_loads(contexts[0].trace(), core)
-        return _write_out(table, numbers, pushed, who)
-    for _ in range(room.size + 1):
+        return _write_out(table, numbers, *_follow(contexts, core, np.zeros(n, np.int64)))
+    # What is pushed depends on what came before alone, so that each round settles one command more, or many.
+    owner = {number: c for c, of_context in enumerate(numbers) for number in of_context}
+    who = np.array([owner[number] for _, number in expand(table)])
+    written = _write_out(table, numbers, np.arange(n), who)
+    room = _find_room(written, who, parameters["QUEUE"], parameters["QUEUE"])
+    for _ in range(n + 1):
+        pushed, who = _follow(contexts, core, room)
         written = _write_out(table, numbers, pushed, who)
-        now = _find_room(written, who, parameters["QUEUE"])
+        now = _find_room(written, who, parameters["QUEUE"], MAX_TOKENS)
         if np.array_equal(now, room):
             return written
         room = now
-        pushed, who = _follow(contexts, core, room)
     raise RuntimeError("the cycles of two contexts do not settle")
 
 
@@ -321,10 +325,13 @@ def _write_out(table: CommandTable, numbers: Sequence[Sequence[int]], pushed: In
     return CommandTable(rows, np.array([len(rows), 0, 0, 0, 1]), table.capacity)
 
 
-def _find_room(written: CommandTable, who: Ints, queue: int) -> Ints:
-    """Cycles from which there is room for each command, those of context 0 first: a place is free when it is left."""
+def _find_room(written: CommandTable, who: Ints, queue: int, held: int) -> Ints:
+    """Cycles from which there is room for each command, those of context 0 first: a place is free when it is left.
+
+    The commands are run as they are pushed, with queues of ``held`` places.
+    """
     record = new_record(1, written.capacity.size, len(who))
-    run_table(written, Grid(), "grid", queue, record=record)
+    run_table(written, Grid(), "grid", held, record=record)
     started = np.zeros(len(who), np.int64)
     started[record.events[:, EVENT_COMMAND]] = record.events[:, EVENT_STARTED_AT]
     room = np.zeros(len(who), np.int64)
