@@ -51,7 +51,8 @@ _FLOATS = ("fp16", "bf16", "fp32", "tf32")
 _LOADS = {"load": LOAD_UNIT, "lses": LOAD_STRIDED}
 _STORES = {"store": STORE_UNIT, "sses": STORE_STRIDED}
 _MEMORY = {
-    "vle": LOAD_UNIT, "vlse": LOAD_STRIDED, "vluxei": LOAD_INDEXED, "vse": STORE_UNIT, "vsuxei": STORE_INDEXED,
+    "vle": LOAD_UNIT, "vlse": LOAD_STRIDED, "vluxei": LOAD_INDEXED,
+    "vse": STORE_UNIT, "vsse": STORE_STRIDED, "vsuxei": STORE_INDEXED,
 }  # fmt: skip
 
 
@@ -229,7 +230,7 @@ def _assemble(loop: Loop, formats: _Formats, has_fma: bool) -> _Code:
 
 
 def instructions(name: str, dtype: str, arithmetic: str, *, has_fma: bool = False) -> dict[str, NDArray[np.int64]]:
-    """Give the instructions of a loop, (B, 6) int64 each: ``before``, ``turn`` and ``after``.
+    """Give the instructions of a loop by its name, as `assemble`.
 
     Parameters
     ----------
@@ -240,7 +241,20 @@ def instructions(name: str, dtype: str, arithmetic: str, *, has_fma: bool = Fals
     has_fma
         As in `VectorCores`.
     """
-    code = _assemble(LOOPS[name], _Formats(dtype, dtype, arithmetic), has_fma)
+    return assemble(LOOPS[name], dtype, arithmetic, has_fma=has_fma)
+
+
+def assemble(loop: Loop, dtype: str, arithmetic: str, *, has_fma: bool = False) -> dict[str, NDArray[np.int64]]:
+    """Give the instructions of a loop, (B, 6) int64 each: ``before``, ``turn`` and ``after``.
+
+    Parameters
+    ----------
+    loop
+        The loop.
+    dtype, arithmetic, has_fma
+        As in `instructions`.
+    """
+    code = _assemble(loop, _Formats(dtype, dtype, arithmetic), has_fma)
     return {"before": code.before, "turn": code.turn, "after": code.after}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
+from row_golden import golden_rows, row_bins
 from tb_common import play
 
 STATIONARY = ("output", "weight", "input")
@@ -15,6 +16,8 @@ SCALE, QUANTISE, MAX, MIN = 1, 2, 3, 4
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
     """Multiply, do what the SIMD engine does, and cut the result into tiles and these into beats."""
+    if "rows" in stimulus:
+        return {"store": golden_rows(parameters, stimulus["rows"], stimulus["kernel"])}
     product, width = stimulus["product"], parameters["WIDTH"]
     a, b = (np.array(stimulus[name], np.int64) for name in ("a", "b"))
     c = a @ b.T
@@ -43,6 +46,8 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what was played, who waited for whom, and whether all units were at work at once."""
+    if "rows" in stimulus:
+        return row_bins(parameters, stimulus, measured)
     product, events = stimulus["product"], measured["events"]
     kind = STATIONARY[product["stationary"]]
     hit = {f"{kind}_stationary"}
