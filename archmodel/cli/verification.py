@@ -31,7 +31,7 @@ def print_verification(found: Verification, *, is_json: bool) -> None:
     _print(title, by_cause(found.ledger), {**_KERNEL, "cause": "waits for", **_CYCLES}, n_keys=4)
     _print("Speed [cycles/s]", found.speeds, {
         "unit": "unit", "simulator": "simulator", "mode": "model is", "build": "build", "rtl_cycles": "cycles",
-        "simulator_hz": "simulator", "model_hz": "model", "ratio": "times as fast",
+        "simulator_cycles_per_s": "simulator", "model_cycles_per_s": "model", "ratio": "times as fast",
     }, n_keys=3)  # fmt: skip
     fits = ResultTable.from_rows([_say_fit(row) for row in found.fits.rows()])
     _print("Estimates", fits, {

@@ -90,7 +90,7 @@ def commands_info(timeline: Timeline) -> FigureInfo:
     for row in rows:
         both = sides[row["pe"], row["unit"], row["command"]]
         row["differs"] = len(both) < 2 or both[0] != both[1]
-    remarks = [f"{timeline.machine}, build {timeline.phase}, {timeline.mode}", *timeline.remarks[:2]]
+    remarks = [f"unit {timeline.machine}, build {timeline.phase}, {timeline.mode}", *timeline.remarks[:2]]
     remarks += ["bars: from start to end, or to the next start; thin line: until the result is visible"]
     remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []
     return FigureInfo(

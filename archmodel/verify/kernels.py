@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from archmodel.lowering.program import CommandTable, Grid, Mode, run_table
 from archmodel.results import ResultTable
 from archmodel.verify.bench import Point, load_law
 from archmodel.verify.plan import Played
@@ -46,7 +48,7 @@ def kernel_table(played: Sequence[Played]) -> ResultTable:
             row["error_frac"] = row["model_cycles"] / row["rtl_cycles"] - 1
             error = cycles / measured["cycles"] - 1
             row["worst_error_frac"] = max(row.get("worst_error_frac", 0.0), error, key=abs)
-    return ResultTable.from_rows(list(rows.values()))
+    return ResultTable.from_rows(_in_order(rows.values()))
 
 
 def ledger_table(played: Sequence[Played]) -> ResultTable:
@@ -77,7 +79,7 @@ def ledger_table(played: Sequence[Played]) -> ResultTable:
             row["worst_error_frac"] = max(row["worst_error_frac"], error, key=abs)
     for key, row in rows.items():
         row["error_frac"] = (row["model_cycles"] - row["rtl_cycles"]) / totals[key[:3]]
-    return ResultTable.from_rows([row for row in rows.values() if row["model_cycles"] or row["rtl_cycles"]])
+    return ResultTable.from_rows(_in_order(row for row in rows.values() if row["model_cycles"] or row["rtl_cycles"]))
 
 
 def by_cause(ledger: ResultTable) -> ResultTable:
@@ -93,6 +95,11 @@ def by_cause(ledger: ResultTable) -> ResultTable:
     return ResultTable.from_rows(list(rows.values()))
 
 
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort rows by unit, simulator and kernel; those of a kernel stay in the order in which they were found."""
+    return sorted(rows, key=lambda row: (row["unit"], row["simulator"], row["kernel"]))
+
+
 def _keys(one: Played, point: Point) -> dict[str, str]:
     return {"unit": one.plan.unit.name, "simulator": one.plan.simulator.name, "kernel": point.expected["kernel"]}
 
@@ -104,7 +111,7 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
     model on a point. It is compiled by a first run and then timed in this process; the simulator is timed from the
     start of the point to its end.
 
-    ``build``, ``point``, ``rtl_cycles``, ``simulator_hz``, ``model_hz`` [cycles/s], ``ratio``: how many times as fast
+    ``build``, ``point``, ``rtl_cycles``, ``simulator_cycles_per_s``, ``model_cycles_per_s``, ``ratio``: how many times as fast
     the model is.
 
     Parameters
@@ -125,10 +132,27 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
             seconds = _warm_seconds(run)
             rows.append({
                 **keys, "point": point.index, "rtl_cycles": measured["cycles"],
-                "simulator_hz": measured["cycles"] / measured["seconds"], "model_hz": measured["cycles"] / seconds,
+                "simulator_cycles_per_s": measured["cycles"] / measured["seconds"], "model_cycles_per_s": measured["cycles"] / seconds,
                 "ratio": measured["seconds"] / seconds,
             })  # fmt: skip
     return ResultTable.from_rows(rows)
+
+
+def mode_runs(table: CommandTable, grid: Grid, queue_depth: int, cycles_before: int) -> dict[str, Callable[[], int]]:
+    """Give what runs a program in each mode of model `cycle`, as ``runs`` in ``law.py`` does: mode → its cycles.
+
+    Parameters
+    ----------
+    table, grid, queue_depth
+        As for `archmodel.lowering.program.run_table`.
+    cycles_before
+        Of the hardware before the first of the program.
+    """
+
+    def run(mode: Mode) -> int:
+        return cycles_before + run_table(table, grid, mode, queue_depth).cycles
+
+    return {"grid": partial(run, "grid"), "representative": partial(run, "representative")}
 
 
 def _warm_seconds(run: Callable[[], object]) -> float:

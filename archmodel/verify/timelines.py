@@ -1,8 +1,13 @@
-"""Timelines out of hardware: what its units did according to the event log, beside what the model expects of them."""
+"""Timelines out of hardware: what its units did according to the event log, beside what the model expects of them.
+
+``python -m archmodel.verify.timelines UNIT KERNEL`` draws ``timeline.svg`` in the folder of a block.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,15 +15,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archmodel.errors import ArchmodelError, UnknownNameError
 from archmodel.report.commands import plot_commands
 from archmodel.report.timeline import save_timeline
 from archmodel.results.timeline import Events, Timeline, Track
 from archmodel.verify.bench import Point
-from archmodel.verify.plan import Played
+from archmodel.verify.contract import find_unit
+from archmodel.verify.plan import Plan, Played
+from archmodel.verify.run import choose_simulators, run_plan
 
 MODEL, RTL = "model", "RTL"
 CLOCK_HZ = 1e9  # in files that know seconds only, a cycle is shown as a nanosecond
 NOT_RECORDED = -1
+_N_PLAYED = 24  # points among which a kernel is looked for
 
 
 class Chosen(NamedTuple):
@@ -31,7 +40,7 @@ class Chosen(NamedTuple):
     @property
     def name(self) -> str:
         """For files: ``pe-softmax``."""
-        return f"{self.point.unit}-{self.point.expected['kernel']}"
+        return re.sub(r"[^a-z0-9_]+", "-", f"{self.point.unit}-{self.point.expected['kernel']}".lower())
 
 
 def unit_names(events: Mapping[str, Sequence[int]]) -> list[str]:
@@ -92,9 +101,9 @@ def build_timeline(chosen: Chosen) -> Timeline:
 
 
 def _track(side: str, name: str) -> Track:
-    """Name the track of a unit; ``pe3_load`` is that of one of several PEs."""
+    """Name the track of a unit; ``last_load`` is that of the last of several PEs, ``pe3_load`` that of another one."""
     pe, _, unit = name.partition("_")
-    return Track(f"{side} {pe}", unit) if re.fullmatch(r"pe\d+", pe) else Track(side, name)
+    return Track(f"{side} {pe}", unit) if re.fullmatch(r"last|pe\d+", pe) else Track(side, name)
 
 
 def _commands(events: Mapping[str, Sequence[int]], name: str, track: int, label: int) -> Events:
@@ -131,3 +140,24 @@ def write_timelines(played: Sequence[Played], folder: Path) -> list[str]:
         plot_commands(timeline, folder / f"{chosen.name}.svg")
         names.append(chosen.name)
     return names
+
+
+def main(unit_name: str, kernel: str) -> int:
+    """Draw ``timeline.svg`` of a block, of a kernel among the first points that Icarus plays."""
+    (icarus,), unit = choose_simulators(["icarus"]), find_unit(unit_name)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(unit, unit.contract.icarus[0], icarus, _N_PLAYED)
+        chosen = choose_points([Played(plan, *run_plan(plan, Path(folder)))])
+    named = {one.point.expected["kernel"]: one for one in chosen}
+    if kernel not in named:
+        raise UnknownNameError("kernel", kernel, named)
+    plot_commands(build_timeline(named[kernel]), unit.folder / "timeline.svg")
+    print(unit.folder / "timeline.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:3]))
+    except ArchmodelError as error:
+        sys.exit(str(error))
