@@ -52,7 +52,7 @@ class RowPoint:
 
 def draw_rows(rng: np.random.Generator, parameters: Mapping[str, int], timing: PeTiming) -> RowPoint:
     """Draw a kernel of rows for a PE with the given parameters."""
-    name = str(rng.choice(["embedding_bag", "softmax", "layer_norm"]))
+    name = str(rng.choice(["embedding_bag", "softmax", "layer_norm"], p=[0.4, 0.3, 0.3]))  # bags are short
     is_wide = bool(rng.random() < 0.4)
     kernel, x, indices, fixed = (_draw_bags if name == "embedding_bag" else _draw_whole)(rng, parameters, name, is_wide)
     table = write_program(kernel, timing, core_of(parameters))
@@ -96,7 +96,7 @@ def _draw_bags(
     unit, most = _unit(parameters), (1 << parameters["ADDRESS"]) // 16
     widths = [n for n in (unit, 2 * unit, 3 * unit) if n <= parameters["VLEN"] // 4]  # eight registers of words
     n_cols = int(rng.choice(widths))
-    n_bags = int(rng.integers(1, 4))
+    n_bags = int(rng.integers(1, 5))
     per_bag = int(rng.integers(1, max(2, min(12, most // n_cols // n_bags))))
     shift = int(rng.integers(0, 4))
     steps = [Step(loop="bag")]
