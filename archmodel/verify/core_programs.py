@@ -41,13 +41,18 @@ class CoreProgram:
         Machine code; its data are the parameters.
     kinds
         Kind of each command of the program, by its number.
-    n_contexts
-        Contexts that run it.
+    code
+        ``plain_code``, ``auto``, ``contexts`` or ``auto_contexts``.
     """
 
     image: Image
     kinds: tuple[int, ...]
-    n_contexts: int = 1
+    code: str = "plain_code"
+
+    @property
+    def n_contexts(self) -> int:
+        """Contexts that run it."""
+        return 2 if "contexts" in self.code else 1
 
 
 def program_product(
@@ -69,7 +74,7 @@ def program_product(
     name = "gemm_output" if product.stationary == OUTPUT else "gemm_panel"
     text = read_image(kernel_folder("pe"), name + form).text
     data = _product_block(table, product, parameters)
-    return CoreProgram(Image(text, data), _kinds(table), 2 if "contexts" in form else 1)
+    return CoreProgram(Image(text, data), _kinds(table), form.removeprefix("_") or "plain_code")
 
 
 def program_rows(table: CommandTable, words: Sequence[int], parameters: Mapping[str, int]) -> CoreProgram:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,17 +41,24 @@ from archmodel.verify.core_programs import (
     kind_table,
     mean_issue,
     program_product,
+    program_rows,
     pushed_words,
     run_core,
 )
+from archmodel.verify.integer_loops import loop_code
+from archmodel.verify.kernels import mode_runs
+from archmodel.verify.row_points import draw_rows
 
 KINDS = ("output", "weight", "input")
+ROW_SHARE = 0.4  # of the points: embedding bags, softmax, layer norm
 MOST_MULTIPLIES = 6
 AMPLE = 1e9  # bytes per cycle, of what does not limit this PE
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
-    """Draw a product, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
+    """Draw rows, or a product, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
+    if rng.random() < ROW_SHARE:
+        return _draw_rows(rng, parameters)
     stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
     block_m, block_n = _draw_block(rng, parameters)
     unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
@@ -70,6 +78,17 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     table = _program(product, timing, n_buffered=int(rng.integers(2, 4)))
     a, b = (rng.integers(-128, 128, (rows, k)).astype(np.int8) for rows in (product.m, product.n))
     return _stimulus(parameters, product, table, a, b)
+
+
+def _draw_rows(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+    """Draw a kernel of rows and the time to issue."""
+    point = draw_rows(rng, parameters, _timing(parameters, int(rng.choice([1, 4, 12])), 1))
+    loops = loop_code()[0]
+    if parameters["CORE"]:
+        program = program_rows(point.table, point.words, parameters)
+        return point.stimulus | _from_core(parameters, point.table, program, point.words, loops)
+    stimulus = point.stimulus | _from_source(point.table, point.words)
+    return stimulus | {"memories": stimulus["memories"] | {"loop_mem": loops}}
 
 
 def _draw_block(rng: np.random.Generator, parameters: dict[str, int]) -> tuple[int, int]:
@@ -156,7 +175,7 @@ def _from_source(table: CommandTable, words: list[int]) -> dict[str, Any]:
 
 
 def _from_core(
-    parameters: dict[str, int], table: CommandTable, program: CoreProgram, words: list[int]
+    parameters: dict[str, int], table: CommandTable, program: CoreProgram, words: list[int], loops: Sequence[int] = ()
 ) -> dict[str, Any]:
     """Let the core issue a program: what the host writes, the program as it is pushed and with one time for all."""
     contexts, kinds = run_core(program, parameters), kind_table(table, program, parameters)
@@ -169,18 +188,19 @@ def _from_core(
     launch, rows[:, ISSUE] = mean_issue(contexts, parameters)
     written = follow_core(table, program, contexts, parameters)
     return {
-        "sources": {"host": {"data": host_words(table, program, parameters), "gap": [0]}},
+        "sources": {"host": {"data": host_words(table, program, parameters, loops), "gap": [0]}},
         "issue": written.commands[:, ISSUE].tolist(),
         "table": [part.tolist() for part in written],
         "compact": [part.tolist() for part in (rows, table.loops, table.capacity)],
         "launch": launch,
+        "code": program.code,
     }
 
 
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles in all and of all events: those of the cycle model that follows one PE."""
     table, queue = CommandTable(*(np.array(part) for part in stimulus["table"])), parameters["QUEUE"]
-    record = new_record(1, N_BUFFERS, len(list(expand(table))))
+    record = new_record(1, table.capacity.size, len(list(expand(table))))
     run = run_table(table, Grid(), "grid", queue, record=record)
     rows = record.events
     events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
@@ -192,10 +212,14 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         for unit in HARDWARE_UNITS
         for c, cause in enumerate(CAUSES)
     }
-    compact = CommandTable(*(np.array(part) for part in stimulus.get("compact", stimulus["table"])))
-    launch = stimulus.get("launch", 0) + 1
-    models = {mode: launch + run_table(compact, Grid(), mode, queue).cycles for mode in ("grid", "representative")}
     return {
-        "cycles": run.cycles + 1, "events": events, "kernel": stimulus["kernel"], "models": models,
+        "cycles": run.cycles + 1, "events": events, "kernel": stimulus["kernel"],
+        "models": {mode: run() for mode, run in runs(parameters, stimulus).items()},
         "counters": {name: cycles for name, cycles in ledger.items() if cycles},
     }  # fmt: skip
+
+
+def runs(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Callable[[], int]]:
+    """Give what runs the program as a machine file would have it, in each mode of the model."""
+    compact = CommandTable(*(np.array(part) for part in stimulus.get("compact", stimulus["table"])))
+    return mode_runs(compact, Grid(), parameters["QUEUE"], stimulus.get("launch", 0) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -12,6 +13,7 @@ from tb_common import play
 STATIONARY = ("output", "weight", "input")
 UNITS = ("load", "matrix", "simd", "store")
 SCALE, QUANTISE, MAX, MIN = 1, 2, 3, 4
+UNIT, LOAD = 0, 1  # column of a command, and its value
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
@@ -47,10 +49,10 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what was played, who waited for whom, and whether all units were at work at once."""
     if "rows" in stimulus:
-        return row_bins(parameters, stimulus, measured)
+        return row_bins(parameters, stimulus, measured) | _core_bins(stimulus, measured)
     product, events = stimulus["product"], measured["events"]
     kind = STATIONARY[product["stationary"]]
-    hit = {f"{kind}_stationary"}
+    hit = {f"{kind}_stationary"} | _core_bins(stimulus, measured)
     if kind == "output":
         hit.add(f"output_stationary_holds_{'b' if product['holds_b'] else 'a'}")
     results = np.array(golden(parameters, stimulus)["store"], object) & 0xFF
@@ -69,6 +71,22 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
         "all_units_at_once": _have_met(events),
     }
     return hit | {name for name, is_so in is_hit.items() if is_so}
+
+
+def _core_bins(stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
+    """Say which code issued the commands, and whether engines waited for it."""
+    accepts, counters = measured["events"]["accept"], measured["counters"]
+    by_loads = [row[UNIT] == LOAD for row in stimulus["table"][0]]
+    is_split = "contexts" in stimulus.get("code", "")
+    is_hit = {
+        f"issued_by_{stimulus.get('code', '')}": "code" in stimulus,
+        "commands_in_a_row": any(before + 1 == after for before, after in pairwise(accepts)),
+        "contexts_take_turns": is_split and by_loads != sorted(by_loads, reverse=True),
+        "matrix_waits_for_core": counters.get("matrix_issue", 0) > 0,
+        "vector_waits_for_core": counters.get("vector_issue", 0) > 0,
+        "space_stalls": any(counters.get(f"{unit}_space", 0) > 0 for unit in UNITS),
+    }
+    return {name for name, is_so in is_hit.items() if is_so}
 
 
 def _has_waited(events: dict[str, list[int]], unit: str, awaited: list[int]) -> bool:
