@@ -186,6 +186,7 @@ def simulate(
         "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
         "counters": list(unit.contract.counters),
         "counters_tolerance_frac": unit.contract.counters_tolerance_frac,
+        "models_tolerance_frac": dict(unit.contract.models_tolerance_frac),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
         "stops_at_fault": stops_at_fault,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",

@@ -73,6 +73,9 @@ class Contract:
         Names of the stall counters of 32 bits in the bench's signal ``counters``, from bit 0 up: a unit and a cause.
     counters_tolerance_frac
         By how much of the cycles of a point each of them may differ from the model's ledger.
+    models_tolerance_frac
+        By how much the cycles of a point may differ from those of each model that ``law.py`` names. If there is none,
+        cycles and events have to be equal; else events are compared by their number.
     fit
         The pipeline that ``--fit`` looks at; absent where there is none.
     """
@@ -88,6 +91,7 @@ class Contract:
     waveform: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     counters_tolerance_frac: float = 0.0
+    models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
     fit: Fit | None = None
 
 

@@ -44,7 +44,7 @@ module reduce_unit #(
     output logic                   late           // with ended: others of the chain were waited for
 );
     logic is_busy, starts, passes, keeps, is_mine, turns, has_passed, has_share;
-    logic [7:0] columns, groups, first_column, end_column, first_group, end_group, column, group;
+    logic [7:0] columns, first_column, end_column, first_group, end_group, column, group;
     logic [7:0] come_column, come_group;
     logic [15:0] n_to_pass, n_to_keep, time_left;
     logic come_valid, come_ready, hop_valid, hop_ready, share_room;
@@ -95,7 +95,7 @@ module reduce_unit #(
             time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP);
             n_to_pass <= 16'(start_columns) * 16'(start_groups);
             n_to_keep <= 16'(start_end_column - start_first_column) * 16'(start_end_group - start_first_group);
-            {columns, groups} <= {start_columns, start_groups};
+            columns <= start_columns;
             {first_column, end_column} <= {start_first_column, start_end_column};
             {first_group, end_group} <= {start_first_group, start_end_group};
             {group, column} <= 0;

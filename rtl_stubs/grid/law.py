@@ -1,0 +1,207 @@
+"""What to play on the grid, and what the cycle model says it takes (no simulator here)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
+from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.noc import packet_cycles
+from archmodel.kernels.pe_timing import PeTiming
+from archmodel.kernels.program import (
+    EVENT_ENDED_AT,
+    EVENT_ISSUED_AT,
+    EVENT_PE,
+    EVENT_STARTED_AT,
+    EVENT_UNIT,
+    EVENT_VISIBLE_AT,
+    ISSUE,
+    N_COMMAND_FIELDS,
+)
+from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
+from archmodel.lowering.record import new_record
+from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
+from archmodel.verify.kernels import mode_runs
+
+AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
+Parameters = dict[str, int]
+
+
+def grid_of(parameters: Parameters) -> Grid:
+    """Rows of PEs have parts of m, columns have parts of k."""
+    return Grid(n_m=parameters["GRID_ROWS"], n_k=parameters["GRID_COLS"])
+
+
+def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
+    """Draw a product, where b lies, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
+    rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
+    unit_m = math.lcm(parameters["ROWS"], parameters["FRAGMENT"])
+    unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
+    unit_n = math.lcm(parameters["ROWS"], parameters["FRAGMENT"]) * cols
+    sums = parameters["BEATS"] * parameters["ROWS"]  # of a block
+    sizes = [(m * unit_m, n * unit_n) for m in (1, 2, 4) for n in (1, 2) if m * n * unit_m * unit_n <= sums]
+    block_m, block_n = sizes[int(rng.integers(len(sizes)))]
+    stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
+    is_far = rng.random() < 0.5
+    block_k = unit_k * int(rng.integers(1, 5))
+    most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
+    while True:
+        n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
+        n_k = n_k if stationary == OUTPUT else 1
+        size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
+        if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most:
+            break
+    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far)
+    holds_b = stationary == WEIGHT
+    if stationary == OUTPUT:
+        times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
+        holds_b = next(times) <= next(times)
+    mapping = MatmulMapping(stationary, 1, rows, 1, cols, block_m, block_n, block_k, int(rng.integers(2, 4)))
+    return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
+
+
+def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> PeTiming:
+    """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
+    p = parameters
+    every_port = float(p["GRID_COLS"] * p["WIDTH"])
+    return PeTiming(
+        n_tiles=p["N_TILES"], tile_rows=p["ROWS"], tile_cols=p["COLS"], tile_depth=p["DEPTH"], step_depth=p["DEPTH"],
+        gap_cycles=p["GAP"], load_cycles=p["ROWS"], matrix_latency=p["LATENCY"], local_bytes=float(1 << p["ADDRESS"]),
+        local_width=AMPLE, accumulator_bytes=2 * p["BEATS"] * p["ROWS"] * 4, partial_width=AMPLE, hop_cycles=p["HOP"],
+        reduction_width=4.0 * p["ROWS"], lanes=float(p["ROWS"]), simd_latency=p["SIMD"],
+        instruction_cycles=instruction_cycles, blocks_per_instruction=1000, n_contexts=1, queue_depth=p["QUEUE"],
+        dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
+        outstanding=p["OUTSTANDING"], bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
+        sram_latency=read_latency(p), cache_bytes=float(p["SETS"] * p["WAYS"] * p["LINE"] * p["WIDTH"]),
+        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
+        own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
+        store_width=every_port, has_lone_cores=False,
+    )  # fmt: skip
+
+
+def read_latency(parameters: Parameters) -> int:
+    """From asking for a beat until it can be read, of the farthest PE: two ways, two queues, the banks, the last write."""
+    way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
+    return 2 * way + 2 + parameters["SRAM"] + 1
+
+
+def prefetch_latency(parameters: Parameters) -> int:
+    """What a prefetch takes beside the time in which its lines are fetched, of the farthest PE."""
+    way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
+    return 2 * way + 2 + parameters["SRAM"] + 1
+
+
+def dram_width(parameters: Parameters) -> float:
+    """Bytes per cycle that a cache which blocks on each miss gets from its channel, with the row open."""
+    line = parameters["T_CL"] + parameters["LINE"] + 6
+    return parameters["LINE"] * parameters["WIDTH"] / line
+
+
+def play_product(
+    parameters: Parameters, rng: np.random.Generator, size: tuple[int, int, int], mapping: MatmulMapping, holds_b: bool,
+    is_far: bool, timing: PeTiming,
+) -> dict[str, Any]:  # fmt: skip
+    """Write down a product of random matrices: programs of all PEs, operands in memory, where results are."""
+    m, n, k = size
+    operations = ((2, 0, int(rng.choice([6, 8, 10]))),)
+    shape = MatmulShape(1, m, n, k, 1.0, 1.0, 1.0, False, is_far, False, len(operations))
+    table = _program(parameters, shape, mapping, timing)
+    a, b = (rng.integers(-128, 128, (rows, k)).astype(np.int8) for rows in (m, n))
+    at_b = 1 << parameters["ADDRESS"] - 1 if is_far else a.size
+    at_c = a.size if is_far else a.size + b.size
+    rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
+    part_m, part_k = m // rows, k // cols
+    sources, parts = {}, []
+    gaps = [int(table.commands[number, ISSUE]) - 1 for _, number in expand(table)]
+    for pe in range(rows * cols):
+        y, x = divmod(pe, cols)
+        starts = (y * part_m * k + x * part_k, at_b + x * part_k, at_c + pe * part_m * n // cols)
+        part = Part(
+            part_m, n, part_k, mapping.stationary, mapping.block_m, mapping.block_n,
+            mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols,
+        )  # fmt: skip
+        sources[f"command[{pe}]"] = {"data": write_words(table, part, parameters), "gap": gaps}
+        parts.append({"first_c": starts[2], "member": x, "row": y})
+    near, far = (a.tobytes(), b.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
+    return {
+        "config": {
+            "capacity": capacities(table, parameters), "round_trip": timing.sram_latency + 1, "refresh": int(is_far),
+        },
+        "sources": sources, "sinks": {}, "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
+        "results": {
+            "sram": {
+                "memories": [_bank(i) for i in range(parameters["BANKS"])], "first": at_c // parameters["WIDTH"],
+                "n": m * n // parameters["WIDTH"],
+            }
+        },
+        "product": {
+            "size": size, "stationary": mapping.stationary, "block": [mapping.block_m, mapping.block_n, mapping.block_k],
+            "holds_b": bool(holds_b), "operations": operations, "is_far": bool(is_far), "parts": parts,
+        },
+        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
+    }  # fmt: skip
+
+
+def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
+    """Ask the generator of the cycle model for the program of the PEs, with no more tokens than the hardware counts."""
+    commands = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64)
+    loops, capacity = np.zeros(5, np.int64), np.zeros(N_BUFFERS, np.int64)
+    n = write_matmul(shape, mapping, timing, commands, loops, capacity)
+    return CommandTable(commands[:n], loops, np.minimum(capacity, parameters["TOKENS"]))
+
+
+def _words(image: bytes, parameters: Parameters) -> list[int]:
+    width = parameters["WIDTH"]
+    return [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]
+
+
+def _in_banks(image: bytes, parameters: Parameters) -> dict[str, list[int]]:
+    """Spread words over the banks: word ``i`` is in bank ``i mod BANKS``."""
+    words, n = _words(image, parameters), parameters["BANKS"]
+    return {_bank(i): words[i::n] for i in range(n)}
+
+
+def _bank(number: int) -> str:
+    return f"dut.sram.bank[{number}].memory"
+
+
+def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
+    """Cycles, events of the first and the last PE, and the stall ledger, the mean of all PEs, of mode ``grid``."""
+    table, grid = CommandTable(*(np.array(part) for part in stimulus["table"])), grid_of(parameters)
+    n_commands = len(stimulus["sources"]["command[0]"]["data"])
+    record = new_record(grid.n_pes, N_BUFFERS, n_commands * grid.n_pes)
+    run = run_table(table, grid, "grid", parameters["QUEUE"], record=record)
+    stalls = run.stall_cycles.sum(axis=0)
+    counters = {
+        f"{UNITS[unit]}_{cause}": int(stalls[unit, c] + grid.n_pes // 2) // grid.n_pes
+        for unit in HARDWARE_UNITS
+        for c, cause in enumerate(CAUSES)
+    }
+    return {
+        "cycles": run.cycles + 1,
+        "events": _events(record.events, grid.n_pes - 1),
+        "counters": {name: cycles for name, cycles in counters.items() if cycles},
+        "kernel": "matmul, b in DRAM" if stimulus["product"]["is_far"] else "matmul",
+        "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
+    }
+
+
+def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable[[], int]]:
+    """Give what runs the program in each mode of the model."""
+    table = CommandTable(*(np.array(part) for part in stimulus["table"]))
+    return mode_runs(table, grid_of(parameters), parameters["QUEUE"], 1)
+
+
+def _events(rows: np.ndarray, last: int) -> dict[str, list[int]]:
+    """List what happens on the first and on the last PE."""
+    first = rows[rows[:, EVENT_PE] == 0]
+    events = {"accept": sorted((first[:, EVENT_ISSUED_AT] - 1).tolist()), "miss": []}
+    for prefix, mine in (("", first), ("last_", rows[rows[:, EVENT_PE] == last])):
+        for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
+            for unit in HARDWARE_UNITS:
+                events[f"{prefix}{UNITS[unit]}_{event}"] = sorted(mine[mine[:, EVENT_UNIT] == unit, column].tolist())
+    return events

@@ -1,0 +1,164 @@
+// Memory port of a column: takes the requests of its PEs and gives them to the banks, to the cache, or to its prefetcher.
+//
+// Reads wait in a queue per PE. In each cycle one of these moves on, in turn: the oldest read of a PE, a read that all
+// PEs share, once it is the oldest of each of them, or the oldest write. Answers leave in the order in which requests
+// moved on; of writes, only the last of a command is answered. Addresses whose highest bit is set are behind the cache.
+module memory_port #(
+    parameter int COORD    = 2,
+    parameter int PES      = 2,   // of the column, in rows 1 to PES of the network
+    parameter int WIDTH    = 4,
+    parameter int ADDRESS  = 12,
+    parameter int ROW_BITS = 7,
+    parameter int READS    = 8,   // that a PE has under way
+    parameter int FETCHES  = 4,   // prefetches of a PE that wait
+    parameter int ORDER    = 8,   // requests that have moved on and are not answered
+    parameter int LINE     = 16,  // bytes of a line of the cache, a power of two
+    localparam int PREFETCH = 3 * ADDRESS + ROW_BITS,
+    localparam int WRITE = ADDRESS + 8 * WIDTH,
+    localparam int BODY = PREFETCH > WRITE ? PREFETCH : WRITE,
+    localparam int REQUEST = 3 * COORD + 5 + BODY,
+    localparam int ANSWER = 2 * COORD + 4 + 8 * WIDTH,
+    localparam int WORD = ADDRESS - 1 - $clog2(WIDTH)
+) (
+    input  logic               clk,
+    input  logic               rst_n,
+    input  logic [COORD-1:0]   x,             // column; constant
+    input  logic               request_valid,
+    output logic               request_ready,
+    /* verilator lint_off UNUSEDSIGNAL */     // the destination, which is here
+    input  logic [REQUEST:0]   request_flit,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic               answer_valid,
+    input  logic               answer_ready,
+    output logic [ANSWER:0]    answer_flit,
+    // [0] banks, [1] cache: a word is read or written
+    output logic [1:0]         access_valid,
+    input  logic [1:0]         access_ready,
+    output logic [1:0]         access_write,
+    output logic [2*WORD-1:0]  access_address,
+    output logic [16*WIDTH-1:0] access_data,
+    input  logic [1:0]         result_valid,
+    output logic [1:0]         result_ready,
+    input  logic [16*WIDTH-1:0] result_data,
+    input  logic               result_missed,  // of the cache
+    // A line is brought into the cache
+    output logic               touch_valid,
+    input  logic               touch_ready,
+    output logic [WORD-1:0]    touch_address,
+    output logic               touch_last,
+    input  logic               touched         // the last line of the oldest prefetch that has begun is there
+);
+    localparam logic [1:0] KIND_READ = 0, KIND_WRITE = 1, KIND_FETCH = 2;
+    localparam int ASKERS = PES + 2;
+    localparam int SHARED = PES, STORED = PES + 1;
+    localparam int LOW = $clog2(WIDTH);
+    localparam int STAGED = 1 + WORD + 8 * WIDTH;
+
+    logic [COORD-1:0] from;
+    logic [1:0] kind;
+    logic is_shared, is_last;
+    logic [BODY-1:0] body;
+    assign {body, is_last, is_shared, kind, from} = request_flit[REQUEST-1:2*COORD+1];
+
+    // Reads, a queue per PE. It never overflows: a PE has no more under way.
+    logic [PES-1:0] read_valid, read_shared, read_taken, read_room;
+    logic [PES*ADDRESS-1:0] read_address;
+    genvar p;
+    for (p = 0; p < PES; p++) begin : gen_reads
+        command_fifo #(.WIDTH(ADDRESS + 1), .DEPTH(READS)) queue (
+            .clk, .rst_n, .in_valid(request_valid && kind == KIND_READ && from == COORD'(p + 1)),
+            .in_ready(read_room[p]), .in_data({is_shared, body[ADDRESS-1:0]}), .out_valid(read_valid[p]),
+            .out_ready(read_taken[p]), .out_data({read_shared[p], read_address[p*ADDRESS +: ADDRESS]})
+        );
+    end
+
+    // Writes wait for nobody but the memories, so one queue does.
+    logic write_room, write_valid, write_taken, write_last;
+    logic [COORD-1:0] write_from;
+    logic [ADDRESS-1:0] write_address;
+    logic [8*WIDTH-1:0] write_data;
+    command_fifo #(.WIDTH(COORD + 1 + WRITE), .DEPTH(2)) writes (
+        .clk, .rst_n, .in_valid(request_valid && kind == KIND_WRITE), .in_ready(write_room),
+        .in_data({from, is_last, body[WRITE-1:0]}), .out_valid(write_valid), .out_ready(write_taken),
+        .out_data({write_from, write_last, write_data, write_address})
+    );
+
+    logic fetch_room, fetched_valid, fetched_shared, fetched_taken;
+    logic [COORD-1:0] fetched_by;
+    prefetch_port #(
+        .COORD(COORD), .PES(PES), .ADDRESS(ADDRESS), .ROW_BITS(ROW_BITS), .QUEUE(FETCHES), .LINE(LINE), .WIDTH(WIDTH)
+    ) prefetcher (
+        .clk, .rst_n, .in_valid(request_valid && kind == KIND_FETCH), .in_ready(fetch_room), .in_from(from),
+        .in_shared(is_shared), .in_rows(body[PREFETCH-1:0]), .touch_valid, .touch_ready, .touch_address, .touch_last,
+        .touched, .done_valid(fetched_valid), .done_ready(fetched_taken), .done_by(fetched_by),
+        .done_shared(fetched_shared)
+    );
+    assign request_ready = kind == KIND_READ ? &read_room : kind == KIND_WRITE ? write_room : fetch_room;
+
+    // Who moves on?
+    logic [ASKERS-1:0] asked, granted;
+    logic [1:0] stage_room, stage_valid;
+    logic order_room, moves, moves_shared, moves_far, moves_write, moves_last;
+    logic [COORD-1:0] moves_from;
+    logic [ADDRESS-1:0] moves_address;
+
+    always_comb begin
+        asked = 0;
+        for (int i = 0; i < PES; i++)
+            asked[i] = order_room && read_valid[i] && !read_shared[i] && stage_room[read_address[i*ADDRESS+ADDRESS-1]];
+        asked[SHARED] = order_room && &read_valid && &read_shared && stage_room[read_address[ADDRESS-1]];
+        asked[STORED] = order_room && write_valid && stage_room[write_address[ADDRESS-1]];
+    end
+    round_robin #(.ASKERS(ASKERS)) turns (.clk, .rst_n, .asked, .granted);
+    assign read_taken = granted[PES-1:0] | {PES{granted[SHARED]}};
+    assign write_taken = granted[STORED];
+    assign moves = granted != 0;
+    assign moves_write = granted[STORED];
+    assign moves_shared = granted[SHARED];
+    assign moves_last = moves_write && write_last;
+
+    always_comb begin
+        moves_address = moves_write ? write_address : read_address[ADDRESS-1:0];
+        moves_from = moves_shared ? COORD'(PES) : write_from;  // what is shared goes to the northern end
+        for (int i = 0; i < PES; i++)
+            if (granted[i]) begin
+                moves_address = read_address[i*ADDRESS +: ADDRESS];
+                moves_from = COORD'(i + 1);
+            end
+    end
+    assign moves_far = moves_address[ADDRESS-1];
+
+    genvar s;
+    for (s = 0; s < 2; s++) begin : gen_stage
+        assign stage_valid[s] = moves && moves_far == 1'(s);
+        command_fifo #(.WIDTH(STAGED), .DEPTH(1)) stage (
+            .clk, .rst_n, .in_valid(stage_valid[s]), .in_ready(stage_room[s]),
+            .in_data({moves_write, moves_address[ADDRESS-2:LOW], write_data}), .out_valid(access_valid[s]),
+            .out_ready(access_ready[s]),
+            .out_data({access_write[s], access_address[s*WORD +: WORD], access_data[s*8*WIDTH +: 8*WIDTH]})
+        );
+    end
+
+    // Answers, in the order in which requests moved on
+    logic next_valid, next_taken, next_far, next_shared, next_write, next_last, is_there, is_told;
+    logic [COORD-1:0] next_to;
+    command_fifo #(.WIDTH(4 + COORD), .DEPTH(ORDER)) order (
+        .clk, .rst_n, .in_valid(moves), .in_ready(order_room),
+        .in_data({moves_far, moves_shared, moves_write, moves_last, moves_from}), .out_valid(next_valid),
+        .out_ready(next_taken), .out_data({next_far, next_shared, next_write, next_last, next_to})
+    );
+    assign is_there = next_valid && result_valid[next_far];
+    assign is_told = !next_write || next_last;
+    assign next_taken = is_there && (!is_told || (answer_ready && !fetched_valid));
+    assign result_ready = {next_taken && next_far, next_taken && !next_far};
+    assign fetched_taken = fetched_valid && answer_ready;
+    assign answer_valid = fetched_valid || (is_there && is_told);
+
+    always_comb
+        if (fetched_valid) answer_flit = {1'b1, (8*WIDTH)'(0), 1'b0, KIND_FETCH, fetched_shared, fetched_by, x};
+        else
+            answer_flit = {
+                1'b1, next_far ? result_data[8*WIDTH +: 8*WIDTH] : result_data[0 +: 8*WIDTH],
+                next_far && result_missed, next_write ? KIND_WRITE : KIND_READ, next_shared, next_to, x
+            };
+endmodule
