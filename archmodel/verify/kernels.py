@@ -111,8 +111,8 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
     model on a point. It is compiled by a first run and then timed in this process; the simulator is timed from the
     start of the point to its end.
 
-    ``build``, ``point``, ``rtl_cycles``, ``simulator_cycles_per_s``, ``model_cycles_per_s``, ``ratio``: how many times as fast
-    the model is.
+    ``build``, ``point``, ``rtl_cycles``, ``simulator_cycles_per_s``, ``model_cycles_per_s``, and ``ratio``: how many
+    times as fast the model is.
 
     Parameters
     ----------
@@ -132,7 +132,8 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
             seconds = _warm_seconds(run)
             rows.append({
                 **keys, "point": point.index, "rtl_cycles": measured["cycles"],
-                "simulator_cycles_per_s": measured["cycles"] / measured["seconds"], "model_cycles_per_s": measured["cycles"] / seconds,
+                "simulator_cycles_per_s": measured["cycles"] / measured["seconds"],
+                "model_cycles_per_s": measured["cycles"] / seconds,
                 "ratio": measured["seconds"] / seconds,
             })  # fmt: skip
     return ResultTable.from_rows(rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +49,14 @@ def unit_names(events: Mapping[str, Sequence[int]]) -> list[str]:
     return [name for name in starts if f"{name}_end" in events]
 
 
+def _candidates(played: Sequence[Played]) -> Iterator[Chosen]:
+    """Give the points of kernels that have units to show."""
+    for one in played:
+        for point, measured in zip(one.points, one.simulation.points, strict=False):
+            if "kernel" in point.expected and unit_names(measured["events"]):
+                yield Chosen(one, point, measured)
+
+
 def choose_points(played: Sequence[Played]) -> list[Chosen]:
     """Choose the point of each kernel at which model and hardware differ most; the first one if none does.
 
@@ -58,14 +66,11 @@ def choose_points(played: Sequence[Played]) -> list[Chosen]:
         What was played; of a kernel that two simulators played, the first one counts.
     """
     found: dict[tuple[str, str], Chosen] = {}
-    for one in played:
-        for point, measured in zip(one.points, one.simulation.points, strict=False):
-            if "kernel" in point.expected and unit_names(measured["events"]):
-                key = (point.unit, point.expected["kernel"])
-                new = Chosen(one, point, measured)
-                same = key not in found or found[key].played.plan.simulator == one.plan.simulator
-                if key not in found or (same and _lateness(new) > _lateness(found[key])):
-                    found[key] = new
+    for new in _candidates(played):
+        key = (new.point.unit, new.point.expected["kernel"])
+        old = found.setdefault(key, new)
+        if old.played.plan.simulator == new.played.plan.simulator and _lateness(new) > _lateness(old):
+            found[key] = new
     return list(found.values())
 
 
@@ -143,15 +148,16 @@ def write_timelines(played: Sequence[Played], folder: Path) -> list[str]:
 
 
 def main(unit_name: str, kernel: str) -> int:
-    """Draw ``timeline.svg`` of a block, of a kernel among the first points that Icarus plays."""
+    """Draw ``timeline.svg`` of a block: of a kernel, the longest of the first points that Icarus plays."""
     (icarus,), unit = choose_simulators(["icarus"]), find_unit(unit_name)
+    plan = Plan(unit, unit.contract.icarus[0], icarus, _N_PLAYED)
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(unit, unit.contract.icarus[0], icarus, _N_PLAYED)
-        chosen = choose_points([Played(plan, *run_plan(plan, Path(folder)))])
-    named = {one.point.expected["kernel"]: one for one in chosen}
-    if kernel not in named:
-        raise UnknownNameError("kernel", kernel, named)
-    plot_commands(build_timeline(named[kernel]), unit.folder / "timeline.svg")
+        shown = list(_candidates([Played(plan, *run_plan(plan, Path(folder)))]))
+    points = [chosen for chosen in shown if chosen.point.expected["kernel"] == kernel]
+    if not points:
+        raise UnknownNameError("kernel", kernel, {chosen.point.expected["kernel"] for chosen in shown})
+    longest = max(points, key=lambda chosen: int(chosen.measured["cycles"]))
+    plot_commands(build_timeline(longest), unit.folder / "timeline.svg")
     print(unit.folder / "timeline.svg")
     return 0
 
