@@ -30,6 +30,7 @@ def write_all(docs: Path) -> None:
         "builders": pages.builder_table(),
         "blocks": blocks.block_table(),
         "issue_rates": blocks.issue_rate_table(),
+        "core_effects": blocks.core_effect_table(),
         "commands": pages.command_help(),
         "peaks": checks.peaks(machines),
         "published_workloads": checks.published_workloads(),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from archmodel.verify.contract import find_unit, unit_names
+from archmodel.verify.core_effect import CORES, core_effects
 from archmodel.verify.issue_rate import issue_rates
 from generate.tables import table
 
@@ -47,3 +48,14 @@ def issue_rate_table() -> str:
             apart = f"{row['two_cores']:.2f}" if row["two_cores"] else None
             rows.append({"kernel": f"`{row['kernel']}`", "commands": row["commands"], **cells, "two cores": apart})
     return table(rows)
+
+
+def core_effect_table() -> str:
+    """Utilisation of the matrix engine in small products, by core: in hardware / in the cycle model."""
+    rows: dict[tuple[object, object], dict[str, object]] = {}
+    for row in core_effects().rows():
+        cells = rows.setdefault((row["product"], row["stationary"]), {"product": row["product"]})
+        cells["in place"] = row["stationary"]
+        cells[row["core"]] = f"{row['hardware_frac']:.1%} / {row['model_frac']:.1%} ({row['issue_cycles']})"
+    assert all(len(cells) == 2 + len(CORES) for cells in rows.values())
+    return table(list(rows.values()))

@@ -64,7 +64,7 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
     n_k = int(rng.integers(1, 4))
     k = n_k * unit_k * (1 if n_k > 1 else int(rng.integers(1, 3)))
-    timing = _timing(parameters, int(rng.choice([1, 4, 12])), int(rng.choice([4, 1000])))
+    timing = pe_timing(parameters, int(rng.choice([1, 4, 12])), int(rng.choice([4, 1000])))
     block_k = k // n_k if stationary == OUTPUT else k
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
@@ -75,14 +75,12 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     if n_m * n_n * n_k > MOST_MULTIPLIES:
         n_m = n_n = 1
     product = Product(block_m * n_m, block_n * n_n, k, stationary, block_m, block_n, block_k, holds_b, operations)
-    table = _program(product, timing, n_buffered=int(rng.integers(2, 4)))
-    a, b = (rng.integers(-128, 128, (rows, k)).astype(np.int8) for rows in (product.m, product.n))
-    return _stimulus(parameters, product, table, a, b)
+    return product_stimulus(rng, parameters, product, timing, n_buffered=int(rng.integers(2, 4)))
 
 
 def _draw_rows(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
     """Draw a kernel of rows and the time to issue."""
-    point = draw_rows(rng, parameters, _timing(parameters, int(rng.choice([1, 4, 12])), 1))
+    point = draw_rows(rng, parameters, pe_timing(parameters, int(rng.choice([1, 4, 12])), 1))
     loops = loop_code()[0]
     if parameters["CORE"]:
         program = program_rows(point.table, point.words, parameters)
@@ -105,7 +103,7 @@ def _draw_operations(rng: np.random.Generator) -> tuple[tuple[int, int, int], ..
     return (*chosen, (2, 0, int(rng.choice([0, 6, 8, 10, 11]))))
 
 
-def _timing(parameters: dict[str, int], instruction_cycles: int, blocks_per_instruction: int) -> PeTiming:
+def pe_timing(parameters: dict[str, int], instruction_cycles: int, blocks_per_instruction: int) -> PeTiming:
     """Lower the parameters of a build to the timing of a PE of the cycle model."""
     rows, depth = parameters["ROWS"], parameters["DEPTH"]
     return PeTiming(
@@ -138,9 +136,12 @@ def _program(product: Product, timing: PeTiming, n_buffered: int) -> CommandTabl
     return CommandTable(commands[:n], loops, capacity)
 
 
-def _stimulus(
-    parameters: dict[str, int], product: Product, table: CommandTable, a: np.ndarray, b: np.ndarray
+def product_stimulus(
+    rng: np.random.Generator, parameters: dict[str, int], product: Product, timing: PeTiming, n_buffered: int
 ) -> dict[str, Any]:
+    """Play a product of random numbers; with a core, in the form that it is made for."""
+    table = _program(product, timing, n_buffered)
+    a, b = (rng.integers(-128, 128, (rows, product.k)).astype(np.int8) for rows in (product.m, product.n))
     width = parameters["WIDTH"]
     image = a.tobytes() + b.tobytes()
     memory = [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]

@@ -20,7 +20,7 @@ def program(stationary, **changed):
     sizes = {"m": 16, "n": 8, "k": 16, "block_m": 8, "block_n": 8, "block_k": 8 if stationary == OUTPUT else 16}
     product = Product(stationary=stationary, holds_b=True, operations=((2, 0, 8),), **(sizes | changed))
     law = load_law(BLOCK.folder)
-    table = law._program(product, law._timing(SMALL, 1, 1), n_buffered=2)
+    table = law._program(product, law.pe_timing(SMALL, 1, 1), n_buffered=2)
     return table, product
 
 
