@@ -83,8 +83,8 @@ module grid #(
     localparam int BODY = FETCH > ADDRESS + BITS ? FETCH : ADDRESS + BITS;
     localparam int REQUEST_FLIT = 3 * COORD + 5 + BODY + 1;
     localparam int ANSWER_FLIT = 2 * COORD + 4 + BITS + 1;
-    localparam int READS = (OUTSTANDING + 1) * (FRAGMENT / WIDTH);  // as many as a PE has slots
-    localparam int FETCHES = TOKENS;                                // as many as a buffer has tokens
+    localparam int READS = OUTSTANDING + 1;  // fragments for which a PE has room
+    localparam int FETCHES = TOKENS;         // as many as a buffer has tokens
     localparam int SUMS = ROWS * 32;
     localparam int BACK = SUMS + 16;
 
@@ -123,6 +123,8 @@ module grid #(
         localparam bit IS_LAST = X == GRID_COLS - 1;
         logic load_valid, load_ready, load_shared, response_valid, response_missed, store_valid, store_ready, store_last;
         logic store_done, prefetch_valid, prefetch_ready, prefetch_shared, prefetch_done, down_ready, up_valid, back_valid;
+        logic load_head;
+        logic [$clog2(FRAGMENT):0] load_bytes;
         logic [ADDRESS-1:0] load_address, store_address;
         logic [BITS-1:0] response_data, store_data;
         logic [FETCH-1:0] prefetch_rows;
@@ -139,7 +141,8 @@ module grid #(
             .ADDRESS(ADDRESS)
         ) pe (
             .clk, .rst_n, .capacity, .round_trip, .command_valid(command_valid[p]), .command_ready(command_ready[p]),
-            .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid, .load_ready, .load_address, .load_shared,
+            .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid, .load_ready, .load_address, .load_head,
+            .load_bytes, .load_shared,
             .response_valid, .response_data, .response_missed, .store_valid, .store_ready, .store_address,
             .store_bytes(), .store_data, .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows,
             .prefetch_shared, .prefetch_done, .is_first(IS_FIRST), .is_last(IS_LAST), .up_valid, .up_ready, .up_data,
@@ -149,9 +152,9 @@ module grid #(
             .visible(visible[p*UNITS +: UNITS]), .has_room(), .stalls(stalls[p*UNITS*5*32 +: UNITS*5*32]),
             .idle(is_idle[p])
         );
-        pe_port #(.COORD(COORD), .WIDTH(WIDTH), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS)) port (
+        pe_port #(.COORD(COORD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS)) port (
             .clk, .rst_n, .x(COORD'(X)), .y(COORD'(Y)), .read_valid(load_valid), .read_ready(load_ready),
-            .read_address(load_address), .read_shared(load_shared), .write_valid(store_valid), .write_ready(store_ready),
+            .read_address(load_address), .read_head(load_head), .read_bytes(load_bytes), .read_shared(load_shared), .write_valid(store_valid), .write_ready(store_ready),
             .write_address(store_address), .write_data(store_data), .write_last(store_last), .prefetch_valid,
             .prefetch_ready, .prefetch_rows, .prefetch_shared, .request_valid(ask_valid[NODE]),
             .request_ready(ask_ready[NODE]), .request_flit(ask_flit[NODE*REQUEST_FLIT +: REQUEST_FLIT]),
@@ -194,7 +197,8 @@ module grid #(
     genvar c;
     for (c = 0; c < GRID_COLS; c++) begin : gen_port
         memory_port #(
-            .COORD(COORD), .PES(GRID_ROWS), .WIDTH(WIDTH), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS), .READS(READS),
+            .COORD(COORD), .PES(GRID_ROWS), .WIDTH(WIDTH), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS),
+            .FRAGMENT(FRAGMENT), .READS(READS),
             .FETCHES(FETCHES), .ORDER(4 * (SRAM + 2)), .LINE(LINE * WIDTH)
         ) port (
             .clk, .rst_n, .x(COORD'(c)), .request_valid(asked_valid[c]), .request_ready(asked_ready[c]),

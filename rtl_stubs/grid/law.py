@@ -84,9 +84,14 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> 
 
 
 def read_latency(parameters: Parameters) -> int:
-    """From asking for a beat until it can be read, of the farthest PE: two ways, two queues, the banks, the last write."""
+    """From asking for the last beat of a fragment until it can be read, of the farthest PE.
+
+    Two ways through the network, a cycle in each of two queues, the beats of the fragment before it, the banks, and its
+    write into local memory.
+    """
     way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
-    return 2 * way + 2 + parameters["SRAM"] + 1
+    beats = parameters["FRAGMENT"] // parameters["WIDTH"]
+    return 2 * way + 2 + beats - 1 + parameters["SRAM"] + 1
 
 
 def prefetch_latency(parameters: Parameters) -> int:

@@ -9,6 +9,7 @@ module memory_port #(
     parameter int WIDTH    = 4,
     parameter int ADDRESS  = 12,
     parameter int ROW_BITS = 7,
+    parameter int FRAGMENT = 8,
     parameter int READS    = 8,   // that a PE has under way
     parameter int FETCHES  = 4,   // prefetches of a PE that wait
     parameter int ORDER    = 8,   // requests that have moved on and are not answered
@@ -18,6 +19,7 @@ module memory_port #(
     localparam int BODY = PREFETCH > WRITE ? PREFETCH : WRITE,
     localparam int REQUEST = 3 * COORD + 5 + BODY,
     localparam int ANSWER = 2 * COORD + 4 + 8 * WIDTH,
+    localparam int BEATS = $clog2(FRAGMENT / WIDTH + 1),
     localparam int WORD = ADDRESS - 1 - $clog2(WIDTH)
 ) (
     input  logic               clk,
@@ -60,16 +62,24 @@ module memory_port #(
     logic [BODY-1:0] body;
     assign {body, is_last, is_shared, kind, from} = request_flit[REQUEST-1:2*COORD+1];
 
-    // Reads, a queue per PE. It never overflows: a PE has no more under way.
+    // Reads, a queue of fragments per PE, whose beats move on one by one. It never overflows: a PE has room for the data.
     logic [PES-1:0] read_valid, read_shared, read_taken, read_room;
     logic [PES*ADDRESS-1:0] read_address;
     genvar p;
     for (p = 0; p < PES; p++) begin : gen_reads
-        command_fifo #(.WIDTH(ADDRESS + 1), .DEPTH(READS)) queue (
+        logic [ADDRESS-1:0] first;
+        logic [BEATS-1:0] n_beats, n_moved;
+        logic is_over;
+        command_fifo #(.WIDTH(1 + BEATS + ADDRESS), .DEPTH(READS)) queue (
             .clk, .rst_n, .in_valid(request_valid && kind == KIND_READ && from == COORD'(p + 1)),
-            .in_ready(read_room[p]), .in_data({is_shared, body[ADDRESS-1:0]}), .out_valid(read_valid[p]),
-            .out_ready(read_taken[p]), .out_data({read_shared[p], read_address[p*ADDRESS +: ADDRESS]})
+            .in_ready(read_room[p]), .in_data({is_shared, body[BEATS+ADDRESS-1:0]}), .out_valid(read_valid[p]),
+            .out_ready(is_over), .out_data({read_shared[p], n_beats, first})
         );
+        assign read_address[p*ADDRESS +: ADDRESS] = first + ADDRESS'(n_moved) * ADDRESS'(WIDTH);
+        assign is_over = read_taken[p] && n_moved + 1 == n_beats;
+        always_ff @(posedge clk)
+            if (!rst_n || is_over) n_moved <= 0;
+            else if (read_taken[p]) n_moved <= n_moved + 1;
     end
 
     // Writes wait for nobody but the memories, so one queue does.

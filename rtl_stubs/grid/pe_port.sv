@@ -1,14 +1,17 @@
 // PE port: what a processing element asks of the memories, as flits of the request network, and what it is answered.
 //
-// Every request and every answer is a packet of one flit. Reads, writes and prefetches take turns; an answer is always
+// Every request and every answer is a packet of one flit. A read asks for a fragment, when the last beat of that is asked
+// for: by then there is room for all of them. Reads, writes and prefetches take turns; an answer is always
 // taken, as whoever asked has room for it. The last write of a command is acknowledged, and so is each prefetch.
 module pe_port #(
     parameter int COORD    = 2,   // bits of a coordinate
     parameter int WIDTH    = 4,   // bytes of a beat
+    parameter int FRAGMENT = 8,   // bytes of a request, at most
     parameter int ADDRESS  = 12,  // bits of an address
     parameter int ROW_BITS = 7,   // of the rows of a prefetch
     localparam int PREFETCH = 3 * ADDRESS + ROW_BITS,
     localparam int WRITE = ADDRESS + 8 * WIDTH,
+    localparam int BEATS = $clog2(FRAGMENT / WIDTH + 1),
     localparam int BODY = PREFETCH > WRITE ? PREFETCH : WRITE,
     localparam int REQUEST = 3 * COORD + 5 + BODY,
     localparam int ANSWER = 2 * COORD + 4 + 8 * WIDTH
@@ -20,6 +23,8 @@ module pe_port #(
     input  logic                read_valid,
     output logic                read_ready,
     input  logic [ADDRESS-1:0]  read_address,
+    input  logic                read_head,       // it begins a fragment
+    input  logic [$clog2(FRAGMENT):0] read_bytes, // of the fragment, with its head
     input  logic                read_shared,     // all PEs of the column ask for it
     input  logic                write_valid,
     output logic                write_ready,
@@ -50,15 +55,34 @@ module pe_port #(
     logic is_shared, is_last;
     logic [BODY-1:0] body;
 
-    assign asked = {write_valid, read_valid, prefetch_valid} & {3{request_ready}};
+    // Beats of the fragment that are asked for, this one included
+    logic [BEATS-1:0] n_left, n_left_before, n_beats, n_beats_before;
+    logic [ADDRESS-1:0] first, first_before;
+    logic is_tail, read_granted;
+
+    assign n_beats = read_head ? BEATS'((32'(read_address[$clog2(WIDTH)-1:0]) + 32'(read_bytes) + WIDTH - 1) / WIDTH)
+        : n_beats_before;
+    assign n_left = read_head ? n_beats : n_left_before;
+    assign first = read_head ? read_address : first_before;
+    assign is_tail = n_left == 1;
+    assign read_ready = !is_tail || read_granted;
+
+    always_ff @(posedge clk)
+        if (read_valid && read_ready) begin
+            n_left_before <= n_left - 1;
+            n_beats_before <= n_beats;
+            first_before <= first;
+        end
+
+    assign asked = {write_valid, read_valid && is_tail, prefetch_valid} & {3{request_ready}};
     round_robin #(.ASKERS(3)) turns (.clk, .rst_n, .asked, .granted);
-    assign {write_ready, read_ready, prefetch_ready} = granted;
+    assign {write_ready, read_granted, prefetch_ready} = granted;
 
     always_comb begin
         kind = READS;
         is_shared = read_shared;
         is_last = 0;
-        body = BODY'(read_address);
+        body = BODY'({n_beats, first});
         if (granted[0]) begin
             kind = FETCHES;
             is_shared = prefetch_shared;

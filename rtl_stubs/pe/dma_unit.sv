@@ -29,6 +29,8 @@ module dma_unit #(
     output logic                      ask_valid,
     input  logic                      ask_ready,
     output logic [ADDRESS-1:0]        ask_address,
+    output logic                      ask_head,         // begins a fragment
+    output logic [$clog2(FRAGMENT):0] ask_bytes,        // of the fragment, with its head
     input  logic                      response_valid,
     input  logic [WIDTH*8-1:0]        response_data,
     input  logic                      response_missed,  // the cache did not have it
@@ -85,7 +87,7 @@ module dma_unit #(
         .command_ready(start_ready), .command_indexed(start_indexed), .command_rows(start_rows),
         .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
         .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
-        .ask_head(), .ask_address, .ask_bytes(), .response_valid, .response_data, .write_valid, .write_ready,
+        .ask_head, .ask_address, .ask_bytes, .response_valid, .response_data, .write_valid, .write_ready,
         .write_address, .write_bytes, .write_data, .write_last
     );
 endmodule

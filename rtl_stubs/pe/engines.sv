@@ -56,6 +56,8 @@ module engines #(
     output logic                     load_valid,      // a beat is asked for
     input  logic                     load_ready,
     output logic [ADDRESS-1:0]       load_address,
+    output logic                     load_head,       // it begins a fragment
+    output logic [$clog2(FRAGMENT):0] load_bytes,     // of the fragment, with its head
     output logic                     load_shared,     // others ask for the same beat
     input  logic                     response_valid,
     input  logic [WIDTH*8-1:0]       response_data,
@@ -222,7 +224,8 @@ module engines #(
         .start_stride(start_payload[LOAD*PAYLOAD+80 +: ADDRESS]), .start_to(start_payload[LOAD*PAYLOAD +: ADDRESS]),
         .start_indexed(start_payload[LOAD*PAYLOAD+113]), .start_indices(start_payload[LOAD*PAYLOAD+16 +: ADDRESS]),
         .index_address, .index_data(index),
-        .ask_valid(load_valid), .ask_ready(load_ready), .ask_address(load_address), .response_valid, .response_data,
+        .ask_valid(load_valid), .ask_ready(load_ready), .ask_address(load_address),
+        .ask_head(load_head), .ask_bytes(load_bytes), .response_valid, .response_data,
         .response_missed, .write_valid(near_valid), .write_ready(1'b1), .write_address(near_address),
         .write_bytes(near_bytes), .write_data(near_data), .write_last(), .ended(ended[LOAD]), .visible(visible[LOAD]),
         .late(load_late)
@@ -243,7 +246,7 @@ module engines #(
         .start_stride(start_payload[STORE*PAYLOAD+80 +: ADDRESS]),
         .start_to(start_payload[STORE*PAYLOAD +: ADDRESS]), .start_indexed(1'b0), .start_indices('0),
         .index_address(), .index_data('0), .ask_valid(kept_valid), .ask_ready(1'b1),
-        .ask_address(kept_address), .response_valid(crossed_valid), .response_data(crossed_data),
+        .ask_address(kept_address), .ask_head(), .ask_bytes(), .response_valid(crossed_valid), .response_data(crossed_data),
         .response_missed(1'b0),
         .write_valid(store_valid), .write_ready(store_ready), .write_address(store_address), .write_bytes(store_bytes),
         .write_data(store_data), .write_last(store_last), .ended(ended[STORE]), .visible(), .late()
