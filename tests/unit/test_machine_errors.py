@@ -261,6 +261,23 @@ def test_extending_what_cannot_be_extended(message, base):
     assert message(f"extends: {base}\n") == one(f"chip.yaml:1:10: extends: {EXTENDS[base]}")
 
 
+def test_what_is_wrong_in_a_list_of_extended_files_is_located(message):
+    assert message("extends: [base.yaml, mtia_2j]\n") == one(f"chip.yaml:1:22: extends: {EXTENDS['mtia_2j']}")
+    assert message("extends: [base.yaml, 5]\n") == one(f"chip.yaml:1:22: extends: {EXTENDS['5']}")
+    assert message("extends: [base.yaml, chip.yaml]\n") == one(f"chip.yaml:1:22: extends: {EXTENDS['chip.yaml']}")
+
+
+def test_of_several_extended_files_later_ones_win(tmp_path, machine):
+    (tmp_path / "base.yaml").write_text(MINIMAL + "simd: {lanes: {fp16: 16}, flop_per_lane: 1}\n")
+    (tmp_path / "fast.yaml").write_text("clock: {value: 2 GHz, kind: derived, source: measured}\nvector: null\n")
+    (tmp_path / "faster.yaml").write_text("clock: {value: 3 GHz, kind: derived, source: measured again}\n")
+    chip = machine("extends: [base.yaml, fast.yaml, faster.yaml]\n")
+    assert (chip.clock_hz, chip.vector) == (3e9, None)
+    assert chip.provenance["clock"].source == "measured again"
+    assert not any(path.startswith("vector") for path in chip.provenance)
+    assert machine("extends: [base.yaml, faster.yaml, fast.yaml]\nclock: 4 GHz\n").clock_hz == 4e9
+
+
 def test_a_circle_of_two_files(tmp_path, message):
     (tmp_path / "other.yaml").write_text("extends: chip.yaml\n")
     assert message("extends: other.yaml\n") == one(
