@@ -25,7 +25,7 @@ from typing import ClassVar
 from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.inputs import SCHEMA, build, read_yaml
 from archmodel.verify.bench import Point, Simulation, count_points, draw_points, simulate
-from archmodel.verify.contract import Unit, describe_point, find_unit, unit_names
+from archmodel.verify.contract import Unit, describe_point, find_unit, stub_folder, unit_names
 from archmodel.verify.run import choose_simulators
 from archmodel.verify.toolchain import Simulator
 
@@ -167,6 +167,7 @@ def _try_law(unit: Unit, sound: Path, fault: SeededFault) -> Outcome:
         shutil.copytree(
             str(files("archmodel")), package, ignore=shutil.ignore_patterns("__pycache__", "_data", "presets")
         )
+        (Path(own) / "rtl_stubs").symlink_to(stub_folder())  # with the images of kernels, which some laws run
         target = package / "kernels" / fault.file
         if (unit.folder / fault.file).is_file():  # a law that is the block's own
             block = Path(shutil.copytree(unit.folder, Path(own) / unit.name))
@@ -199,6 +200,9 @@ def compare(folder: str, sound: Path) -> str:
             for event, cycles in point.expected["events"].items():
                 if cycles != row["events"][event]:
                     return f"{where}: event {event!r} differs"
+            for counter in {*point.expected.get("counters", ()), *row["counters"]}:
+                if point.expected["counters"].get(counter, 0) != row["counters"].get(counter, 0):
+                    return f"{where}: counter {counter!r} differs"
     return ""
 
 

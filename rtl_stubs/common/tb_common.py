@@ -174,8 +174,8 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         driver.load(stimulus)
         await ClockCycles(dut.clk, 2)
         dut.run.value, began = 1, time.perf_counter()
-        n_words = max(len(source["data"]) for source in stimulus["sources"].values())  # before it starts, perhaps
-        limit = 2 * point["expected"]["cycles"] + n_words + 200
+        n_words = [len(source["data"]) for source in stimulus["sources"].values()]  # before it starts, perhaps
+        limit = 2 * point["expected"]["cycles"] + max(n_words, default=0) + 200
         waves = await _sample(dut, job["waveform"], point["expected"]["cycles"]) if job["waveform"] else []
         hang = ""
         try:
