@@ -77,9 +77,12 @@ def _core_bins(stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say which code issued the commands, and whether engines waited for it."""
     accepts, counters = measured["events"]["accept"], measured["counters"]
     by_loads = [row[UNIT] == LOAD for row in stimulus["table"][0]]
-    is_split = "contexts" in stimulus.get("code", "")
+    code = stimulus.get("code", "")
+    is_split = "contexts" in code
     is_hit = {
-        f"issued_by_{stimulus.get('code', '')}": "code" in stimulus,
+        "issued_by_plain_code": code == "plain_code",
+        "issued_by_auto_increment": "auto" in code,
+        "issued_by_contexts": is_split,
         "commands_in_a_row": any(before + 1 == after for before, after in pairwise(accepts)),
         "contexts_take_turns": is_split and by_loads != sorted(by_loads, reverse=True),
         "matrix_waits_for_core": counters.get("matrix_issue", 0) > 0,
