@@ -34,6 +34,7 @@ module fabric_interface #(
     output logic                      ask_head,     // begins a fragment
     output logic [ADDRESS-1:0]        ask_address,  // of the first byte of the beat
     output logic [$clog2(FRAGMENT):0] ask_bytes,    // of the fragment, with its head
+    output logic                      ask_last,     // of the command
     input  logic                      response_valid,
     input  logic [WIDTH*8-1:0]        response_data,
     output logic                      write_valid,
@@ -57,6 +58,7 @@ module fabric_interface #(
     assign is_running = is_busy && wait_left == 0;
     assign ask_valid = is_running && is_due && has_slot && (!needs_index || index_valid);
     assign is_sent = ask_valid && ask_ready;
+    assign ask_last = is_last;
     assign ask_bytes = ask_head ? fragment_bytes : 0;
     assign index_ready = is_sent && needs_index;
 

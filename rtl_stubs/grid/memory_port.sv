@@ -1,8 +1,9 @@
 // Memory port of a column: takes the requests of its PEs and gives them to the banks, to the cache, or to its prefetcher.
 //
-// Reads wait in a queue per PE. In each cycle one of these moves on, in turn: the oldest read of a PE, a read that all
-// PEs share, once it is the oldest of each of them, or the oldest write. Answers leave in the order in which requests
-// moved on; of writes, only the last of a command is answered. Addresses whose highest bit is set are behind the cache.
+// Reads wait in a queue per PE; one that all PEs share can move on when it is the oldest of each of them. A command whose
+// first read has moved on goes before all others, until its last one has: tiles are read one after the other. Writes
+// take turns with reads. Answers leave in the order in which requests moved on; of writes, only the last of a command is
+// answered. Addresses whose highest bit is set are behind the cache.
 module memory_port #(
     parameter int COORD    = 2,
     parameter int PES      = 2,   // of the column, in rows 1 to PES of the network
@@ -51,8 +52,6 @@ module memory_port #(
     input  logic               touched         // the last line of the oldest prefetch that has begun is there
 );
     localparam logic [1:0] KIND_READ = 0, KIND_WRITE = 1, KIND_FETCH = 2;
-    localparam int ASKERS = PES + 2;
-    localparam int SHARED = PES, STORED = PES + 1;
     localparam int LOW = $clog2(WIDTH);
     localparam int STAGED = 1 + WORD + 8 * WIDTH;
 
@@ -63,20 +62,21 @@ module memory_port #(
     assign {body, is_last, is_shared, kind, from} = request_flit[REQUEST-1:2*COORD+1];
 
     // Reads, a queue of fragments per PE, whose beats move on one by one. It never overflows: a PE has room for the data.
-    logic [PES-1:0] read_valid, read_shared, read_taken, read_room;
+    logic [PES-1:0] read_valid, read_shared, read_last, read_taken, read_room, ends_command;
     logic [PES*ADDRESS-1:0] read_address;
     genvar p;
     for (p = 0; p < PES; p++) begin : gen_reads
         logic [ADDRESS-1:0] first;
         logic [BEATS-1:0] n_beats, n_moved;
         logic is_over;
-        command_fifo #(.WIDTH(1 + BEATS + ADDRESS), .DEPTH(READS)) queue (
+        command_fifo #(.WIDTH(2 + BEATS + ADDRESS), .DEPTH(READS)) queue (
             .clk, .rst_n, .in_valid(request_valid && kind == KIND_READ && from == COORD'(p + 1)),
-            .in_ready(read_room[p]), .in_data({is_shared, body[BEATS+ADDRESS-1:0]}), .out_valid(read_valid[p]),
-            .out_ready(is_over), .out_data({read_shared[p], n_beats, first})
+            .in_ready(read_room[p]), .in_data({is_last, is_shared, body[BEATS+ADDRESS-1:0]}), .out_valid(read_valid[p]),
+            .out_ready(is_over), .out_data({read_last[p], read_shared[p], n_beats, first})
         );
         assign read_address[p*ADDRESS +: ADDRESS] = first + ADDRESS'(n_moved) * ADDRESS'(WIDTH);
         assign is_over = read_taken[p] && n_moved + 1 == n_beats;
+        assign ends_command[p] = is_over && read_last[p];
         always_ff @(posedge clk)
             if (!rst_n || is_over) n_moved <= 0;
             else if (read_taken[p]) n_moved <= n_moved + 1;
@@ -106,26 +106,33 @@ module memory_port #(
     assign request_ready = kind == KIND_READ ? &read_room : kind == KIND_WRITE ? write_room : fetch_room;
 
     // Who moves on?
-    logic [ASKERS-1:0] asked, granted;
-    logic [1:0] stage_room, stage_valid;
-    logic order_room, moves, moves_shared, moves_far, moves_write, moves_last;
+    logic [PES:0] asked, preferred, chosen, granted, owner;  // by PE, then shared
+    logic [1:0] stage_room, stage_valid, turn;               // of reads and writes
+    logic order_room, can_write, moves, moves_shared, moves_far, moves_write, moves_last;
     logic [COORD-1:0] moves_from;
     logic [ADDRESS-1:0] moves_address;
 
     always_comb begin
-        asked = 0;
         for (int i = 0; i < PES; i++)
             asked[i] = order_room && read_valid[i] && !read_shared[i] && stage_room[read_address[i*ADDRESS+ADDRESS-1]];
-        asked[SHARED] = order_room && &read_valid && &read_shared && stage_room[read_address[ADDRESS-1]];
-        asked[STORED] = order_room && write_valid && stage_room[write_address[ADDRESS-1]];
+        asked[PES] = order_room && &read_valid && &read_shared && stage_room[read_address[ADDRESS-1]];
     end
-    round_robin #(.ASKERS(ASKERS)) turns (.clk, .rst_n, .asked, .granted);
-    assign read_taken = granted[PES-1:0] | {PES{granted[SHARED]}};
-    assign write_taken = granted[STORED];
-    assign moves = granted != 0;
-    assign moves_write = granted[STORED];
-    assign moves_shared = granted[SHARED];
+    assign can_write = order_room && write_valid && stage_room[write_address[ADDRESS-1]];
+    assign preferred = (asked & owner) != 0 ? asked & owner : asked;
+    round_robin #(.ASKERS(PES + 1)) readers (.clk, .rst_n, .asked(preferred), .granted(chosen));
+    round_robin #(.ASKERS(2)) turns (.clk, .rst_n, .asked({can_write, asked != 0}), .granted(turn));
+
+    assign granted = turn[0] ? chosen : 0;
+    assign read_taken = granted[PES-1:0] | {PES{granted[PES]}};
+    assign write_taken = turn[1];
+    assign moves = turn != 0;
+    assign moves_write = turn[1];
+    assign moves_shared = granted[PES];
     assign moves_last = moves_write && write_last;
+
+    always_ff @(posedge clk)
+        if (!rst_n) owner <= 0;
+        else if (turn[0] && (owner == 0 || granted == owner)) owner <= ends_command != 0 ? 0 : granted;
 
     always_comb begin
         moves_address = moves_write ? write_address : read_address[ADDRESS-1:0];

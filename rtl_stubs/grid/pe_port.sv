@@ -25,6 +25,7 @@ module pe_port #(
     input  logic [ADDRESS-1:0]  read_address,
     input  logic                read_head,       // it begins a fragment
     input  logic [$clog2(FRAGMENT):0] read_bytes, // of the fragment, with its head
+    input  logic                read_last,       // of a command
     input  logic                read_shared,     // all PEs of the column ask for it
     input  logic                write_valid,
     output logic                write_ready,
@@ -81,7 +82,7 @@ module pe_port #(
     always_comb begin
         kind = READS;
         is_shared = read_shared;
-        is_last = 0;
+        is_last = read_last;
         body = BODY'({n_beats, first});
         if (granted[0]) begin
             kind = FETCHES;

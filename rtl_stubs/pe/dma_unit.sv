@@ -31,6 +31,7 @@ module dma_unit #(
     output logic [ADDRESS-1:0]        ask_address,
     output logic                      ask_head,         // begins a fragment
     output logic [$clog2(FRAGMENT):0] ask_bytes,        // of the fragment, with its head
+    output logic                      ask_last,         // of a command
     input  logic                      response_valid,
     input  logic [WIDTH*8-1:0]        response_data,
     input  logic                      response_missed,  // the cache did not have it
@@ -61,23 +62,25 @@ module dma_unit #(
         if (start_valid && start_ready) index_address <= start_indices;
         else if (index_ready) index_address <= index_address + ADDRESS'(4);
 
-    // Held up: a beat could not leave, or the last one was longer under way than round_trip says.
-    logic [15:0] now, due, behind;
-    logic was_held, is_held, is_missed, has_missed;
+    // Held up: the last beat is written later than it would be if every beat had left at once and none had been longer
+    // under way than round_trip says, by more than another round trip. PEs that do not wait may be as far apart.
+    logic [15:0] now, n_held, due, behind;
+    logic is_missed, has_missed;
 
-    command_fifo #(.WIDTH(17), .DEPTH(UNDER_WAY)) expected (
-        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data({was_held, now + round_trip - 16'd2}), .out_valid(),
-        .out_ready(write_valid && write_ready && write_last), .out_data({is_held, due})
+    command_fifo #(.WIDTH(16), .DEPTH(UNDER_WAY)) expected (
+        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data(now + round_trip - 16'd2 - n_held), .out_valid(),
+        .out_ready(write_valid && write_ready && write_last), .out_data(due)
     );
 
     assign behind = now - due;
 
     always_ff @(posedge clk) begin
         now <= rst_n ? now + 1 : 0;
-        was_held <= rst_n && ((was_held && !ended) || (ask_valid && !ask_ready));
+        if (!rst_n || ended) n_held <= 0;
+        else if (ask_valid && !ask_ready) n_held <= n_held + 1;
         is_missed <= response_valid && response_missed;  // of the beat that is written in this cycle
         has_missed <= rst_n && (has_missed || is_missed) && !(write_valid && write_last);
-        late <= is_missed || has_missed ? 2 : {1'b0, is_held || (behind != 0 && !behind[15])};
+        late <= is_missed || has_missed ? 2 : {1'b0, !behind[15] && behind > round_trip};
     end
 
     fabric_interface #(
@@ -87,7 +90,7 @@ module dma_unit #(
         .command_ready(start_ready), .command_indexed(start_indexed), .command_rows(start_rows),
         .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
         .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
-        .ask_head, .ask_address, .ask_bytes, .response_valid, .response_data, .write_valid, .write_ready,
+        .ask_head, .ask_address, .ask_bytes, .ask_last, .response_valid, .response_data, .write_valid, .write_ready,
         .write_address, .write_bytes, .write_data, .write_last
     );
 endmodule

@@ -58,6 +58,7 @@ module engines #(
     output logic [ADDRESS-1:0]       load_address,
     output logic                     load_head,       // it begins a fragment
     output logic [$clog2(FRAGMENT):0] load_bytes,     // of the fragment, with its head
+    output logic                     load_last,       // of a command
     output logic                     load_shared,     // others ask for the same beat
     input  logic                     response_valid,
     input  logic [WIDTH*8-1:0]       response_data,
@@ -152,7 +153,7 @@ module engines #(
         assign {work_valid, sums_ready, work_data} = {sums_valid, work_ready, sums_data};
     end else begin : gen_reduce
         reduce_unit #(.LANES(ROWS), .BEATS(BEATS), .HOP(HOP), .MEMBERS(REDUCE)) reduce (
-            .clk, .rst_n, .is_last, .start_valid(start_valid[ADD]), .start_ready(start_ready[ADD]),
+            .clk, .rst_n, .is_last, .round_trip, .start_valid(start_valid[ADD]), .start_ready(start_ready[ADD]),
             .start_columns(start_payload[ADD*PAYLOAD +: 8]), .start_groups(start_payload[ADD*PAYLOAD+8 +: 8]),
             .start_first_column(start_payload[ADD*PAYLOAD+32 +: 8]),
             .start_end_column(start_payload[ADD*PAYLOAD+40 +: 8]),
@@ -225,7 +226,7 @@ module engines #(
         .start_indexed(start_payload[LOAD*PAYLOAD+113]), .start_indices(start_payload[LOAD*PAYLOAD+16 +: ADDRESS]),
         .index_address, .index_data(index),
         .ask_valid(load_valid), .ask_ready(load_ready), .ask_address(load_address),
-        .ask_head(load_head), .ask_bytes(load_bytes), .response_valid, .response_data,
+        .ask_head(load_head), .ask_bytes(load_bytes), .ask_last(load_last), .response_valid, .response_data,
         .response_missed, .write_valid(near_valid), .write_ready(1'b1), .write_address(near_address),
         .write_bytes(near_bytes), .write_data(near_data), .write_last(), .ended(ended[LOAD]), .visible(visible[LOAD]),
         .late(load_late)
@@ -246,7 +247,7 @@ module engines #(
         .start_stride(start_payload[STORE*PAYLOAD+80 +: ADDRESS]),
         .start_to(start_payload[STORE*PAYLOAD +: ADDRESS]), .start_indexed(1'b0), .start_indices('0),
         .index_address(), .index_data('0), .ask_valid(kept_valid), .ask_ready(1'b1),
-        .ask_address(kept_address), .ask_head(), .ask_bytes(), .response_valid(crossed_valid), .response_data(crossed_data),
+        .ask_address(kept_address), .ask_head(), .ask_bytes(), .ask_last(), .response_valid(crossed_valid), .response_data(crossed_data),
         .response_missed(1'b0),
         .write_valid(store_valid), .write_ready(store_ready), .write_address(store_address), .write_bytes(store_bytes),
         .write_data(store_data), .write_last(store_last), .ended(ended[STORE]), .visible(), .late()

@@ -12,6 +12,7 @@ module reduce_unit #(
     input  logic                   clk,
     input  logic                   rst_n,
     input  logic                   is_last,       // of the chain
+    input  logic [15:0]            round_trip,    // by which PEs may be apart that do not wait
     input  logic                   start_valid,
     output logic                   start_ready,
     input  logic [7:0]             start_columns, // of the block
@@ -41,7 +42,7 @@ module reduce_unit #(
     input  logic                   share_ready,
     output logic [LANES*32-1:0]    share_data,
     output logic                   ended,
-    output logic                   late           // with ended: others of the chain were waited for
+    output logic                   late           // with ended: it took more than a round trip longer than its sums and the way there and back
 );
     logic is_busy, starts, passes, keeps, is_mine, turns, has_passed, has_share;
     logic [7:0] columns, first_column, end_column, first_group, end_group, column, group;
@@ -92,7 +93,7 @@ module reduce_unit #(
             n_to_pass <= 0;
             n_to_keep <= 0;
         end else if (starts) begin
-            time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP);
+            time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP) + round_trip;
             n_to_pass <= 16'(start_columns) * 16'(start_groups);
             n_to_keep <= 16'(start_end_column - start_first_column) * 16'(start_end_group - start_first_group);
             columns <= start_columns;
