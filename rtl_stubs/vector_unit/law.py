@@ -132,6 +132,9 @@ def _draw_program(rng: np.random.Generator, core: VectorCore, address: int) -> l
         if command["op"] < STORE:
             written[command["vd"] * core.vlen // 8 :][:n_bytes] = True
         commands.append(command)
+        if command["op"] < LOAD and rng.random() < 0.25:  # what it reads is loaded anew
+            first = int(rng.integers(1 << address))
+            commands.append(command | {"op": LOAD, "is_scalar": 0, "vd": command["vs2"], "rs1": first})
     results = [command for command in commands if command["op"] < LOAD][-3:] or commands[:1]
     for result in results:
         avl = 1 if result["op"] in (REDSUM, REDMAX) else result["avl"]
