@@ -102,7 +102,7 @@ def _draw_bags(
     steps = [Step(loop="bag")]
     if not is_wide:
         steps = [_widen(1, 0), *steps, _narrow(shift)]
-    n_tiles, n_rows = int(rng.integers(1, 6)), int(rng.integers(4, 17))
+    n_tiles, n_rows = int(rng.integers(1, 9)), int(rng.integers(4, 17))
     kernel = RowKernel("embedding_bag", n_tiles, n_bags, n_cols, n_cols, is_wide, tuple(steps), per_bag)
     x = _draw_numbers(rng, (n_rows, n_cols), is_wide)
     indices = rng.integers(0, n_rows, (n_tiles, n_bags * per_bag))
@@ -113,7 +113,7 @@ def _draw_whole(
     rng: np.random.Generator, parameters: Mapping[str, int], name: str, is_wide: bool
 ) -> tuple[RowKernel, Ints, Ints, dict[str, Any]]:
     """Draw rows for softmax or layer norm; the generator cuts them into four tiles, or fewer rows into as many."""
-    unit, most = _unit(parameters), (1 << parameters["ADDRESS"]) // 64
+    unit, most = _unit(parameters), (1 << parameters["ADDRESS"]) // 128
     n_cols = int(rng.choice([n for n in (unit, 2 * unit, 3 * unit, 4 * unit) if n <= most]))
     rows_per_tile = int(rng.integers(1, max(2, min(4, most // n_cols + 1))))
     n_tiles = 4 if rows_per_tile > 1 else int(rng.integers(1, 5))
