@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archmodel.verify.bench import simulate
+from archmodel.verify.bench import draw_points, simulate
 from archmodel.verify.contract import find_unit
 from archmodel.verify.core_effect import CORES, core_effects, effect_points, hardware_utilisation
 
@@ -45,3 +45,32 @@ def test_auto_increment_helps_and_a_second_context_does_not(rows):
             assert own < alone
         elif core == "auto-increment":
             assert own > busy[product, stationary, "plain"]
+
+
+def error_of(point):
+    """How far the program is off that gives all commands one time to issue."""
+    return point.expected["models"]["grid"] / point.expected["cycles"] - 1
+
+
+def test_one_time_to_issue_is_within_a_hundredth_for_each_kernel():
+    unit = find_unit("pe")
+    points = [point for build in unit.contract.builds for point in draw_points(unit, build, 25)]
+    for kernel in {point.expected["kernel"] for point in points}:
+        own = [point for point in points if point.expected["kernel"] == kernel]
+        model, hardware = (sum(totals) for totals in zip(*[_totals(point) for point in own], strict=True))
+        assert model == pytest.approx(hardware, rel=0.005)
+        assert max(abs(error_of(point)) for point in own) <= 0.02
+
+
+def _totals(point):
+    return point.expected["models"]["grid"], point.expected["cycles"]
+
+
+def test_one_time_to_issue_is_worse_where_the_core_is_the_limit():
+    errors = [abs(error_of(point)) for core in CORES for point in effect_points(core)]
+    assert 0.02 < max(errors) <= 0.08
+    assert sorted(errors)[-2] <= 0.045
+    assert all(
+        point.expected["models"]["representative"] == point.expected["models"]["grid"]
+        for point in effect_points("plain")
+    )
