@@ -8,7 +8,23 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from archmodel.kernels.program import IN_A, IN_B, LOAD, NONE, OUT, SIMD, STORE, UNIT, VECTOR
+from archmodel.kernels.program import (
+    IN_A,
+    IN_B,
+    ISSUE,
+    LATENCY,
+    LOAD,
+    NEED_A,
+    NONE,
+    OUT,
+    POP_A,
+    PUSH,
+    RESERVE,
+    SIMD,
+    STORE,
+    UNIT,
+    VECTOR,
+)
 from archmodel.kernels.vector_unit import (
     BITS,
     DESTINATION,
@@ -24,12 +40,16 @@ from archmodel.kernels.vector_unit import (
     STORE_STRIDED,
     STORE_UNIT,
 )
-from archmodel.lowering.rvv import assemble
+from archmodel.lowering.dram import DramChannels
+from archmodel.lowering.operators.rows import lower_layer_norm, lower_softmax
+from archmodel.lowering.phases import Place, Site
+from archmodel.lowering.rvv import VectorCores, assemble
 from archmodel.verify.bench import load_law
 from archmodel.verify.command_words import expand, head_bits
 from archmodel.verify.contract import find_unit
 from archmodel.verify.integer_loops import LOOPS, loop_code
-from archmodel.verify.row_points import draw_rows
+from archmodel.verify.row_points import core_of, draw_rows
+from archmodel.workload.operators.normalise import LayerNorm, Softmax
 
 BLOCK = find_unit("pe")
 SMALL = BLOCK.contract.builds["small"]
@@ -48,7 +68,7 @@ def golden_module():
 def draw(kernel, parameters=SMALL, *, is_wide=None, seed=0):
     law = load_law(BLOCK.folder)
     for i in range(1000):
-        point = draw_rows(np.random.default_rng([seed, i]), parameters, law._timing(parameters, 1, 1))
+        point = draw_rows(np.random.default_rng([seed, i]), parameters, law.pe_timing(parameters, 1, 1))
         if point.stimulus["kernel"] == kernel and is_wide in (None, point.stimulus["rows"]["is_wide"]):
             return point
     raise AssertionError
@@ -128,6 +148,30 @@ def test_a_bag_gathers_the_rows_of_its_list():
     assert len(lists) == len(gathers) == rows["n_tiles"]
     assert [w >> 16 & 0xFFFF for w in gathers] == [w & 0xFFFF for w in lists]  # where its list was put
     assert {w >> 96 & 127 for w in gathers} == {len(rows["indices"][0])}
+
+
+@pytest.mark.parametrize(("kernel", "lower"), [("softmax", lower_softmax), ("layer_norm", lower_layer_norm)])
+def test_programs_have_the_stages_of_the_operator(kernel, lower):
+    """But for occupancies, and tables that are held, words go the way of the operator's floats."""
+    point, core = draw(kernel, is_wide=True), core_of(SMALL)
+    rows = point.stimulus["rows"]
+    n_rows, n_cols = rows["n_tiles"] * rows["rows_per_tile"], rows["n_elements"]
+    op = Softmax(n_rows, n_cols) if kernel == "softmax" else LayerNorm(n_rows, n_cols)
+    operands = [Place("fp32", "activation", is_far=False)] * len(op.operands())
+    timing = load_law(BLOCK.folder).pe_timing(SMALL, 1, 1)
+    site = Site(
+        op=op, dtype="fp32", places=tuple(operands), timing=timing, n_pes=1, array=None, is_round_robin=False,
+        dram=DramChannels("", None, 1.0, 1.0, 1.0, 1), cores=VectorCores(core, 8, 1, False, ("fp32",)), has_simd=False,
+    )  # fmt: skip
+    (phase,) = lower(site)
+    ours, theirs = point.table, phase.table
+    assert ours.loops[1:].tolist() == theirs.loops[1:].tolist()
+    bodies = [table.commands[-int(table.loops[1]) :] for table in (ours, theirs)]
+    for column in (UNIT, ISSUE, LATENCY, NEED_A, POP_A, RESERVE, PUSH):
+        assert bodies[0][:, column].tolist() == bodies[1][:, column].tolist()
+    for body, table in zip(bodies, (ours, theirs), strict=True):
+        assert body[1:, IN_A].tolist() == body[:-1, OUT].tolist()
+        assert {int(n) for n in table.capacity[body[:-1, OUT]]} == {2}
 
 
 def test_bodies_have_the_steps_in_order():
