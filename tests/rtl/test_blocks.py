@@ -21,10 +21,10 @@ def test_rtl_equals_model(results):
 
 @pytest.mark.judges("unit")
 def test_simulators_agree(results):
-    found: dict[tuple[str, int], dict[str, tuple[int, int, dict]]] = {}
+    found: dict[tuple[str, int], dict[str, tuple[int, int, dict, dict]]] = {}
     for plan, _, simulation in results:
         for row in simulation.points:
-            said = (row["cycles"], row["checksum"], row["events"])
+            said = (row["cycles"], row["checksum"], row["events"], row["counters"])
             found.setdefault((plan.build, row["index"]), {})[plan.simulator.name] = said
     both = {point: said for point, said in found.items() if len(said) == 2}
     if len({plan.simulator.name for plan, *_ in results}) < 2:

@@ -121,4 +121,14 @@ def test_a_law_has_two_functions(folder):
 
 def test_a_law_may_not_leave_an_event_out(folder):
     said = spoil_law(folder, '"events": {"in": taken, "out": given}', '"events": {"in": taken}')
-    assert said.endswith("expect() has to give 'cycles' and 'events' with the names in contract.yaml; look at: out")
+    assert said.endswith(
+        "expect() has to give 'cycles', 'events' with the names in contract.yaml, and 'counters' with some of its "
+        "names where it has any; look at: out"
+    )
+
+
+@pytest.mark.parametrize(("given", "named"), [("", "counters"), (', "counters": {"unit_issue": 3}', "unit_issue")])
+def test_a_law_has_to_expect_the_counters_of_a_contract(folder, given, named):
+    change(folder, "coverage:", "counters: [unit_data, unit_space]\ncoverage:")
+    said = spoil_law(folder, '"events": {"in": taken, "out": given}', f'"events": {{"in": taken, "out": given}}{given}')
+    assert said.endswith(f"look at: {named}")

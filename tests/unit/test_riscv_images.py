@@ -8,22 +8,26 @@ import pytest
 
 from archmodel.errors import UnsupportedError
 from archmodel.verify import images
-from archmodel.verify.images import COMPILER, build_image, find_compiler, image_names, kernel_folder, kernels
+from archmodel.verify.images import BLOCKS, COMPILER, build_image, find_compiler, image_names, kernel_folder, kernels
 from archmodel.verify.riscv import TABLE, Context, decode, encode
 
 
-def test_every_kernel_has_an_image():
-    assert image_names(kernel_folder()) == sorted(kernels())
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_kernel_has_an_image(block):
+    assert image_names(kernel_folder(block)) == sorted(kernels(block))
+
+
+def test_there_are_at_least_twenty_kernels():
     assert len(kernels()) >= 20
 
 
-@pytest.mark.parametrize("name", kernels())
-def test_images_are_what_their_sources_give(name):
+@pytest.mark.parametrize(("block", "name"), [(block, name) for block in BLOCKS for name in kernels(block)])
+def test_images_are_what_their_sources_give(block, name):
     if find_compiler() is None:
         is_required = os.environ.get("ARCHMODEL_REQUIRE_RISCV_GCC") == "1"
         (pytest.fail if is_required else pytest.skip)(f"{COMPILER} is missing: apt install gcc-riscv64-unknown-elf")
-    committed = (kernel_folder() / f"{name}.hex").read_text(encoding="utf-8")
-    assert build_image(name) == committed, "run: python -m archmodel.verify.images"
+    committed = (kernel_folder(block) / f"{name}.hex").read_text(encoding="utf-8")
+    assert build_image(name, block) == committed, "run: python -m archmodel.verify.images"
 
 
 def test_a_missing_compiler_is_said(monkeypatch):
