@@ -55,7 +55,7 @@ def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
         size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
         if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most:
             break
-    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far)
+    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, size[1:])
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
         times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
@@ -64,7 +64,7 @@ def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
 
 
-def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> PeTiming:
+def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, b_size: tuple[int, int]) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
     every_port = float(p["GRID_COLS"] * p["WIDTH"])
@@ -75,9 +75,9 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> 
         reduction_width=4.0 * p["ROWS"], lanes=float(p["ROWS"]), simd_latency=p["SIMD"],
         instruction_cycles=instruction_cycles, blocks_per_instruction=1000, n_contexts=1, queue_depth=p["QUEUE"],
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
-        outstanding=p["OUTSTANDING"], bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
+        outstanding=fair_share(p), bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
         sram_latency=read_latency(p), cache_bytes=float(p["SETS"] * p["WAYS"] * p["LINE"] * p["WIDTH"]),
-        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
+        dram_width=dram_width(p, *b_size), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
         own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
         store_width=every_port, has_lone_cores=False,
     )  # fmt: skip
@@ -94,16 +94,39 @@ def read_latency(parameters: Parameters) -> int:
     return 2 * way + 2 + beats - 1 + parameters["SRAM"] + 1
 
 
+def fair_share(parameters: Parameters) -> int:
+    """Fragments per round trip with which the PEs of a column ask for no more than its port gives: a beat per cycle."""
+    return max(1, (read_latency(parameters) + 1) * parameters["WIDTH"] // parameters["FRAGMENT"] // parameters["GRID_ROWS"])
+
+
+def round_trip(parameters: Parameters) -> int:
+    """Setting of the fabric interfaces that spreads their fragments like that, however many they have slots for."""
+    return (read_latency(parameters) + 1) * parameters["OUTSTANDING"] // fair_share(parameters)
+
+
 def prefetch_latency(parameters: Parameters) -> int:
     """What a prefetch takes beside the time in which its lines are fetched, of the farthest PE."""
     way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
     return 2 * way + 2 + parameters["SRAM"] + 1
 
 
-def dram_width(parameters: Parameters) -> float:
-    """Bytes per cycle that a cache which blocks on each miss gets from its channel, with the row open."""
-    line = parameters["T_CL"] + parameters["LINE"] + 6
-    return parameters["LINE"] * parameters["WIDTH"] / line
+def dram_width(parameters: Parameters, b_rows: int, row_bytes: int) -> float:
+    """Bytes per cycle at which lines of b come from DRAM into a cache that blocks on each miss.
+
+    Lines are fetched row by row, those of one row one after the other. A line takes CL + LINE + 6 cycles: the request
+    enters, three steps of the channel, CL and a burst, LINE words, and it is served. If another row of the bank is open,
+    RP + RCD - 2 more. Refresh takes its share: it closes all rows, RP + RFC, and the next line opens one again.
+    """
+    p, word_bits = parameters, parameters["COLUMN_BITS"] + parameters["BANK_BITS"]
+    line_bytes, cycles, open_rows = p["LINE"] * p["WIDTH"], 0, {}
+    lines = sorted({at // line_bytes for at in range(0, b_rows * row_bytes, p["WIDTH"])})
+    for line in lines:
+        word = line * p["LINE"]
+        bank, row = (word >> p["COLUMN_BITS"]) % (1 << p["BANK_BITS"]), word >> word_bits
+        cycles += p["T_CL"] + p["LINE"] + 6 + (p["T_RP"] + p["T_RCD"] - 2 if open_rows.get(bank, row) != row else 0)
+        open_rows[bank] = row
+    lost = 2 + p["T_RP"] + p["T_RFC"] + p["T_RCD"]
+    return len(lines) * line_bytes / cycles * (1 - lost / p["T_REFI"])
 
 
 def play_product(
@@ -134,7 +157,7 @@ def play_product(
     near, far = (a.tobytes(), b.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
     return {
         "config": {
-            "capacity": capacities(table, parameters), "round_trip": timing.sram_latency + 1, "refresh": int(is_far),
+            "capacity": capacities(table, parameters), "round_trip": round_trip(parameters), "refresh": int(is_far),
         },
         "sources": sources, "sinks": {}, "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
         "results": {

@@ -1,7 +1,8 @@
 // Shared cache: the last-level cache in front of a DRAM channel, which serves the memory ports and their prefetchers.
 //
 // Ports 0 to PORTS - 1 read and write; ports PORTS to 2 * PORTS - 1 bring lines in and are only told when the last line
-// of a prefetch is there. They take turns. Answers come in order.
+// of a prefetch is there. They take turns, but a line is brought in only when nobody reads or writes: a miss blocks the
+// cache, and whoever reads what is there would wait for each. Answers come in order.
 module shared_cache #(
     parameter int PORTS       = 2,
     parameter int WORD        = 9,    // bits of the address of a word
@@ -53,16 +54,19 @@ module shared_cache #(
     localparam int PORT_BITS = PORTS == 1 ? 1 : $clog2(PORTS);
 
     // Who enters?
-    logic [2*PORTS-1:0] granted;
+    logic [2*PORTS-1:0] asked, granted;
     logic enters, cache_ready, order_room, is_write;
     logic [WORD-1:0] address;
     logic [BITS-1:0] data;
     logic [PORT_BITS-1:0] from;
     logic is_touch, is_last;
 
-    round_robin #(.ASKERS(2 * PORTS)) turns (
-        .clk, .rst_n, .asked(cache_ready && order_room ? in_valid : '0), .granted
-    );
+    always_comb begin
+        asked = in_valid;
+        if (in_valid[PORTS-1:0] != 0) asked[2*PORTS-1:PORTS] = 0;
+        if (!cache_ready || !order_room) asked = 0;
+    end
+    round_robin #(.ASKERS(2 * PORTS)) turns (.clk, .rst_n, .asked, .granted);
     assign in_ready = granted;
     assign enters = granted != 0;
     assign is_touch = granted[PORTS +: PORTS] != 0;

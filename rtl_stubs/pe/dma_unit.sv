@@ -10,7 +10,8 @@ module dma_unit #(
     parameter int REQUEST     = 2,
     parameter int ROWS        = 64,
     parameter int UNDER_WAY   = 8,  // commands that have begun and whose data are not all written
-    parameter int ADDRESS     = 12
+    parameter int ADDRESS     = 12,
+    parameter int EXPECTED    = 4   // cycles from asking for a beat until it is written, when nothing is in the way
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
@@ -62,13 +63,13 @@ module dma_unit #(
         if (start_valid && start_ready) index_address <= start_indices;
         else if (index_ready) index_address <= index_address + ADDRESS'(4);
 
-    // Held up: the last beat is written later than it would be if every beat had left at once and none had been longer
-    // under way than round_trip says, by more than another round trip. PEs that do not wait may be as far apart.
+    // Held up: the last beat is written more than EXPECTED cycles later than it would be if every beat had left at once
+    // and been under way as long as expected. Two PEs of which none waits may be as far apart.
     logic [15:0] now, n_held, due, behind;
     logic is_missed, has_missed;
 
     command_fifo #(.WIDTH(16), .DEPTH(UNDER_WAY)) expected (
-        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data(now + round_trip - 16'd2 - n_held), .out_valid(),
+        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data(now + 16'(EXPECTED - 1) - n_held), .out_valid(),
         .out_ready(write_valid && write_ready && write_last), .out_data(due)
     );
 
@@ -80,7 +81,7 @@ module dma_unit #(
         else if (ask_valid && !ask_ready) n_held <= n_held + 1;
         is_missed <= response_valid && response_missed;  // of the beat that is written in this cycle
         has_missed <= rst_n && (has_missed || is_missed) && !(write_valid && write_last);
-        late <= is_missed || has_missed ? 2 : {1'b0, !behind[15] && behind > round_trip};
+        late <= is_missed || has_missed ? 2 : {1'b0, !behind[15] && behind > 16'(EXPECTED)};
     end
 
     fabric_interface #(

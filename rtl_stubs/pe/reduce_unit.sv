@@ -7,12 +7,12 @@ module reduce_unit #(
     parameter int LANES = 2,   // sums of a beat
     parameter int BEATS = 64,  // of a share, at most
     parameter int HOP   = 1,   // cycles from an engine to the next, and back
-    parameter int MEMBERS = 2  // engines of the chain
+    parameter int MEMBERS = 2, // engines of the chain
+    parameter int APART = 8    // cycles by which they may be apart and do not count as waiting for one another
 ) (
     input  logic                   clk,
     input  logic                   rst_n,
     input  logic                   is_last,       // of the chain
-    input  logic [15:0]            round_trip,    // by which PEs may be apart that do not wait
     input  logic                   start_valid,
     output logic                   start_ready,
     input  logic [7:0]             start_columns, // of the block
@@ -42,7 +42,7 @@ module reduce_unit #(
     input  logic                   share_ready,
     output logic [LANES*32-1:0]    share_data,
     output logic                   ended,
-    output logic                   late           // with ended: it took more than a round trip longer than its sums and the way there and back
+    output logic                   late           // with ended: it took longer than its sums, the way there and back, and that
 );
     logic is_busy, starts, passes, keeps, is_mine, turns, has_passed, has_share;
     logic [7:0] columns, first_column, end_column, first_group, end_group, column, group;
@@ -93,7 +93,7 @@ module reduce_unit #(
             n_to_pass <= 0;
             n_to_keep <= 0;
         end else if (starts) begin
-            time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP) + round_trip;
+            time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP + APART);
             n_to_pass <= 16'(start_columns) * 16'(start_groups);
             n_to_keep <= 16'(start_end_column - start_first_column) * 16'(start_end_group - start_first_group);
             columns <= start_columns;
