@@ -13,12 +13,13 @@ CORE = CoreTimes(refill=1, load=1, multiply=3, divide=10, queue=2)
 NO_GAP = (0,)
 
 
-def follow(core, contexts, gap=NO_GAP):
+def follow(core, contexts, gap=NO_GAP, room=()):
     """Rows of a trace: kind, is_taken, load_distance, n_pushes."""
     trace = np.array([row for rows in contexts for row in rows], np.int64).reshape(-1, 4)
     lengths = np.array([len(rows) for rows in (*contexts, [])][:2], np.int64)
     retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, 3].sum()), np.int64)
-    core_events(core, trace, lengths, np.array(gap, np.int64), np.zeros_like(pushed), retired, pushed, who, left)
+    room = np.array(room, np.int64) if room else np.zeros_like(pushed)
+    core_events(core, trace, lengths, np.array(gap, np.int64), room, retired, pushed, who, left)
     return retired.tolist(), pushed.tolist(), who.tolist(), left.tolist()
 
 
@@ -30,6 +31,15 @@ def test_one_of_each_by_hand():
     # The first fetch takes a cycle, a word is used two cycles after its load, a product takes three cycles.
     retired, *_ = follow(CORE, [[ADD, LOAD, USE, JUMP, PRODUCT, ADD]])
     assert retired == [1, 2, 4, 5, 7, 10]
+
+
+def test_without_a_queue_a_push_waits_until_its_command_is_taken():
+    # There is room for the second push in cycle 9, for that of the other context always: it goes ahead.
+    direct = CORE._replace(queue=0)
+    retired, pushed, who, left = follow(direct, [[PUSH, PUSH, ADD], [ADD, PUSH, ADD]], room=[0, 9, 0])
+    assert pushed == left == [1, 3, 9]
+    assert who == [0, 1, 0]
+    assert retired == [1, 9, 10, 2, 3, 4]
 
 
 def test_a_full_queue_stops_a_context_and_not_the_other():
