@@ -10,9 +10,6 @@ from archmodel.verify.fragment import say_interval
 from archmodel.verify.kernels import by_cause
 from archmodel.verify.run import Verification
 
-_CYCLES = {
-    "model_cycles": "model", "rtl_cycles": "RTL", "error_frac": "error", "worst_error_frac": "largest of a point",
-}  # fmt: skip
 _KERNEL = {"unit": "unit", "simulator": "simulator", "kernel": "kernel"}
 
 
@@ -26,9 +23,15 @@ def print_verification(found: Verification, *, is_json: bool) -> None:
         "unit": "unit", "simulator": "simulator", "builds": "builds", "points": "points", "exact": "exact",
         "worst_error_frac": "largest error", "rtl_cycles": "cycles", "faults": "differences",
     }, n_keys=2)  # fmt: skip
-    _print("Kernels [cycles]", found.kernels, {**_KERNEL, "model": "model is", "points": "points", **_CYCLES}, n_keys=4)
-    title = "Stalls of all engines [cycles]; the largest of one engine, in parts of the cycles of its point"
-    _print(title, by_cause(found.ledger), {**_KERNEL, "cause": "waits for", **_CYCLES}, n_keys=4)
+    _print("Kernels [cycles]", found.kernels, {
+        **_KERNEL, "model": "model is", "points": "points", "model_cycles": "model", "rtl_cycles": "RTL",
+        "error_frac": "error", "worst_error_frac": "largest of a point",
+    }, n_keys=4)  # fmt: skip
+    title = "Stalls of all engines [cycles]; largest difference of one engine in parts of the cycles of its point"
+    _print(title, by_cause(found.ledger), {
+        **_KERNEL, "cause": "waits for", "model_cycles": "model", "rtl_cycles": "RTL",
+        "worst_error_frac": "largest difference",
+    }, n_keys=4)  # fmt: skip
     _print("Speed [cycles/s]", found.speeds, {
         "unit": "unit", "simulator": "simulator", "mode": "model is", "build": "build", "rtl_cycles": "cycles",
         "simulator_cycles_per_s": "simulator", "model_cycles_per_s": "model", "ratio": "times as fast",

@@ -95,7 +95,7 @@ def commands_info(timeline: Timeline) -> FigureInfo:
     remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []
     return FigureInfo(
         f"{timeline.workload} on {timeline.machine}: commands of the model and of the RTL", "time [cycles]", "",
-        ResultTable.from_rows(rows), textwrap.fill(". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks), 175),
+        ResultTable.from_rows(rows), textwrap.fill(". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks), 150),
     )  # fmt: skip
 
 

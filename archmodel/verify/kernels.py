@@ -87,10 +87,11 @@ def by_cause(ledger: ResultTable) -> ResultTable:
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in ledger.rows():
         keys = {name: row[name] for name in ("unit", "simulator", "kernel", "cause")}
-        new = {**keys, "model_cycles": 0, "rtl_cycles": 0, "error_frac": 0.0, "worst_error_frac": 0.0}
-        total = rows.setdefault(tuple(keys.values()), new)
-        for name in ("model_cycles", "rtl_cycles", "error_frac"):
-            total[name] += row[name]
+        total = rows.setdefault(
+            tuple(keys.values()), {**keys, "model_cycles": 0, "rtl_cycles": 0, "worst_error_frac": 0.0}
+        )
+        total["model_cycles"] += row["model_cycles"]
+        total["rtl_cycles"] += row["rtl_cycles"]
         total["worst_error_frac"] = max(total["worst_error_frac"], row["worst_error_frac"], key=abs)
     return ResultTable.from_rows(list(rows.values()))
 

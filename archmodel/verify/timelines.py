@@ -148,9 +148,10 @@ def write_timelines(played: Sequence[Played], folder: Path) -> list[str]:
 
 
 def main(unit_name: str, kernel: str) -> int:
-    """Draw ``timeline.svg`` of a block: of a kernel, the longest of the first points that Icarus plays."""
-    (icarus,), unit = choose_simulators(["icarus"]), find_unit(unit_name)
-    plan = Plan(unit, unit.contract.icarus[0], icarus, _N_PLAYED)
+    """Draw ``timeline.svg`` of a block: of a kernel, the longest of the first points of the first build."""
+    unit = find_unit(unit_name)
+    (simulator,) = choose_simulators(["icarus" if unit.contract.icarus else "verilator"])
+    plan = Plan(unit, unit.builds_of(simulator.name)[0], simulator, _N_PLAYED)
     with tempfile.TemporaryDirectory() as folder:
         shown = list(_candidates([Played(plan, *run_plan(plan, Path(folder)))]))
     points = [chosen for chosen in shown if chosen.point.expected["kernel"] == kernel]
