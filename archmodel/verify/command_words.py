@@ -76,10 +76,10 @@ class Product:
         """Where a, b and c lie in memory."""
         return 0, self.m * self.k, (self.m + self.n) * self.k
 
-    @property
-    def row_bytes(self) -> int:
-        """From a row of a, or of b, to the next one."""
-        return self.k
+    def locate(self, operand: int, tile: tuple[int, int, int]) -> tuple[int, int]:
+        """Say where a tile of a (0) or of b (1) begins, and how far apart its rows are."""
+        n_rows = self.block_n if operand else self.block_m
+        return self.addresses[operand] + tile[operand] * n_rows * self.k + tile[2] * self.block_k, self.k
 
     @property
     def block(self) -> tuple[int, int]:
@@ -105,22 +105,28 @@ class Part(Product):
         Where its parts of a, of b, and of c lie in memory.
     member, n_members
         Its place in its chain, and how long that is.
+    has_tiles
+        Whether b lies tile by tile.
     """
 
     whole_k: int
     starts: tuple[int, int, int]
     member: int
     n_members: int
+    has_tiles: bool
 
     @property
     def addresses(self) -> tuple[int, int, int]:
         """Where its parts of a, b and c lie in memory."""
         return self.starts
 
-    @property
-    def row_bytes(self) -> int:
-        """From a row of a, or of b, to the next one."""
-        return self.whole_k
+    def locate(self, operand: int, tile: tuple[int, int, int]) -> tuple[int, int]:
+        """Say where a tile of its part begins, and how far apart its rows are."""
+        n_rows = self.block_n if operand else self.block_m
+        if operand and self.has_tiles:
+            place = tile[1] * (self.k // self.block_k) + tile[2]
+            return self.starts[1] + place * n_rows * self.block_k, self.block_k
+        return self.starts[operand] + tile[operand] * n_rows * self.whole_k + tile[2] * self.block_k, self.whole_k
 
     @property
     def share(self) -> tuple[range, range]:
@@ -241,10 +247,10 @@ class _Writer:
     def _load(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         p, buffer = self.product, int(row[OUT])
         first, n_rows = (0, p.block_m) if buffer in (FAR_A, NEAR_A) else (1, p.block_n)
-        address = p.addresses[first] + tile[first] * n_rows * p.row_bytes + tile[2] * p.block_k
+        address, stride = p.locate(first, tile)
         target = 0 if row[UNIT] == PREFETCH else self._slot(buffer, self.n_given[buffer])
         is_shared = int(row[CAST] != OWN)
-        return self._transfer(n_rows, p.block_k, address, p.row_bytes, target) | is_shared << SHARED_BIT
+        return self._transfer(n_rows, p.block_k, address, stride, target) | is_shared << SHARED_BIT
 
     def _store(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         n_rows, n_columns = (len(part) for part in self.product.share)

@@ -47,15 +47,20 @@ def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     block_m, block_n = sizes[int(rng.integers(len(sizes)))]
     stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
     is_far = rng.random() < 0.5
-    block_k = unit_k * int(rng.integers(1, 5))
+    if is_far:  # tiles of whole lines, each of them read once
+        unit_k = math.lcm(unit_k, parameters["LINE"] * parameters["WIDTH"])
     most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
     while True:
+        block_k = unit_k * int(rng.integers(1, 5))
         n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
         n_k = n_k if stationary == OUTPUT else 1
+        n_m = 1 if is_far and stationary != WEIGHT else n_m
         size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
-        if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most:
+        tile_b = block_n * (block_k if stationary == OUTPUT else size[2] // cols)
+        is_cached = not is_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
+        if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most and is_cached:
             break
-    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, size[1:])
+    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far)
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
         times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
@@ -64,7 +69,7 @@ def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
 
 
-def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, b_size: tuple[int, int]) -> PeTiming:
+def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
     every_port = float(p["GRID_COLS"] * p["WIDTH"])
@@ -76,11 +81,16 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, b_s
         instruction_cycles=instruction_cycles, blocks_per_instruction=1000, n_contexts=1, queue_depth=p["QUEUE"],
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
         outstanding=fair_share(p), bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
-        sram_latency=read_latency(p), cache_bytes=float(p["SETS"] * p["WAYS"] * p["LINE"] * p["WIDTH"]),
-        dram_width=dram_width(p, *b_size), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
+        sram_latency=read_latency(p), cache_bytes=float(cache_bytes(p)),
+        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
         own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
         store_width=every_port, has_lone_cores=False,
     )  # fmt: skip
+
+
+def cache_bytes(parameters: Parameters) -> int:
+    """Capacity of the cache."""
+    return parameters["SETS"] * parameters["WAYS"] * parameters["LINE"] * parameters["WIDTH"]
 
 
 def read_latency(parameters: Parameters) -> int:
@@ -95,8 +105,9 @@ def read_latency(parameters: Parameters) -> int:
 
 
 def fair_share(parameters: Parameters) -> int:
-    """Fragments per round trip with which the PEs of a column ask for no more than its port gives: a beat per cycle."""
-    return max(1, (read_latency(parameters) + 1) * parameters["WIDTH"] // parameters["FRAGMENT"] // parameters["GRID_ROWS"])
+    """Fragments per round trip with which loads leave room for stores: PEs in a column and their port, a beat per cycle."""
+    beats = (read_latency(parameters) + 1) // (parameters["GRID_ROWS"] + 1)
+    return max(1, beats * parameters["WIDTH"] // parameters["FRAGMENT"])
 
 
 def round_trip(parameters: Parameters) -> int:
@@ -110,30 +121,28 @@ def prefetch_latency(parameters: Parameters) -> int:
     return 2 * way + 2 + parameters["SRAM"] + 1
 
 
-def dram_width(parameters: Parameters, b_rows: int, row_bytes: int) -> float:
-    """Bytes per cycle at which lines of b come from DRAM into a cache that blocks on each miss.
+def dram_width(parameters: Parameters) -> float:
+    """Bytes per cycle at which lines that follow one another come from DRAM into a cache that blocks on each miss.
 
-    Lines are fetched row by row, those of one row one after the other. A line takes CL + LINE + 6 cycles: the request
-    enters, three steps of the channel, CL and a burst, LINE words, and it is served. If another row of the bank is open,
-    RP + RCD - 2 more. Refresh takes its share: it closes all rows, RP + RFC, and the next line opens one again.
+    A line takes CL + LINE + 6 cycles: the request enters, three steps of the channel, CL and a burst, LINE words, and it
+    is served. The first one of a row takes RP + RCD - 2 more, as another row of its bank is open. Refresh takes its
+    share: it closes all rows, RP + RFC, and the next line opens one again.
     """
-    p, word_bits = parameters, parameters["COLUMN_BITS"] + parameters["BANK_BITS"]
-    line_bytes, cycles, open_rows = p["LINE"] * p["WIDTH"], 0, {}
-    lines = sorted({at // line_bytes for at in range(0, b_rows * row_bytes, p["WIDTH"])})
-    for line in lines:
-        word = line * p["LINE"]
-        bank, row = (word >> p["COLUMN_BITS"]) % (1 << p["BANK_BITS"]), word >> word_bits
-        cycles += p["T_CL"] + p["LINE"] + 6 + (p["T_RP"] + p["T_RCD"] - 2 if open_rows.get(bank, row) != row else 0)
-        open_rows[bank] = row
+    p = parameters
+    in_row = (1 << p["COLUMN_BITS"]) // p["LINE"]
+    line = p["T_CL"] + p["LINE"] + 6 + (p["T_RP"] + p["T_RCD"] - 2) / in_row
     lost = 2 + p["T_RP"] + p["T_RFC"] + p["T_RCD"]
-    return len(lines) * line_bytes / cycles * (1 - lost / p["T_REFI"])
+    return p["LINE"] * p["WIDTH"] / line * (1 - lost / p["T_REFI"])
 
 
 def play_product(
     parameters: Parameters, rng: np.random.Generator, size: tuple[int, int, int], mapping: MatmulMapping, holds_b: bool,
     is_far: bool, timing: PeTiming,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write down a product of random matrices: programs of all PEs, operands in memory, where results are."""
+    """Write down a product of random matrices: programs of all PEs, operands in memory, where results are.
+
+    In DRAM, b lies tile by tile, part by part of k.
+    """
     m, n, k = size
     operations = ((2, 0, int(rng.choice([6, 8, 10]))),)
     shape = MatmulShape(1, m, n, k, 1.0, 1.0, 1.0, False, is_far, False, len(operations))
@@ -147,14 +156,16 @@ def play_product(
     gaps = [int(table.commands[number, ISSUE]) - 1 for _, number in expand(table)]
     for pe in range(rows * cols):
         y, x = divmod(pe, cols)
-        starts = (y * part_m * k + x * part_k, at_b + x * part_k, at_c + pe * part_m * n // cols)
+        starts = (y * part_m * k + x * part_k, at_b + x * part_k * (n if is_far else 1), at_c + pe * part_m * n // cols)
         part = Part(
             part_m, n, part_k, mapping.stationary, mapping.block_m, mapping.block_n,
-            mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols,
+            mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols, is_far,
         )  # fmt: skip
         sources[f"command[{pe}]"] = {"data": write_words(table, part, parameters), "gap": gaps}
         parts.append({"first_c": starts[2], "member": x, "row": y})
-    near, far = (a.tobytes(), b.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
+    tile_k = mapping.block_k if mapping.stationary == OUTPUT else part_k
+    tiles = b.reshape(n // mapping.block_n, mapping.block_n, cols, -1, tile_k).transpose(2, 0, 3, 1, 4)
+    near, far = (a.tobytes(), tiles.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
     return {
         "config": {
             "capacity": capacities(table, parameters), "round_trip": round_trip(parameters), "refresh": int(is_far),

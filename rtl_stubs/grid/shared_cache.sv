@@ -1,8 +1,9 @@
 // Shared cache: the last-level cache in front of a DRAM channel, which serves the memory ports and their prefetchers.
 //
 // Ports 0 to PORTS - 1 read and write; ports PORTS to 2 * PORTS - 1 bring lines in and are only told when the last line
-// of a prefetch is there. They take turns, but a line is brought in only when nobody reads or writes: a miss blocks the
-// cache, and whoever reads what is there would wait for each. Answers come in order.
+// of a prefetch is there. They take turns, line by line where they read or write, one prefetch after the other. A line is
+// brought in only when nobody reads or writes: a miss blocks the cache, and whoever reads what is there would wait for
+// each. Answers come in order.
 module shared_cache #(
     parameter int PORTS       = 2,
     parameter int WORD        = 9,    // bits of the address of a word
@@ -55,6 +56,7 @@ module shared_cache #(
 
     // Who enters?
     logic [2*PORTS-1:0] asked, granted;
+    logic [PORTS-1:0] touches, begun;  // of prefetches: at most one has begun
     logic enters, cache_ready, order_room, is_write;
     logic [WORD-1:0] address;
     logic [BITS-1:0] data;
@@ -63,13 +65,19 @@ module shared_cache #(
 
     always_comb begin
         asked = in_valid;
+        if (begun != 0) asked[2*PORTS-1:PORTS] = in_valid[2*PORTS-1:PORTS] & begun;
         if (in_valid[PORTS-1:0] != 0) asked[2*PORTS-1:PORTS] = 0;
         if (!cache_ready || !order_room) asked = 0;
     end
     round_robin #(.ASKERS(2 * PORTS)) turns (.clk, .rst_n, .asked, .granted);
     assign in_ready = granted;
     assign enters = granted != 0;
-    assign is_touch = granted[PORTS +: PORTS] != 0;
+    assign touches = granted[PORTS +: PORTS];
+    assign is_touch = touches != 0;
+
+    always_ff @(posedge clk)
+        if (!rst_n) begun <= 0;
+        else if (is_touch) begun <= touches & ~in_last;
 
     always_comb begin
         is_write = 0;
