@@ -140,15 +140,15 @@ def _product_block(table: CommandTable, product: Product, parameters: Mapping[st
         product.m // product.block_m, product.n // product.block_n, product.k // product.block_k
     )  # fmt: skip
     first = _first_words(table, product, parameters)
-    a, b, c = product.addresses
-    sides = {NEAR_A: (a, product.block_m), NEAR_B: (b, product.block_n)}
+    sides = {NEAR_A: (0, product.block_m), NEAR_B: (1, product.block_n)}
     x, y = (NEAR_B, NEAR_A) if is_weight else (NEAR_A, NEAR_B)
     block = [n_m, n_n, n_k] if is_output else [n_n, 1, n_m] if is_weight else [n_m, 1, n_n]
     for buffer in (x, y):
-        source, n_rows = sides[buffer]
-        row = n_rows * product.row_bytes
+        operand, n_rows = sides[buffer]
+        source, stride = product.locate(operand, (0, 0, 0))
+        step, row = (product.locate(operand, tile)[0] - source for tile in ((0, 0, 1), (1, 1, 0)))
         end = base[buffer] + tile_bytes[buffer] * int(table.capacity[buffer])
-        block += [source, product.block_k if is_output else row, row, product.row_bytes << 16 | product.block_k, n_rows]
+        block += [source, step if is_output else row, row, stride << 16 | product.block_k, n_rows]
         block += [base[buffer], end, tile_bytes[buffer]]
     depths = {part: words[3] for (part, unit), words in first.items() if unit == MATRIX}
     last = depths[2]
@@ -157,7 +157,7 @@ def _product_block(table: CommandTable, product: Product, parameters: Mapping[st
     block += [holds_y, multiply[2], depths.get(0, last), depths.get(1, last), last]
     block += [work[0] & 0xFFFF_0000, *work[1:]]
     end = base[RESULT] + tile_bytes[RESULT] * int(table.capacity[RESULT])
-    block += [base[RESULT], end, tile_bytes[RESULT], c, tile_bytes[RESULT], *first[2, STORE][2:]]
+    block += [base[RESULT], end, tile_bytes[RESULT], product.addresses[2], tile_bytes[RESULT], *first[2, STORE][2:]]
     return block
 
 
