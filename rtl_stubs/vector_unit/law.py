@@ -161,8 +161,9 @@ def _draw_command(rng: np.random.Generator, core: VectorCore, address: int, writ
         avl = min(avl, 64)
     sources = [int(register) for register in (rng.choice(known, 3) if known else [0, 0, 0])]
     vd = sources[0] if op >= STORE else int(rng.choice(registers))
+    is_scalar = op < LOAD and op not in (REDSUM, REDMAX) and rng.random() < 0.3
     return {
-        "op": op, "is_scalar": int(op < LOAD and op not in (REDSUM, REDMAX) and rng.random() < 0.3), "vd": vd, "vs1": sources[1], "vs2": sources[2],
+        "op": op, "is_scalar": int(is_scalar), "vd": vd, "vs1": sources[1], "vs2": sources[2],
         "sew": sew, "lmul": lmul, "avl": avl, "rs1": int(rng.integers(1 << (address if op >= LOAD else 32))),
         "rs2": int(rng.integers(1 << address)),
     }  # fmt: skip
