@@ -8,11 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
+from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
-from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_shape import (
+    INPUT,
+    MAX_COMMANDS,
+    N_BUFFERS,
+    NEAR_A,
+    NEAR_B,
+    OUTPUT,
+    WEIGHT,
+    MatmulMapping,
+    MatmulShape,
+)
 from archmodel.kernels.noc import packet_cycles
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
+    DRAM,
     EVENT_ENDED_AT,
     EVENT_ISSUED_AT,
     EVENT_PE,
@@ -20,11 +33,17 @@ from archmodel.kernels.program import (
     EVENT_UNIT,
     EVENT_VISIBLE_AT,
     ISSUE,
+    LOAD,
     N_COMMAND_FIELDS,
+    NONE,
+    OWN,
+    SRAM,
+    STORE,
 )
+from archmodel.kernels.tile_commands import put, take_and_give
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
-from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, head_bits, head_of, write_words
 from archmodel.verify.kernels import mode_runs
 
 AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
@@ -37,6 +56,11 @@ def grid_of(parameters: Parameters) -> Grid:
 
 
 def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
+    """Draw a product or, one time in five, a gather."""
+    return draw_gather(rng, parameters) if rng.random() < 0.2 else draw_product(rng, parameters)
+
+
+def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     """Draw a product, where b lies, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
     rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
     unit_m = math.lcm(parameters["ROWS"], parameters["FRAGMENT"])
@@ -82,8 +106,8 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> 
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
         outstanding=fair_share(p), bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
         sram_latency=read_latency(p), cache_bytes=float(cache_bytes(p)),
-        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True, layout_rows=0,
-        own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
+        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True,
+        layout_rows=0, own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
         store_width=every_port, has_lone_cores=False,
     )  # fmt: skip
 
@@ -105,18 +129,18 @@ def read_latency(parameters: Parameters) -> int:
 
 
 def fair_share(parameters: Parameters) -> int:
-    """Fragments per round trip with which loads leave room for stores: PEs in a column and their port, a beat per cycle."""
+    """Count fragments per round trip with which the loads of a column leave its port, a beat per cycle, some for stores."""
     beats = (read_latency(parameters) + 1) // (parameters["GRID_ROWS"] + 1)
     return max(1, beats * parameters["WIDTH"] // parameters["FRAGMENT"])
 
 
 def round_trip(parameters: Parameters) -> int:
-    """Setting of the fabric interfaces that spreads their fragments like that, however many they have slots for."""
+    """Give the setting of fabric interfaces that spreads their fragments like that, however many slots they have."""
     return (read_latency(parameters) + 1) * parameters["OUTSTANDING"] // fair_share(parameters)
 
 
 def prefetch_latency(parameters: Parameters) -> int:
-    """What a prefetch takes beside the time in which its lines are fetched, of the farthest PE."""
+    """Give what a prefetch of the farthest PE takes beside the time in which its lines are fetched."""
     way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
     return 2 * way + 2 + parameters["SRAM"] + 1
 
@@ -124,8 +148,8 @@ def prefetch_latency(parameters: Parameters) -> int:
 def dram_width(parameters: Parameters) -> float:
     """Bytes per cycle at which lines that follow one another come from DRAM into a cache that blocks on each miss.
 
-    A line takes CL + LINE + 6 cycles: the request enters, three steps of the channel, CL and a burst, LINE words, and it
-    is served. The first one of a row takes RP + RCD - 2 more, as another row of its bank is open. Refresh takes its
+    A line takes CL + LINE + 6 cycles: the request enters, three steps of the channel, CL and a burst, LINE words, and
+    it is served. The first one of a row takes RP + RCD - 2 more, as another row of its bank is open. Refresh takes its
     share: it closes all rows, RP + RFC, and the next line opens one again.
     """
     p = parameters
@@ -159,7 +183,8 @@ def play_product(
         starts = (y * part_m * k + x * part_k, at_b + x * part_k * (n if is_far else 1), at_c + pe * part_m * n // cols)
         part = Part(
             part_m, n, part_k, mapping.stationary, mapping.block_m, mapping.block_n,
-            mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols, is_far,
+            mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols,
+            is_far,
         )  # fmt: skip
         sources[f"command[{pe}]"] = {"data": write_words(table, part, parameters), "gap": gaps}
         parts.append({"first_c": starts[2], "member": x, "row": y})
@@ -178,11 +203,114 @@ def play_product(
             }
         },
         "product": {
-            "size": size, "stationary": mapping.stationary, "block": [mapping.block_m, mapping.block_n, mapping.block_k],
-            "holds_b": bool(holds_b), "operations": operations, "is_far": bool(is_far), "parts": parts,
+            "size": size, "stationary": mapping.stationary,
+            "block": [mapping.block_m, mapping.block_n, mapping.block_k], "holds_b": bool(holds_b), "operations": operations, "is_far": bool(is_far), "parts": parts,
         },
         "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
     }  # fmt: skip
+
+
+def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
+    """Draw a table in DRAM and, for each PE, lists of rows that it loads from there and stores in SRAM."""
+    p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), is_b_far=True)
+    n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
+    most = 1 << p["ADDRESS"] - 1  # bytes of a memory
+    while True:
+        row_bytes, n_batches = line_bytes * int(rng.integers(1, 3)), int(rng.integers(2, 7))
+        n_gathered = int(rng.integers(2, 9)) * p["FRAGMENT"] // 4
+        if n_pes * n_batches * n_gathered * (4 + row_bytes) <= most:
+            break
+    n_rows = int(rng.choice([16, most // row_bytes]))  # all of them fit the cache, or not
+    table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
+    lists = rng.integers(0, n_rows, (n_pes, n_batches, n_gathered)).astype(np.int32)
+    commands = _gather_program(p, timing, lists, row_bytes)
+    at_results = lists.nbytes
+    sources = {}
+    for pe in range(n_pes):
+        words = []
+        for number, row in enumerate(commands.commands):
+            batch, kind = divmod(number, 3)
+            at = (pe * n_batches + batch) * n_gathered
+            words.append(
+                _gather_payload(p, kind, batch, at, at_results, n_gathered, row_bytes) << head_bits(p) | head_of(row, p)
+            )
+        sources[f"command[{pe}]"] = {"data": words, "gap": [int(issue) - 1 for issue in commands.commands[:, ISSUE]]}
+    return {
+        "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p), "refresh": 1},
+        "sources": sources, "sinks": {},
+        "memories": {**_in_banks(lists.tobytes(), p), "dram": _words(table.tobytes(), p)},
+        "results": {
+            "sram": {
+                "memories": [_bank(i) for i in range(p["BANKS"])], "first": at_results // p["WIDTH"],
+                "n": lists.size * row_bytes // p["WIDTH"],
+            }
+        },
+        "gather": {"lists": lists.tolist(), "row_bytes": row_bytes}, "rows": table.tolist(),
+        "table": [part.tolist() for part in commands],
+    }  # fmt: skip
+
+
+def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_bytes: int) -> CommandTable:
+    """Write the program of a gather: a list of rows, the rows, a store, batch by batch.
+
+    The cache and the channel behind it are one resource. A batch holds it for a cycle per beat and for the time of each
+    line that it lacks; which lines these are is followed in the order of the PEs, and all PEs get the mean.
+    """
+    n_batches, n_gathered = lists.shape[1:]
+    commands, n = np.zeros((3 * n_batches, N_COMMAND_FIELDS), np.int64), 0
+    services = _count_services(parameters, lists, row_bytes)
+
+    def occupancy(n_rows: int, n_bytes: float) -> int:
+        return transfer_cycles(
+            n_rows, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
+            t.bucket_bytes, t.bucket_rate,
+        )  # fmt: skip
+
+    for batch in range(n_batches):
+        near = service_cycles(4.0 * n_gathered, t.own_width)
+        took = occupancy(1, 4.0 * n_gathered)
+        n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
+        take_and_give(commands, n - 1, NONE, 0, NEAR_A, 1, 1)
+        took = occupancy(n_gathered, float(row_bytes))
+        n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, DRAM, services[batch], OWN)
+        take_and_give(commands, n - 1, NEAR_A, 1, NEAR_B, 1, 1)
+        near = service_cycles(float(n_gathered * row_bytes), t.store_width)
+        n = put(commands, n, STORE, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
+        take_and_give(commands, n - 1, NEAR_B, 1, NONE, 0, 0)
+    capacity = np.ones(N_BUFFERS, np.int64)
+    capacity[[NEAR_A, NEAR_B]] = 2
+    return CommandTable(commands, np.array([n, 0, 0, 0, 1]), capacity)
+
+
+def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -> list[int]:
+    """Cycles for which the batches of a PE hold the cache and the channel, the mean of all PEs."""
+    p, lines_per_row = parameters, row_bytes // (parameters["LINE"] * parameters["WIDTH"])
+    n_pes, n_batches, n_gathered = lists.shape
+    lines = lists.swapaxes(0, 1).reshape(-1, 1) * lines_per_row + np.arange(lines_per_row)  # batch by batch, PE by PE
+    outcome = np.zeros(lines.size, np.int64)
+    cache = np.full((p["SETS"], p["WAYS"]), EMPTY)
+    simulate_cache(lines.reshape(-1), np.zeros(lines.size, bool), cache, outcome)
+    misses = (outcome != HIT).reshape(n_batches, -1).sum(axis=1)
+    rows_opened = (outcome.reshape(-1, lines_per_row)[:, 0] != HIT).reshape(n_batches, -1).sum(axis=1)
+    line = p["T_CL"] + p["LINE"] + 5  # beside the beat that missed
+    cycles = n_pes * n_gathered * row_bytes // p["WIDTH"] + misses * line + rows_opened * (p["T_RP"] + p["T_RCD"] - 2)
+    lost = 2 + p["T_RP"] + p["T_RFC"] + p["T_RCD"]
+    return [int(n / n_pes / (1 - lost / p["T_REFI"]) + 0.5) for n in cycles]
+
+
+def _gather_payload(
+    parameters: Parameters, kind: int, batch: int, at: int, at_results: int, n_gathered: int, row_bytes: int
+) -> int:
+    """Write the payload of the load of a list, of the load of its rows, or of the store of these."""
+    slot = batch % 2
+    list_slot, rows_slot = slot * 4 * n_gathered, 8 * n_gathered + slot * n_gathered * row_bytes
+    table = 1 << parameters["ADDRESS"] - 1
+    words = [
+        (list_slot, 4 * at, 4 * n_gathered << 16 | 4 * n_gathered, 1),
+        (list_slot << 16 | rows_slot, table, row_bytes << 16 | row_bytes, 1 << 17 | n_gathered),
+        (at_results + at * row_bytes, rows_slot, row_bytes << 16 | row_bytes, n_gathered),
+    ][kind]
+    return sum(word << 32 * i for i, word in enumerate(words))
 
 
 def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
@@ -224,7 +352,7 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
         "cycles": run.cycles + 1,
         "events": _events(record.events, grid.n_pes - 1),
         "counters": {name: cycles for name, cycles in counters.items() if cycles},
-        "kernel": "matmul, b in DRAM" if stimulus["product"]["is_far"] else "matmul",
+        "kernel": _kernel(stimulus),
         "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
     }
 
@@ -233,6 +361,12 @@ def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable
     """Give what runs the program in each mode of the model."""
     table = CommandTable(*(np.array(part) for part in stimulus["table"]))
     return mode_runs(table, grid_of(parameters), parameters["QUEUE"], 1)
+
+
+def _kernel(stimulus: dict[str, Any]) -> str:
+    if "gather" in stimulus:
+        return "gather"
+    return "matmul_b_in_dram" if stimulus["product"]["is_far"] else "matmul"
 
 
 def _events(rows: np.ndarray, last: int) -> dict[str, list[int]]:

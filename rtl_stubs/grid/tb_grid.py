@@ -12,8 +12,20 @@ STATIONARY = ("output", "weight", "input")
 
 
 def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, list[int]]:
+    """Say what the words of the results in SRAM are."""
+    width = parameters["WIDTH"]
+    image = gather(stimulus) if "gather" in stimulus else multiply(parameters, stimulus)
+    return {"sram": [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]}
+
+
+def gather(stimulus: dict[str, Any]) -> bytes:
+    """Take the rows of a table that the lists of each PE name."""
+    return np.array(stimulus["rows"], np.int8)[np.array(stimulus["gather"]["lists"])].tobytes()
+
+
+def multiply(parameters: dict[str, int], stimulus: dict[str, Any]) -> bytes:
     """Multiply, quantise, and lay out what each PE stores: its share of every block, one behind the other."""
-    product, width = stimulus["product"], parameters["WIDTH"]
+    product = stimulus["product"]
     a, b = (np.array(stimulus[name], np.int64) for name in ("a", "b"))
     ((_, _, shift),) = product["operations"]
     c = np.clip((a @ b.T + (1 << shift >> 1)) >> shift, -128, 127).astype(np.int8)
@@ -28,11 +40,13 @@ def golden(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, li
             tiles = tiles.swapaxes(0, 1)
         tiles = tiles.reshape(-1, block_m, n_members, block_n // n_members)[:, :, part["member"]]
         image += (tiles if product["holds_b"] else tiles.swapaxes(1, 2)).tobytes()
-    return {"sram": [int.from_bytes(image[i : i + width], "little") for i in range(0, len(image), width)]}
+    return image
 
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
     """Say what was played."""
+    if "gather" in stimulus:
+        return {"gather"}
     product = stimulus["product"]
     return {f"{STATIONARY[product['stationary']]}_stationary"}
 
