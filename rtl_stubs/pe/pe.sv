@@ -56,6 +56,9 @@ module pe #(
     output logic                     load_valid,      // a beat is asked for
     input  logic                     load_ready,
     output logic [ADDRESS-1:0]       load_address,
+    output logic                     load_head,       // it begins a fragment
+    output logic [$clog2(FRAGMENT):0] load_bytes,     // of the fragment, with its head
+    output logic                     load_last,       // of a command
     output logic                     load_shared,     // others ask for the same beat
     input  logic                     response_valid,
     input  logic [WIDTH*8-1:0]       response_data,
@@ -119,8 +122,8 @@ module pe #(
         .VECTOR_LOAD(VECTOR_LOAD), .LOOPS(LOOPS), .ADDRESS(ADDRESS)
     ) units (
         .clk, .rst_n(is_running), .capacity, .round_trip, .command_valid, .command_ready(), .command_data,
-        .loop_address, .loop_data, .load_valid, .load_ready, .load_address, .load_shared, .response_valid,
-        .response_data, .response_missed, .store_valid, .store_ready, .store_address, .store_bytes, .store_data,
+        .loop_address, .loop_data, .load_valid, .load_ready, .load_address, .load_head, .load_bytes, .load_last,
+        .load_shared, .response_valid, .response_data, .response_missed, .store_valid, .store_ready, .store_address, .store_bytes, .store_data,
         .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows, .prefetch_shared, .prefetch_done,
         .is_first, .is_last, .up_valid, .up_ready, .up_data, .down_valid, .down_ready, .down_data, .back_valid,
         .back_ready, .back_data, .home_valid, .home_ready, .home_data, .starts, .ended, .visible, .has_room, .stalls,
