@@ -396,7 +396,7 @@ def verify_blocks(
     from archmodel.report.figure import make_folder
     from archmodel.verify.contract import find_unit, unit_names
     from archmodel.verify.files import write_files
-    from archmodel.verify.fit import fit_units
+    from archmodel.verify.fit import FIT_PATIENCE, fit_units
     from archmodel.verify.fragment import check_fits
     from archmodel.verify.run import choose_simulators, plan_simulations, verify
 
@@ -405,6 +405,8 @@ def verify_blocks(
         found = found if units else [unit for unit in found if unit.contract.fit]
         check_fits(found)
     plans = plan_simulations(found, chosen, n_points)
+    if is_fitted:  # the law need not know how long the hardware takes
+        plans = [replace(plan, patience=FIT_PATIENCE) for plan in plans]
     if seed < 0:
         raise InputError("seed", [Fault("", f"{seed} is not allowed; allowed: whole numbers from 0")])
     folder = make_folder("verification", Path(output).resolve())

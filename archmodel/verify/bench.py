@@ -29,6 +29,7 @@ from archmodel.verify.simulate import ICARUS_ARGS, VERILATOR_ARGS
 from archmodel.verify.toolchain import Simulator, simulation_environment
 
 SEED = 1
+PATIENCE = 2
 _BAD_TAGS = ("failure", "error", "skipped")  # of JUnit
 LONGEST_S = 300  # for which a simulation may run; hardware that loops within a cycle never ends
 
@@ -157,7 +158,7 @@ def _check_expected(unit: Unit, expected: Any) -> None:
 
 def simulate(
     unit: Unit, build: str, simulator: Simulator, points: Sequence[Point], folder: Path, *, is_waves: bool = False,
-    seed: int = SEED, is_drawn: bool = False, stops_at_fault: bool = False,
+    seed: int = SEED, is_drawn: bool = False, stops_at_fault: bool = False, patience: int = PATIENCE,
 ) -> Simulation:  # fmt: skip
     """Build a bench, unless it is in the cache, and play points on it.
 
@@ -175,6 +176,8 @@ def simulate(
         Whether the signals that the contract lists under ``waveform`` are read in every cycle, for a picture.
     stops_at_fault
         Whether the points behind one that differs are left out.
+    patience
+        How many times the cycles of the model a point may take.
     """
     folder = folder / f"{unit.name}-{build}-{simulator.name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +191,7 @@ def simulate(
         "counters_tolerance_frac": unit.contract.counters_tolerance_frac,
         "models_tolerance_frac": dict(unit.contract.models_tolerance_frac),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
-        "stops_at_fault": stops_at_fault,
+        "stops_at_fault": stops_at_fault, "patience": patience,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",
         "folder": str(folder), "measured": str(measured), "runtime_dir": str(_runtime_folder(simulator, is_waves)),
         "build_dir": str(_build_folder(unit, points[0], simulator, is_waves)),

@@ -23,6 +23,8 @@ from archmodel.verify.stimulus import ready_cycles
 Ints = NDArray[np.int64]
 EXPLAINED_FRAC = 0.95
 """Points that a law has to foretell, every word of them, to be called that of the block."""
+FIT_PATIENCE = 100
+"""How many times the cycles of the model a point may take, if the model is what is sought."""
 _N_DRAWS = 400  # of the bootstrap
 _QUANTILES = (0.025, 0.975)
 _MOST = {"latency": 4096, "interval": 64, "depth": 128}  # tried; more is not what a pipeline of a block has

@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archmodel.verify.bench import Point, Simulation
+from archmodel.verify.bench import PATIENCE, Point, Simulation
 from archmodel.verify.contract import Unit
 from archmodel.verify.toolchain import Simulator
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One simulation that is to be run: a build of a block, a simulator, and how many points."""
+    """One simulation that is to be run.
+
+    Parameters
+    ----------
+    unit, build, simulator
+        What is played, and on what.
+    n_points
+        How many points.
+    patience
+        How many times the cycles of the model a point may take; longer is taken for a hang.
+    """
 
     unit: Unit
     build: str
     simulator: Simulator
     n_points: int
+    patience: int = PATIENCE
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,12 @@ def run_plan(plan: Plan, folder: Path, *, seed: int = SEED, is_waves: bool = Fal
     (Icarus) or ``dump.vcd`` (Verilator) in the folder of the simulation.
     """
     points = draw_points(plan.unit, plan.build, plan.n_points, seed)
-    simulation = simulate(plan.unit, plan.build, plan.simulator, points, folder, is_waves=is_waves, seed=seed)
+    play = partial(
+        simulate, plan.unit, plan.build, plan.simulator, points, folder, seed=seed, patience=plan.patience
+    )  # fmt: skip
+    simulation = play(is_waves=is_waves)
     if simulation.faults and simulation.points and not is_waves:
-        return points, simulate(plan.unit, plan.build, plan.simulator, points, folder, is_waves=True, seed=seed)
+        return points, play(is_waves=True)
     return points, simulation
 
 

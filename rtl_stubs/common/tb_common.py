@@ -175,7 +175,7 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
         await ClockCycles(dut.clk, 2)
         dut.run.value, began = 1, time.perf_counter()
         n_words = [len(source["data"]) for source in stimulus["sources"].values()]  # before it starts, perhaps
-        limit = 2 * point["expected"]["cycles"] + max(n_words, default=0) + 200
+        limit = job["patience"] * point["expected"]["cycles"] + max(n_words, default=0) + 200
         waves = await _sample(dut, job["waveform"], point["expected"]["cycles"]) if job["waveform"] else []
         hang = ""
         try:

@@ -45,13 +45,13 @@ def test_a_block_as_its_law_says(block, capsys):
 
 
 def test_a_block_that_its_law_does_not_know(block, capsys, tmp_path):
-    """A word every three cycles, two stages more than the law has, and a queue that sees a word leave a cycle later."""
+    """A word every nine cycles, and two stages more than the law has."""
     change(block / "my_pe.sv", "    assign in_ready = can_move[0];", THROTTLE)
     change(block / "my_pe.sv", "is_full[0] <= in_valid;", "is_full[0] <= in_valid && in_ready;")
     change(block / "my_pe_bench.sv", "my_pe #(.LATENCY(LATENCY)", "my_pe #(.LATENCY(LATENCY + 2)")
     code, found = fit(capsys)
     assert code == 1  # as ever when law and hardware differ
-    assert (found["latency"]["value"], found["interval"]["value"]) == (7, 3)
+    assert (found["latency"]["value"], found["interval"]["value"]) == (7, 9)
     assert all(row["is_explained"] for row in found.values())
     assert found["depth"]["low"] <= 7
     (tmp_path / "chip.yaml").write_text("extends: [mtia_2i, results/verify/fit.yaml]\n")
@@ -71,11 +71,11 @@ def test_a_block_that_is_no_such_pipeline(block, capsys, tmp_path):
     assert "| no such law |" in (tmp_path / "results" / "verify" / "report.md").read_text(encoding="utf-8")
 
 
-THROTTLE = """    logic [1:0] rest;
+THROTTLE = """    logic [3:0] rest;
     assign in_ready = can_move[0] && rest == 0;
     always_ff @(posedge clk)
         if (!rst_n) rest <= 0;
-        else if (in_valid && in_ready) rest <= 2;
+        else if (in_valid && in_ready) rest <= 8;
         else if (rest != 0) rest <= rest - 1;
 """
 MOODY = """    logic turn;
