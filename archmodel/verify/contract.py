@@ -197,7 +197,7 @@ def _fit_faults(contract: Contract, document: Document) -> Iterator[Fault]:
         return
     for key, known in (("entry", contract.events), ("exit", contract.events), ("build", contract.builds)):
         name = getattr(fit, key)
-        if name is not None and name not in known:
+        if known and name is not None and name not in known:
             text = f"fit.{key}: no {'build' if key == 'build' else 'event'} {name!r}; {suggest(name, known)}"
             yield Fault(document.where(("fit", key)), text)
     for key in ("latency", "interval", "depth"):
