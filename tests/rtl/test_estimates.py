@@ -71,6 +71,13 @@ def test_a_block_that_is_no_such_pipeline(block, capsys, tmp_path):
     assert "| no such law |" in (tmp_path / "results" / "verify" / "report.md").read_text(encoding="utf-8")
 
 
+def test_a_block_without_a_pipeline_is_refused(need, capsys, tmp_path):
+    need("icarus")
+    assert main(["verify", "mesh", "dpe", "--fit", "--sim", "icarus", "--output", str(tmp_path / "out")]) == 2
+    assert "mesh: its contract has no 'fit', which names the ends of a pipeline" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 THROTTLE = """    logic [3:0] rest;
     assign in_ready = can_move[0] && rest == 0;
     always_ff @(posedge clk)
