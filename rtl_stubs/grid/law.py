@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,7 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     while True:
         block_k = unit_k * int(rng.integers(1, 5))
         n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
+        n_n = 4 if is_far else n_n
         n_k = n_k if stationary == OUTPUT else 1
         n_m = 1 if is_far and stationary != WEIGHT else n_m
         size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
@@ -84,7 +85,7 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
         is_cached = not is_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
         if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most and is_cached:
             break
-    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far)
+    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, cols * n_n * n_k)
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
         times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
@@ -93,7 +94,7 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
 
 
-def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> PeTiming:
+def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, n_tiles: int = 1) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
     every_port = float(p["GRID_COLS"] * p["WIDTH"])
@@ -106,9 +107,9 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool) -> 
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
         outstanding=fair_share(p), bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
         sram_latency=read_latency(p), cache_bytes=float(cache_bytes(p)),
-        dram_width=dram_width(p), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True,
-        layout_rows=0, own_width=every_port, row_width=every_port, column_width=float(p["WIDTH"]) if is_b_far else every_port,
-        store_width=every_port, has_lone_cores=False,
+        dram_width=dram_width(p, n_tiles), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True,
+        layout_rows=0, own_width=every_port, row_width=every_port,
+        column_width=float(p["WIDTH"]) if is_b_far else every_port, store_width=every_port, has_lone_cores=False,
     )  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def read_latency(parameters: Parameters) -> int:
 
 
 def fair_share(parameters: Parameters) -> int:
-    """Count fragments per round trip with which the loads of a column leave its port, a beat per cycle, some for stores."""
+    """Count fragments per round trip with which the loads of a column leave its port some time for stores."""
     beats = (read_latency(parameters) + 1) // (parameters["GRID_ROWS"] + 1)
     return max(1, beats * parameters["WIDTH"] // parameters["FRAGMENT"])
 
@@ -145,18 +146,32 @@ def prefetch_latency(parameters: Parameters) -> int:
     return 2 * way + 2 + parameters["SRAM"] + 1
 
 
-def dram_width(parameters: Parameters) -> float:
+def refreshed(parameters: Parameters, cycles: float) -> float:
+    """Add to cycles of fetched lines what refreshes cost: all rows are closed, RP + RFC, and one is opened again, RCD.
+
+    As much of that is hidden as the cache is at work for itself between two lines, LINE + 3, and as the line that comes
+    next would have waited for its row, on average.
+    """
+    p = parameters
+    lost = p["T_RP"] + p["T_RFC"] + p["T_RCD"] - 1 - (p["LINE"] + 3) - row_cycles(p)
+    return cycles / (1 - lost / p["T_REFI"])
+
+
+def row_cycles(parameters: Parameters) -> float:
+    """Give the mean of what opening rows adds to lines that follow one another: RP + RCD - 2 for the first of a row."""
+    return (parameters["T_RP"] + parameters["T_RCD"] - 2) * parameters["LINE"] / (1 << parameters["COLUMN_BITS"])
+
+
+def dram_width(parameters: Parameters, n_tiles: int) -> float:
     """Bytes per cycle at which lines that follow one another come from DRAM into a cache that blocks on each miss.
 
     A line takes CL + LINE + 6 cycles: the request enters, three steps of the channel, CL and a burst, LINE words, and
-    it is served. The first one of a row takes RP + RCD - 2 more, as another row of its bank is open. Refresh takes its
-    share: it closes all rows, RP + RFC, and the next line opens one again.
+    it is served. The cache is taken, too, when a line is read, a word per cycle; but the last of all tiles is read when
+    nothing is left to be fetched.
     """
     p = parameters
-    in_row = (1 << p["COLUMN_BITS"]) // p["LINE"]
-    line = p["T_CL"] + p["LINE"] + 6 + (p["T_RP"] + p["T_RCD"] - 2) / in_row
-    lost = 2 + p["T_RP"] + p["T_RFC"] + p["T_RCD"]
-    return p["LINE"] * p["WIDTH"] / line * (1 - lost / p["T_REFI"])
+    line = p["T_CL"] + p["LINE"] + 6 + row_cycles(p) + p["LINE"] * (1 - 1 / n_tiles)
+    return p["LINE"] * p["WIDTH"] / refreshed(p, line)
 
 
 def play_product(
@@ -204,7 +219,8 @@ def play_product(
         },
         "product": {
             "size": size, "stationary": mapping.stationary,
-            "block": [mapping.block_m, mapping.block_n, mapping.block_k], "holds_b": bool(holds_b), "operations": operations, "is_far": bool(is_far), "parts": parts,
+            "block": [mapping.block_m, mapping.block_n, mapping.block_k], "holds_b": bool(holds_b),
+            "operations": operations, "is_far": bool(is_far), "parts": parts,
         },
         "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
     }  # fmt: skip
@@ -214,26 +230,21 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     """Draw a table in DRAM and, for each PE, lists of rows that it loads from there and stores in SRAM."""
     p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), is_b_far=True)
     n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
-    most = 1 << p["ADDRESS"] - 1  # bytes of a memory
-    while True:
-        row_bytes, n_batches = line_bytes * int(rng.integers(1, 3)), int(rng.integers(2, 7))
-        n_gathered = int(rng.integers(2, 9)) * p["FRAGMENT"] // 4
-        if n_pes * n_batches * n_gathered * (4 + row_bytes) <= most:
-            break
-    n_rows = int(rng.choice([16, most // row_bytes]))  # all of them fit the cache, or not
+    row_bytes, most = line_bytes, 1 << p["ADDRESS"] - 1  # bytes of a memory
+    n_rows, n_gathered = most // row_bytes, int(rng.integers(4, 8))
+    n_batches = int(rng.integers(6, most // (n_pes * n_gathered * (4 + row_bytes)) + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
     lists = rng.integers(0, n_rows, (n_pes, n_batches, n_gathered)).astype(np.int32)
     commands = _gather_program(p, timing, lists, row_bytes)
     at_results = lists.nbytes
     sources = {}
     for pe in range(n_pes):
-        words = []
-        for number, row in enumerate(commands.commands):
-            batch, kind = divmod(number, 3)
-            at = (pe * n_batches + batch) * n_gathered
-            words.append(
-                _gather_payload(p, kind, batch, at, at_results, n_gathered, row_bytes) << head_bits(p) | head_of(row, p)
-            )
+        at = pe * n_batches * n_gathered
+        payloads = _gather_payloads(p, at, at_results, lists.shape[1:], row_bytes)
+        words = [
+            payload << head_bits(p) | head_of(row, p)
+            for payload, row in zip(payloads, commands.commands, strict=True)
+        ]  # fmt: skip
         sources[f"command[{pe}]"] = {"data": words, "gap": [int(issue) - 1 for issue in commands.commands[:, ISSUE]]}
     return {
         "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p), "refresh": 1},
@@ -251,13 +262,13 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
 
 
 def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_bytes: int) -> CommandTable:
-    """Write the program of a gather: a list of rows, the rows, a store, batch by batch.
+    """Write the program of a gather: the lists, then rows and a store, batch by batch.
 
     The cache and the channel behind it are one resource. A batch holds it for a cycle per beat and for the time of each
     line that it lacks; which lines these are is followed in the order of the PEs, and all PEs get the mean.
     """
     n_batches, n_gathered = lists.shape[1:]
-    commands, n = np.zeros((3 * n_batches, N_COMMAND_FIELDS), np.int64), 0
+    commands, n = np.zeros((1 + 2 * n_batches, N_COMMAND_FIELDS), np.int64), 0
     services = _count_services(parameters, lists, row_bytes)
 
     def occupancy(n_rows: int, n_bytes: float) -> int:
@@ -266,19 +277,18 @@ def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_
             t.bucket_bytes, t.bucket_rate,
         )  # fmt: skip
 
+    n_bytes = 4.0 * n_batches * n_gathered
+    near = service_cycles(n_bytes, t.own_width)
+    n = put(commands, n, LOAD, t.instruction_cycles, occupancy(1, n_bytes), t.sram_latency, SRAM, near, OWN)
+    take_and_give(commands, n - 1, NONE, 0, NEAR_A, 1, 1)
+    took, near = occupancy(n_gathered, float(row_bytes)), service_cycles(float(n_gathered * row_bytes), t.store_width)
     for batch in range(n_batches):
-        near = service_cycles(4.0 * n_gathered, t.own_width)
-        took = occupancy(1, 4.0 * n_gathered)
-        n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
-        take_and_give(commands, n - 1, NONE, 0, NEAR_A, 1, 1)
-        took = occupancy(n_gathered, float(row_bytes))
         n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, DRAM, services[batch], OWN)
-        take_and_give(commands, n - 1, NEAR_A, 1, NEAR_B, 1, 1)
-        near = service_cycles(float(n_gathered * row_bytes), t.store_width)
+        take_and_give(commands, n - 1, NEAR_A, 1 if batch == n_batches - 1 else 0, NEAR_B, 1, 1)
         n = put(commands, n, STORE, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
         take_and_give(commands, n - 1, NEAR_B, 1, NONE, 0, 0)
     capacity = np.ones(N_BUFFERS, np.int64)
-    capacity[[NEAR_A, NEAR_B]] = 2
+    capacity[NEAR_B] = 2
     return CommandTable(commands, np.array([n, 0, 0, 0, 1]), capacity)
 
 
@@ -294,22 +304,23 @@ def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -
     rows_opened = (outcome.reshape(-1, lines_per_row)[:, 0] != HIT).reshape(n_batches, -1).sum(axis=1)
     line = p["T_CL"] + p["LINE"] + 5  # beside the beat that missed
     cycles = n_pes * n_gathered * row_bytes // p["WIDTH"] + misses * line + rows_opened * (p["T_RP"] + p["T_RCD"] - 2)
-    lost = 2 + p["T_RP"] + p["T_RFC"] + p["T_RCD"]
-    return [int(n / n_pes / (1 - lost / p["T_REFI"]) + 0.5) for n in cycles]
+    return [int(refreshed(p, n / n_pes) + 0.5) for n in cycles]
 
 
-def _gather_payload(
-    parameters: Parameters, kind: int, batch: int, at: int, at_results: int, n_gathered: int, row_bytes: int
-) -> int:
-    """Write the payload of the load of a list, of the load of its rows, or of the store of these."""
-    slot = batch % 2
-    list_slot, rows_slot = slot * 4 * n_gathered, 8 * n_gathered + slot * n_gathered * row_bytes
-    table = 1 << parameters["ADDRESS"] - 1
-    words = [
-        (list_slot, 4 * at, 4 * n_gathered << 16 | 4 * n_gathered, 1),
-        (list_slot << 16 | rows_slot, table, row_bytes << 16 | row_bytes, 1 << 17 | n_gathered),
-        (at_results + at * row_bytes, rows_slot, row_bytes << 16 | row_bytes, n_gathered),
-    ][kind]
+def _gather_payloads(
+    parameters: Parameters, at: int, at_results: int, shape: tuple[int, ...], row_bytes: int
+) -> Iterator[int]:
+    """Write the payloads of the load of the lists, and of the loads of rows and their stores."""
+    n_batches, n_gathered = shape
+    table, n_bytes, stride = 1 << parameters["ADDRESS"] - 1, 4 * n_batches * n_gathered, row_bytes << 16 | row_bytes
+    yield _pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
+    for batch in range(n_batches):
+        slot, first = n_bytes + batch % 2 * n_gathered * row_bytes, batch * n_gathered
+        yield _pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
+        yield _pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
+
+
+def _pack(*words: int) -> int:
     return sum(word << 32 * i for i, word in enumerate(words))
 
 

@@ -4,6 +4,7 @@
 // first read has moved on goes before all others, until its last one has: tiles are read one after the other. Writes
 // take turns with reads. Answers leave in the order in which requests moved on; of writes, only the last of a command is
 // answered. Addresses whose highest bit is set are behind the cache.
+/* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when they are written
 module memory_port #(
     parameter int COORD    = 2,
     parameter int PES      = 2,   // of the column, in rows 1 to PES of the network
@@ -59,10 +60,14 @@ module memory_port #(
     logic [1:0] kind;
     logic is_shared, is_last;
     logic [BODY-1:0] body;
+    logic write_room;
     assign {body, is_last, is_shared, kind, from} = request_flit[REQUEST-1:2*COORD+1];
 
-    // Reads, a queue of fragments per PE, whose beats move on one by one. It never overflows: a PE has room for the data.
-    logic [PES-1:0] read_valid, read_shared, read_last, read_taken, read_room, ends_command;
+    // Each PE has room for the data of its reads and prefetches, and a place for each of them here; only writes may wait.
+    assign request_ready = kind != KIND_WRITE || write_room;
+
+    // Reads, a queue of fragments per PE, whose beats move on one by one
+    logic [PES-1:0] read_valid, read_shared, read_last, read_taken, ends_command;
     logic [PES*ADDRESS-1:0] read_address;
     genvar p;
     for (p = 0; p < PES; p++) begin : gen_reads
@@ -71,7 +76,7 @@ module memory_port #(
         logic is_over;
         command_fifo #(.WIDTH(2 + BEATS + ADDRESS), .DEPTH(READS)) queue (
             .clk, .rst_n, .in_valid(request_valid && kind == KIND_READ && from == COORD'(p + 1)),
-            .in_ready(read_room[p]), .in_data({is_last, is_shared, body[BEATS+ADDRESS-1:0]}), .out_valid(read_valid[p]),
+            .in_ready(), .in_data({is_last, is_shared, body[BEATS+ADDRESS-1:0]}), .out_valid(read_valid[p]),
             .out_ready(is_over), .out_data({read_last[p], read_shared[p], n_beats, first})
         );
         assign read_address[p*ADDRESS +: ADDRESS] = first + ADDRESS'(n_moved) * ADDRESS'(WIDTH);
@@ -83,7 +88,7 @@ module memory_port #(
     end
 
     // Writes wait for nobody but the memories, so one queue does.
-    logic write_room, write_valid, write_taken, write_last;
+    logic write_valid, write_taken, write_last;
     logic [COORD-1:0] write_from;
     logic [ADDRESS-1:0] write_address;
     logic [8*WIDTH-1:0] write_data;
@@ -93,17 +98,16 @@ module memory_port #(
         .out_data({write_from, write_last, write_data, write_address})
     );
 
-    logic fetch_room, fetched_valid, fetched_shared, fetched_taken;
+    logic fetched_valid, fetched_shared, fetched_taken;
     logic [COORD-1:0] fetched_by;
     prefetch_port #(
         .COORD(COORD), .PES(PES), .ADDRESS(ADDRESS), .ROW_BITS(ROW_BITS), .QUEUE(FETCHES), .LINE(LINE), .WIDTH(WIDTH)
     ) prefetcher (
-        .clk, .rst_n, .in_valid(request_valid && kind == KIND_FETCH), .in_ready(fetch_room), .in_from(from),
+        .clk, .rst_n, .in_valid(request_valid && kind == KIND_FETCH), .in_from(from),
         .in_shared(is_shared), .in_rows(body[PREFETCH-1:0]), .touch_valid, .touch_ready, .touch_address, .touch_last,
         .touched, .done_valid(fetched_valid), .done_ready(fetched_taken), .done_by(fetched_by),
         .done_shared(fetched_shared)
     );
-    assign request_ready = kind == KIND_READ ? &read_room : kind == KIND_WRITE ? write_room : fetch_room;
 
     // Who moves on?
     logic [PES:0] asked, preferred, chosen, granted, owner;  // by PE, then shared

@@ -1,7 +1,7 @@
 // Prefetches of a column: walks over the lines of rows and touches each of them in the cache, one prefetch at a time.
 //
 // Prefetches wait in a queue per PE and take turns; one that all PEs share begins when it is the oldest of each of them.
-/* verilator lint_off PINCONNECTEMPTY */  // of a queue that is never empty when it is read
+/* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when they are written, nor empty when they are read
 module prefetch_port #(
     parameter int COORD    = 2,
     parameter int PES      = 2,
@@ -16,7 +16,6 @@ module prefetch_port #(
     input  logic             clk,
     input  logic             rst_n,
     input  logic             in_valid,
-    output logic             in_ready,
     input  logic [COORD-1:0] in_from,
     input  logic             in_shared,
     input  logic [ROWS-1:0]  in_rows,       // rows, bytes of each, stride, address
@@ -30,17 +29,16 @@ module prefetch_port #(
     output logic [COORD-1:0] done_by,
     output logic             done_shared
 );
-    logic [PES-1:0] waits, waits_shared, taken, room;
+    logic [PES-1:0] waits, waits_shared, taken;
     logic [PES*ROWS-1:0] waiting;
     genvar p;
     for (p = 0; p < PES; p++) begin : gen_queue
         command_fifo #(.WIDTH(ROWS + 1), .DEPTH(QUEUE)) queue (
-            .clk, .rst_n, .in_valid(in_valid && in_from == COORD'(p + 1)), .in_ready(room[p]),
+            .clk, .rst_n, .in_valid(in_valid && in_from == COORD'(p + 1)), .in_ready(),
             .in_data({in_shared, in_rows}), .out_valid(waits[p]), .out_ready(taken[p]),
             .out_data({waits_shared[p], waiting[p*ROWS +: ROWS]})
         );
     end
-    assign in_ready = &room;
 
     logic [PES:0] asked, granted;
     logic is_busy, is_free, ends_row, steps, owed_room;

@@ -44,25 +44,33 @@ module reduce_unit #(
     output logic                   ended,
     output logic                   late           // with ended: it took longer than its sums, the way there and back, and that
 );
-    logic is_busy, starts, passes, keeps, is_mine, turns, has_passed, has_share;
-    logic [7:0] columns, first_column, end_column, first_group, end_group, column, group;
+    logic is_busy, starts, passes, keeps, is_mine, turns, has_room;
+    logic [7:0] columns, groups, first_column, end_column, first_group, end_group, column, group;
     logic [7:0] come_column, come_group;
-    logic [15:0] n_to_pass, n_to_keep, time_left;
+    logic [15:0] n_passed, n_kept, n_to_pass, n_to_keep, took, busy_left;
     logic come_valid, come_ready, hop_valid, hop_ready, share_room;
     logic [LANES*32+15:0] come, hop_data;
 
-    assign start_ready = !is_busy || ended;
+    // A command takes the unit for as long as its sums and the way down take; it may wait for others after that, and the
+    // next one behind it.
+    command_fifo #(.WIDTH(48), .DEPTH(2)) commands (
+        .clk, .rst_n, .in_valid(starts), .in_ready(has_room),
+        .in_data({start_columns, start_groups, start_first_column, start_end_column, start_first_group, start_end_group}),
+        .out_valid(is_busy), .out_ready(ended),
+        .out_data({columns, groups, first_column, end_column, first_group, end_group})
+    );
+    assign start_ready = has_room && busy_left == 0;
     assign starts = start_valid && start_ready;
-    assign ended = is_busy && has_passed && has_share;
-    assign late = time_left == 0;
-    assign has_passed = n_to_pass == 0 || (n_to_pass == 1 && passes);
-    assign has_share = n_to_keep == 0 || (n_to_keep == 1 && keeps);
+    assign n_to_pass = 16'(columns) * 16'(groups);
+    assign n_to_keep = 16'(end_column - first_column) * 16'(end_group - first_group);
+    assign ended = is_busy && n_passed + 16'(passes) == n_to_pass && n_kept + 16'(keeps) == n_to_keep;
+    assign late = took > n_to_pass + 16'(2 * (MEMBERS - 1) * HOP + APART);
 
     // Down the chain. The last engine turns the sums round.
-    assign down_valid = sums_valid && is_busy && n_to_pass != 0 && !is_last;
+    assign down_valid = sums_valid && is_busy && n_passed != n_to_pass && !is_last;
     assign down_data = sums_data;
-    assign turns = sums_valid && is_busy && n_to_pass != 0 && is_last;
-    assign sums_ready = is_busy && n_to_pass != 0 && (is_last ? come_ready : down_ready);
+    assign turns = sums_valid && is_busy && n_passed != n_to_pass && is_last;
+    assign sums_ready = is_busy && n_passed != n_to_pass && (is_last ? come_ready : down_ready);
     assign passes = sums_valid && sums_ready;
 
     credit_pipe #(.WIDTH(LANES * 32 + 16), .LATENCY(HOP)) hop (
@@ -74,7 +82,7 @@ module reduce_unit #(
     assign {come_group, come_column} = come[LANES*32 +: 16];
     assign is_mine = come_column >= first_column && come_column < end_column && come_group >= first_group
         && come_group < end_group;
-    assign come_ready = is_mine ? is_busy && n_to_keep != 0 && share_room : up_ready;
+    assign come_ready = is_mine ? is_busy && n_kept != n_to_keep && share_room : up_ready;
     assign hop_ready = come_ready && !is_last;
     assign keeps = come_valid && is_mine && come_ready;
     assign up_valid = come_valid && !is_mine;
@@ -86,28 +94,20 @@ module reduce_unit #(
     );
 
     always_ff @(posedge clk) begin
-        if (!rst_n) is_busy <= 0;
-        else if (starts) is_busy <= 1;
-        else if (ended) is_busy <= 0;
-        if (!rst_n) begin
-            n_to_pass <= 0;
-            n_to_keep <= 0;
-        end else if (starts) begin
-            time_left <= 16'(start_columns) * 16'(start_groups) + 16'(2 * (MEMBERS - 1) * HOP + APART);
-            n_to_pass <= 16'(start_columns) * 16'(start_groups);
-            n_to_keep <= 16'(start_end_column - start_first_column) * 16'(start_end_group - start_first_group);
-            columns <= start_columns;
-            {first_column, end_column} <= {start_first_column, start_end_column};
-            {first_group, end_group} <= {start_first_group, start_end_group};
+        if (!rst_n) busy_left <= 0;
+        else if (starts) busy_left <= 16'(start_columns) * 16'(start_groups) + 16'((MEMBERS - 1) * HOP - 1);
+        else if (busy_left != 0) busy_left <= busy_left - 1;
+        if (!rst_n || ended || !is_busy) begin
+            {n_passed, n_kept, took} <= 0;
             {group, column} <= 0;
         end else begin
-            if (!late) time_left <= time_left - 1;
+            took <= took + 1;
+            n_kept <= n_kept + 16'(keeps);
             if (passes) begin
-                n_to_pass <= n_to_pass - 1;
+                n_passed <= n_passed + 1;
                 column <= column + 1 == columns ? 0 : column + 1;
                 if (column + 1 == columns) group <= group + 1;
             end
-            if (keeps) n_to_keep <= n_to_keep - 1;
         end
     end
 endmodule
