@@ -361,7 +361,7 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "cycles": run.cycles + 1,
-        "events": _events(record.events, grid.n_pes - 1),
+        "events": {**_events(record.events, grid.n_pes - 1), "miss": [0] * _count_misses(parameters, stimulus)},
         "counters": {name: cycles for name, cycles in counters.items() if cycles},
         "kernel": _kernel(stimulus),
         "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
@@ -374,6 +374,14 @@ def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable
     return mode_runs(table, grid_of(parameters), parameters["QUEUE"], 1)
 
 
+def _count_misses(parameters: Parameters, stimulus: dict[str, Any]) -> int:
+    """Count the lines that come from DRAM: each once, as all of them fit the cache. When is not said."""
+    if "gather" in stimulus:
+        return len({row for lists in stimulus["gather"]["lists"] for rows in lists for row in rows})
+    _, n, k = stimulus["product"]["size"]
+    return n * k // (parameters["LINE"] * parameters["WIDTH"]) if stimulus["product"]["is_far"] else 0
+
+
 def _kernel(stimulus: dict[str, Any]) -> str:
     if "gather" in stimulus:
         return "gather"
@@ -383,7 +391,7 @@ def _kernel(stimulus: dict[str, Any]) -> str:
 def _events(rows: np.ndarray, last: int) -> dict[str, list[int]]:
     """List what happens on the first and on the last PE."""
     first = rows[rows[:, EVENT_PE] == 0]
-    events = {"accept": sorted((first[:, EVENT_ISSUED_AT] - 1).tolist()), "miss": []}
+    events = {"accept": sorted((first[:, EVENT_ISSUED_AT] - 1).tolist())}
     for prefix, mine in (("", first), ("last_", rows[rows[:, EVENT_PE] == last])):
         for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
             for unit in HARDWARE_UNITS:
