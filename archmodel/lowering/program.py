@@ -452,7 +452,7 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     transfer of their own, and do not meet again.
     """
     commands = table.commands.copy()
-    n_groups = np.array([grid.n_groups(cast) for cast in CASTS])[commands[:, CAST]]
+    n_groups = _groups_of_casts(grid)[commands[:, CAST]]
     is_shared = (commands[:, RESOURCE] != NONE) & (commands[:, RESOURCE] != LINK)
     is_own = is_shared & (commands[:, CAST] == OWN)
     alone = np.maximum(commands[:, OCCUPANCY], commands[:, SERVICE])
@@ -461,6 +461,12 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     commands[is_shared, HOLD] *= n_groups[is_shared]
     commands[is_shared & ~is_own, SERVICE] *= n_groups[is_shared & ~is_own]
     return CommandTable(commands, table.loops, table.capacity), lag
+
+
+@lru_cache(maxsize=64)
+def _groups_of_casts(grid: Grid) -> Ints:
+    """Count the requests of each cast that the whole grid makes at a time."""
+    return np.array([grid.n_groups(cast) for cast in CASTS], dtype=np.int64)
 
 
 def hold_cycles(table: CommandTable, grid: Grid, mode: Mode) -> Ints:
