@@ -46,30 +46,32 @@ module local_memory #(
     logic [SPAN*DEPTH*8-1:0] element_words;
     logic [ADDRESS-1:0] group_at;
 
-    always_comb
-        for (int r = 0; r < READS; r++)
-            operand_data[r*DEPTH*8 +: DEPTH*8] = word[operand_address[r*ADDRESS+LOW +: ADDRESS-LOW]];
+    // Words are read by assignments: Icarus would wake a process with every word that is written.
+    genvar r;
+    for (r = 0; r < READS; r++) begin : gen_operand
+        assign operand_data[r*DEPTH*8 +: DEPTH*8] = word[operand_address[r*ADDRESS+LOW +: ADDRESS-LOW]];
+    end
 
+    assign store_word = word[store_address[ADDRESS-1:LOW]];
     always_comb begin
-        store_word = word[store_address[ADDRESS-1:LOW]];
         store_data = store_word[BEAT*8-1:0];
         for (int i = 1; i < DEPTH / BEAT; i++)
             if (32'(store_address[LOW-1:0] >> IN_BEAT) == i) store_data = store_word[i*BEAT*8 +: BEAT*8];
     end
 
-    always_comb index_data = ADDRESS'(word[index_address[ADDRESS-1:LOW]] >> {index_address[LOW-1:2], 5'd0});
+    assign index_data = ADDRESS'(word[index_address[ADDRESS-1:LOW]] >> {index_address[LOW-1:2], 5'd0});
 
     assign group_at = {group_address, ($clog2(GROUP))'(0)};
-    always_comb read_group = (GROUP*8)'(word[group_at[ADDRESS-1:LOW]] >> {group_at[LOW-1:0], 3'd0});
+    assign read_group = (GROUP*8)'(word[group_at[ADDRESS-1:LOW]] >> {group_at[LOW-1:0], 3'd0});
 
     always_comb for (int i = 0; i < RESULT; i++) result_at[i*ADDRESS +: ADDRESS] = result_address + ADDRESS'(i);
 
     // Elements may begin anywhere in a word.
-    always_comb begin
-        for (int i = 0; i < SPAN; i++)
-            element_words[i*DEPTH*8 +: DEPTH*8] = word[element_address[ADDRESS-1:LOW] + (ADDRESS-LOW)'(i)];
-        element_data = (RESULT*8)'(element_words >> {element_address[LOW-1:0], 3'd0});
+    genvar e;
+    for (e = 0; e < SPAN; e++) begin : gen_element
+        assign element_words[e*DEPTH*8 +: DEPTH*8] = word[element_address[ADDRESS-1:LOW] + (ADDRESS-LOW)'(e)];
     end
+    assign element_data = (RESULT*8)'(element_words >> {element_address[LOW-1:0], 3'd0});
 
     always_ff @(posedge clk) begin
         for (int i = 0; i < BEAT; i++)
