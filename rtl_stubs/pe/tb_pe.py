@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from row_golden import golden_rows, row_bins
 from tb_common import play
+from tb_rows import golden_rows, row_bins
 
 STATIONARY = ("output", "weight", "input")
 UNITS = ("load", "matrix", "simd", "store")

@@ -59,7 +59,7 @@ MV, IS_SHARED = 4, 3
 
 
 def golden_module():
-    spec = importlib.util.spec_from_file_location("row_golden", BLOCK.folder / "row_golden.py")
+    spec = importlib.util.spec_from_file_location("tb_rows", BLOCK.folder / "tb_rows.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
