@@ -45,8 +45,8 @@ def issue_rate_table() -> str:
     for row in issue_rates().rows():
         if row["commands"] > 1:
             cells = {name: f"{row[name]:.2f}" for name in ("instructions", "short", "long")}
-            apart = f"{row['two_cores']:.2f}" if row["two_cores"] else None
-            rows.append({"kernel": f"`{row['kernel']}`", "commands": row["commands"], **cells, "two cores": apart})
+            cells["two cores (law)"] = f"{row['two_cores']:.2f}" if row["two_cores"] else "–"
+            rows.append({"kernel": f"`{row['kernel']}`", "commands": row["commands"], **cells})
     return table(rows)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from archmodel.verify.issue_rate import LONG, SHORT, count_issue_cycles, issue_rates, run_kernel
+from archmodel.verify.core_effect import core_effects
+from archmodel.verify.issue_rate import core_times, count_issue_cycles, issue_rates, run_kernel
 
 GEMMS = ("gemm_output", "gemm_weight", "gemm_input")
+SHORT, LONG = core_times("short"), core_times("long")
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,9 @@ def test_addresses_that_are_computed_cost_most(rates):
     assert 9 < rates["embedding"]["short"] < 10
     assert rates["flat"]["short"] > 30
     assert count_issue_cycles(run_kernel("flat"), LONG) > 2 * count_issue_cycles(run_kernel("flat"), SHORT)
+
+
+@pytest.mark.parametrize(("core", "least", "most"), [("plain", 7, 11), ("two contexts", 8, 13)])
+def test_code_for_any_sizes_on_a_whole_pe(core, least, most):
+    taken = [row["issue_cycles"] for row in core_effects().rows() if row["core"] == core]
+    assert (min(taken), max(taken)) == (least, most)
