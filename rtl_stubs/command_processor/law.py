@@ -187,7 +187,7 @@ def _encode(parameters: dict[str, int], number: int, row: list[int]) -> int:
     return word << unit_bits | row[UNIT]
 
 
-def _run(parameters: dict[str, int], capacity: Ints, rows: Ints) -> tuple[int, Ints, Ints]:
+def run_engine(parameters: dict[str, int], capacity: Ints, rows: Ints) -> tuple[int, Ints, Ints]:
     """Ask the event engine about the program of one core: cycles, the times of each command as above, and stalls."""
     table = CommandTable(rows, np.array([0, len(rows), 0, 1, 1]), capacity)
     record = new_record(1, capacity.size, len(rows))
@@ -242,18 +242,20 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     """Cycles in all and the cycles of all events; with one core, starts and ends are those of the event engine."""
     capacity = np.array(stimulus["capacity"])
     programs = [np.array(rows) for rows in stimulus["programs"]]
-    _, _, (issued, started, ended, visible) = follow(parameters, capacity, programs)
-    cycles, commands = int(visible.max()) + 1, np.concatenate(programs)
-    stalls = count_stalls(capacity, commands, np.stack([issued, started, ended, visible]))
+    commands = np.concatenate(programs)
     if parameters["CORES"] == 1:
-        cycles, (issued, started, ended, visible), stalls = _run(parameters, capacity, programs[0])
+        cycles, times, stalls = run_engine(parameters, capacity, commands)
+    else:
+        times = follow(parameters, capacity, programs)[2]
+        cycles, stalls = int(times[3].max()) + 1, count_stalls(capacity, commands, times)
+    issued, started, ended, visible = times
     events: dict[str, list[int]] = {}
     core_of = np.repeat(np.arange(len(programs)), [len(rows) for rows in programs])
     for core in range(MOST_CORES):
         events[f"accept{core}"] = sorted((issued[core_of == core] - 1).tolist())
-    for name, times in (("start", started), ("end", ended), ("visible", visible)):
+    for name, at in (("start", started), ("end", ended), ("visible", visible)):
         for unit in range(MOST_UNITS):
-            events[f"{name}{unit}"] = sorted(times[commands[:, UNIT] == unit].tolist())
+            events[f"{name}{unit}"] = sorted(at[commands[:, UNIT] == unit].tolist())
     counters = {
         f"unit{unit}_{cause}": int(stalls[unit, c]) for unit in range(MOST_UNITS) for c, cause in enumerate(CAUSES)
     }

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 
 from archmodel.kernels.program import (
+    DATA,
     EVENT_COMMAND,
     EVENT_STARTED_AT,
     IN_A,
     ISSUE,
+    ISSUED,
     LATENCY,
+    N_CAUSES,
     N_COMMAND_FIELDS,
     NONE,
     OCCUPANCY,
     OUT,
+    SPACE,
     UNIT,
 )
 from archmodel.lowering.program import CommandTable, Grid, run_table
@@ -80,6 +84,23 @@ def test_equals_the_event_engine_once_it_is_known_when_commands_are_issued(build
         started = np.zeros(len(rows), np.int64)
         started[record.events[:, EVENT_COMMAND]] = record.events[:, EVENT_STARTED_AT]
         assert started.tolist() == times[1, order].tolist()
+
+
+@pytest.mark.parametrize("build", ["small", "medium"])
+def test_times_and_stalls_are_those_of_the_event_engine_with_one_core(build):
+    law, parameters = load_law(BLOCK.folder), BLOCK.contract.builds[build]
+    seen = np.zeros(N_CAUSES, np.int64)
+    for point in draw_points(BLOCK, build, 60):
+        rows, capacity = np.array(point.stimulus["programs"][0]), np.array(point.stimulus["capacity"])
+        _, order, times = law.follow(parameters, capacity, [rows])
+        cycles, of_engine, stalls = law.run_engine(parameters, capacity, rows)
+        assert order.tolist() == [*range(len(rows))]
+        assert times.tolist() == of_engine.tolist()
+        assert cycles == times[3].max() + 1
+        counted = law.count_stalls(capacity, rows, times)
+        assert counted.tolist() == stalls[: law.MOST_UNITS].tolist()
+        seen += counted.sum(axis=0)
+    assert (seen[[DATA, SPACE, ISSUED] if build == "small" else slice(None)] > 0).all()
 
 
 @pytest.mark.parametrize("column", [ISSUE, OCCUPANCY, LATENCY])
