@@ -14,18 +14,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.inputs import SCHEMA, build, read_yaml
 from archmodel.verify.bench import Point, Simulation, count_points, draw_points, simulate
-from archmodel.verify.contract import Unit, describe_point, find_unit, stub_folder, unit_names
+from archmodel.verify.contract import Contract, Unit, describe_point, find_unit, stub_folder, unit_names
 from archmodel.verify.run import choose_simulators
 from archmodel.verify.toolchain import Simulator
 
@@ -194,15 +194,26 @@ def compare(folder: str, sound: Path) -> str:
     measured = json.loads(sound.read_text(encoding="utf-8"))
     for name, rows in measured["rows"].items():
         for point, row in zip(draw_points(unit, name, len(rows), measured["seed"]), rows, strict=True):
-            where = f"{unit.name} {describe_point(point.parameters)}, point {point.index} (seed {point.seed})"
-            if point.expected["cycles"] != row["cycles"]:
-                return f"{where}: cycles: model {point.expected['cycles']}, RTL {row['cycles']}"
-            for event, cycles in point.expected["events"].items():
-                if cycles != row["events"][event]:
-                    return f"{where}: event {event!r} differs"
-            for counter in {*point.expected.get("counters", ()), *row["counters"]}:
-                if point.expected["counters"].get(counter, 0) != row["counters"].get(counter, 0):
-                    return f"{where}: counter {counter!r} differs"
+            difference = _first_difference(unit.contract, point.expected, row)
+            if difference:
+                where = f"{unit.name} {describe_point(point.parameters)}, point {point.index} (seed {point.seed})"
+                return f"{where}: {difference}"
+    return ""
+
+
+def _first_difference(contract: Contract, expected: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Say where a law and hardware differ by more than the contract allows."""
+    rtl, models = row["cycles"], {name: expected["models"][name] for name in contract.models_tolerance_frac}
+    for name, cycles in (models or {"law": expected["cycles"]}).items():
+        if abs(cycles - rtl) > contract.models_tolerance_frac.get(name, 0.0) * rtl:
+            return f"cycles: model {cycles}, RTL {rtl}"
+    for event, cycles in expected["events"].items():
+        if len(cycles) != len(row["events"][event]) or (not models and cycles != row["events"][event]):
+            return f"event {event!r} differs"
+    wanted, got = expected.get("counters", {}), row["counters"]
+    for counter in sorted({*wanted, *got}):
+        if abs(wanted.get(counter, 0) - got.get(counter, 0)) > contract.counters_tolerance_frac * expected["cycles"]:
+            return f"counter {counter!r} differs"
     return ""
 
 
