@@ -1,7 +1,8 @@
-// FIFO of a few words in registers. A place is free again in the cycle in which its word leaves.
+// FIFO of a few words in registers. A word can leave in the cycle after it entered.
 module command_fifo #(
-    parameter int WIDTH = 8,
-    parameter int DEPTH = 4  // 1 or more
+    parameter int WIDTH        = 8,
+    parameter int DEPTH        = 4,  // 1 or more
+    parameter int FREE_AT_ONCE = 1   // 1: a place is free in the cycle in which its word leaves; 0: in the next one
 ) (
     input  logic             clk,
     input  logic             rst_n,
@@ -24,7 +25,7 @@ module command_fifo #(
         return place == INDEX'(DEPTH - 1) ? 0 : place + 1;
     endfunction
 
-    assign in_ready = n_words != COUNT'(DEPTH) || out_ready;
+    assign in_ready = n_words != COUNT'(DEPTH) || (FREE_AT_ONCE != 0 && out_ready);
     assign out_valid = n_words != 0;
     assign out_data = word[head];
     assign enters = in_valid && in_ready;

@@ -209,12 +209,12 @@ module riscv_core #(
         assign command_valid = pushes != 0;
         assign command_data = {chosen, funct7, words[chosen*128 +: 128]};
     end else begin : gen_queue
-        logic is_queue_full;
-        logic unused;
+        logic has_place, unused;
         assign unused = &has_room;
-        assign is_full = {2{is_queue_full}};
-        riscv_queue #(.WIDTH(136), .DEPTH(QUEUE)) queue (
-            .clk, .rst_n, .push(pushes != 0), .is_full(is_queue_full), .in_data({chosen, funct7, words[chosen*128 +: 128]}),
+        assign is_full = {2{!has_place}};
+        command_fifo #(.WIDTH(136), .DEPTH(QUEUE), .FREE_AT_ONCE(0)) queue (
+            .clk, .rst_n, .in_valid(pushes != 0), .in_ready(has_place),
+            .in_data({chosen, funct7, words[chosen*128 +: 128]}),
             .out_valid(command_valid), .out_ready(command_ready), .out_data(command_data)
         );
     end
