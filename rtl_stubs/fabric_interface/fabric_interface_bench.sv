@@ -89,8 +89,8 @@ module fabric_interface_bench #(
         .command_rows(command_data[4*ADDRESS +: $clog2(ROWS+1)]), .command_row_bytes(command_data[3*ADDRESS +: ADDRESS]),
         .command_address(command_data[2*ADDRESS +: ADDRESS]), .command_stride(command_data[ADDRESS +: ADDRESS]),
         .command_local(command_data[0 +: ADDRESS]), .index_valid, .index_ready, .index_data, .ask_valid, .ask_ready,
-        .ask_head, .ask_address, .ask_bytes, .response_valid, .response_data, .write_valid, .write_ready,
-        .write_address, .write_bytes, .write_data, .write_last
+        .ask_head, .ask_address, .ask_bytes, .ask_last(), .response_valid, .response_data, .write_valid,
+        .write_ready, .write_address, .write_bytes, .write_data, .write_last
     );
     event_log #(.EVENTS(7)) log (
         .clk, .run, .done, .cycles,

@@ -123,10 +123,10 @@ module pe #(
     ) units (
         .clk, .rst_n(is_running), .capacity, .round_trip, .command_valid, .command_ready(), .command_data,
         .loop_address, .loop_data, .load_valid, .load_ready, .load_address, .load_head, .load_bytes, .load_last,
-        .load_shared, .response_valid, .response_data, .response_missed, .store_valid, .store_ready, .store_address, .store_bytes, .store_data,
-        .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows, .prefetch_shared, .prefetch_done,
-        .is_first, .is_last, .up_valid, .up_ready, .up_data, .down_valid, .down_ready, .down_data, .back_valid,
-        .back_ready, .back_data, .home_valid, .home_ready, .home_data, .starts, .ended, .visible, .has_room, .stalls,
-        .idle(is_idle)
+        .load_shared, .response_valid, .response_data, .response_missed, .store_valid, .store_ready, .store_address,
+        .store_bytes, .store_data, .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows,
+        .prefetch_shared, .prefetch_done, .is_first, .is_last, .up_valid, .up_ready, .up_data, .down_valid, .down_ready,
+        .down_data, .back_valid, .back_ready, .back_data, .home_valid, .home_ready, .home_data, .starts, .ended,
+        .visible, .has_room, .stalls, .idle(is_idle)
     );
 endmodule

@@ -78,13 +78,13 @@ module pe_bench #(
             .VECTOR(1), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD)
         ) dut (
             .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .host_valid,
-            .host_data, .is_running, .accepts, .load_valid, .load_ready(1'b1), .load_address, .load_shared(),
-            .response_valid, .response_data, .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address,
-            .store_bytes, .store_data, .store_last, .store_done, .prefetch_valid(), .prefetch_ready(1'b0),
-            .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
-            .up_ready(), .up_data('0), .down_valid(), .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(),
-            .back_data('0), .home_valid(), .home_ready(1'b0), .home_data(), .starts, .ended, .visible,
-            .stalls(counters), .idle
+            .host_data, .is_running, .accepts, .load_valid, .load_ready(1'b1), .load_address, .load_head(),
+            .load_bytes(), .load_last(), .load_shared(), .response_valid, .response_data, .response_missed(1'b0),
+            .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last, .store_done,
+            .prefetch_valid(), .prefetch_ready(1'b0), .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0),
+            .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0), .up_ready(), .up_data('0), .down_valid(),
+            .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(), .back_data('0), .home_valid(),
+            .home_ready(1'b0), .home_data(), .starts, .ended, .visible, .stalls(counters), .idle
         );
     end else begin : gen_direct
         assign is_running = run;
@@ -97,12 +97,13 @@ module pe_bench #(
         ) dut (
             .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
             .command_ready, .command_data, .loop_address, .loop_data(loop_mem[loop_address]), .load_valid,
-            .load_ready(1'b1), .load_address, .load_shared(), .response_valid, .response_data, .response_missed(1'b0),
-            .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last, .store_done,
-            .prefetch_valid(), .prefetch_ready(1'b0), .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0),
-            .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0), .up_ready(), .up_data('0), .down_valid(),
-            .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(), .back_data('0), .home_valid(),
-            .home_ready(1'b0), .home_data(), .starts, .ended, .visible, .has_room(), .stalls(counters), .idle
+            .load_ready(1'b1), .load_address, .load_head(), .load_bytes(), .load_last(), .load_shared(),
+            .response_valid, .response_data, .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address,
+            .store_bytes, .store_data, .store_last, .store_done, .prefetch_valid(), .prefetch_ready(1'b0),
+            .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
+            .up_ready(), .up_data('0), .down_valid(), .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(),
+            .back_data('0), .home_valid(), .home_ready(1'b0), .home_data(), .starts, .ended, .visible, .has_room(),
+            .stalls(counters), .idle
         );
     end
     assign done = is_stored && idle;
