@@ -254,8 +254,8 @@ module engines #(
         .write_data(store_data), .write_last(store_last), .ended(ended[STORE]), .visible(), .late()
     );
     assign visible[STORE] = store_done;
-    delay_line #(.WIDTH(WIDTH * 8), .CYCLES(FABRIC - 1)) fabric (
-        .clk, .rst_n, .in_valid(kept_valid), .in_data(kept_data), .out_valid(crossed_valid), .out_data(crossed_data)
+    delay_line #(.WIDTH(1 + WIDTH * 8), .CYCLES(FABRIC - 1)) fabric (
+        .clk, .rst_n, .in_word({kept_valid, kept_data}), .out_word({crossed_valid, crossed_data})
     );
 
     // Matrix and SIMD

@@ -61,9 +61,9 @@ module pe_bench #(
         .clk, .run, .valid(store_valid), .ready(), .data({store_address, store_bytes, store_data}), .done(is_stored),
         .checksum
     );
-    delay_line #(.WIDTH(WIDTH * 8), .CYCLES(FABRIC - 1)) memory_and_fabric (
-        .clk, .rst_n(run), .in_valid(load_valid), .in_data(memory[load_address[ADDRESS-1:$clog2(WIDTH)]]),
-        .out_valid(response_valid), .out_data(response_data)
+    delay_line #(.WIDTH(1 + WIDTH * 8), .CYCLES(FABRIC - 1)) memory_and_fabric (
+        .clk, .rst_n(run), .in_word({load_valid, memory[load_address[ADDRESS-1:$clog2(WIDTH)]]}),
+        .out_word({response_valid, response_data})
     );
     // Of a store that crosses the fabric, the bench writes each beat at once.
     always_ff @(posedge clk) store_done <= run && store_valid && store_last;

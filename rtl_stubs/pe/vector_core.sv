@@ -135,5 +135,5 @@ module vector_core #(
         .mem_address(address), .mem_mask(write_mask), .mem_data(write_data), .mem_response(response), .is_step(),
         .is_result(), .is_loaded(), .is_arithmetic_over(), .is_memory_over(), .is_over
     );
-    vector_delay #(.WIDTH(DLEN), .CYCLES(LOAD - 1)) latency (.clk, .rst_n, .in_word(read_data), .out_word(response));
+    delay_line #(.WIDTH(DLEN), .CYCLES(LOAD - 1)) latency (.clk, .rst_n, .in_word(read_data), .out_word(response));
 endmodule

@@ -182,7 +182,7 @@ module vector_unit #(
     end
 
     vector_alu #(.DLEN(DLEN)) alu (.op(a_op), .sew(a_sew), .x(a_x), .y(a_y), .result(a_result));
-    vector_delay #(.WIDTH(1 + GB + LANES + DLEN), .CYCLES(CHAIN - 1)) results (
+    delay_line #(.WIDTH(1 + GB + LANES + DLEN), .CYCLES(CHAIN - 1)) results (
         .clk, .rst_n, .in_word({a_step && a_writes, a_to, a_mask, a_result}),
         .out_word({is_result, a_group_written, a_mask_written, a_written})
     );
@@ -227,7 +227,7 @@ module vector_unit #(
     assign mem_data = ((registers[m_to] >> {m_lane, 3'd0}) << {m_at_lane, 3'd0}) & expand(mem_mask);
 
     // What is loaded moves from its place in memory to that in its group
-    vector_delay #(.WIDTH(TAG + 2 * LB), .CYCLES(LOAD - 1)) loads (
+    delay_line #(.WIDTH(TAG + 2 * LB), .CYCLES(LOAD - 1)) loads (
         .clk, .rst_n,
         .in_word({m_step && !m_is_store, m_is_last_of_group, m_to, m_mask << m_lane, m_lane, m_at_lane}),
         .out_word({is_loaded, m_is_last_written, m_group_written, m_mask_written, m_lane_written, m_at_lane_written})

@@ -51,7 +51,7 @@ module vector_unit_bench #(
         .clk, .run, .valid(mem_valid), .ready(mem_ready), .data({mem_is_write, mem_address, mem_mask, mem_data}),
         .done(is_taken), .checksum
     );
-    vector_delay #(.WIDTH(DLEN), .CYCLES(LOAD - 1)) latency (
+    delay_line #(.WIDTH(DLEN), .CYCLES(LOAD - 1)) latency (
         .clk, .rst_n(run), .in_word(bytes_mem[mem_address]), .out_word(mem_response)
     );
     vector_unit #(

@@ -1,5 +1,5 @@
-// Hands a word on after a fixed number of cycles, 0 or more; words are zero after reset.
-module vector_delay #(
+// Delay line: words come out a fixed number of cycles after they went in, 0 or more; they are zero after reset.
+module delay_line #(
     parameter int WIDTH  = 8,
     parameter int CYCLES = 1
 ) (
