@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from archmodel.kernels.scalar_core import N_PUSHES, CoreTimes, core_events
+from archmodel.kernels.scalar_core import N_PUSHES, CoreTimes
 from archmodel.results import ResultTable
 from archmodel.verify.bench import load_law
 from archmodel.verify.contract import find_unit
+from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import image_names, kernel_folder, read_image
 from archmodel.verify.riscv import Context
 
 CORES = {"short": "plain", "long": "deep"}
 """Cores of the table, and the builds of ``riscv_core`` that have their pipelines."""
 _PIPELINE = ("DECODE", "LOAD", "MULTIPLY", "DIVIDE", "QUEUE")
-_NO_GAP = np.zeros(1, np.int64)
 _MEMORY_WORDS = 1024
 
 
@@ -67,11 +67,7 @@ def count_issue_cycles(traces: Sequence[NDArray[np.int64]], core: CoreTimes) -> 
     core
         Times of the core.
     """
-    trace = np.concatenate(traces)
-    n_instructions = np.array([*map(len, traces), 0][:2], np.int64)
-    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, N_PUSHES].sum()), np.int64)
-    core_events(core, trace, n_instructions, _NO_GAP, np.zeros_like(pushed), retired, pushed, who, left)
-    return int(pushed[-1]) + 1
+    return int(core_cycles(core, traces).pushed[-1]) + 1
 
 
 def issue_rates() -> ResultTable:

@@ -17,9 +17,9 @@ from archmodel.kernels.scalar_core import (
     MULTIPLIES,
     N_PUSHES,
     CoreTimes,
-    core_events,
     loop_cycles,
 )
+from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import Image, image_names, read_image
 from archmodel.verify.riscv import BRANCHES, LOAD_NAMES, PRODUCTS, QUOTIENTS, STORE_NAMES, Context, Retired
 from archmodel.verify.riscv_programs import DATA_WORDS, draw_every, draw_random, split
@@ -66,9 +66,9 @@ def stimulus_of(image: Image, parameters: dict[str, int], gap: Sequence[int]) ->
     for context in contexts:
         context.run()
     traces, rows = [context.trace() for context in contexts], [row for context in contexts for row in context.retired]
-    events = _follow(parameters, traces, np.array(gap, np.int64))
+    order = core_cycles(core_times(parameters), traces, gap).context
     sent = [iter(context.commands) for context in contexts]
-    words = {"command": [_command_word(c, *next(sent[c])) for c in events["context"].tolist()]}
+    words = {"command": [_command_word(c, *next(sent[c])) for c in order.tolist()]}
     for c in range(2):
         context = contexts[c] if c < len(contexts) else Context([], [])  # one that does nothing
         words[f"result{c}"] = [register << 32 | value for register, value in context.results]
@@ -92,14 +92,14 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     """Cycles in all and the cycles of each event; the closed form where it holds."""
     traces = [np.array(trace, np.int64) for trace in stimulus["traces"]]
     gap = np.array(stimulus["sinks"]["command"]["gap"], np.int64)
-    found = _follow(parameters, traces, gap)
-    trace, retired, load = np.concatenate(traces), found["retired"], parameters["LOAD"]
+    found = core_cycles(core_times(parameters), traces, gap)
+    trace, retired, load = np.concatenate(traces), found.retired, parameters["LOAD"]
     first = len(traces[0])
     ends = [retired[:first], retired[first:]]
     events = {f"retire{c}": rows for c, rows in enumerate(ends)}
-    events |= {f"push{c}": found["pushed"][found["context"] == c] for c in range(2)}
+    events |= {f"push{c}": found.pushed[found.context == c] for c in range(2)}
     events |= {
-        "command": found["left"],
+        "command": found.left,
         "jump": np.sort(retired[trace[:, IS_TAKEN] > 0]),
         "load": np.sort(retired[trace[:, KIND] == LOADS]),
         "store": np.sort(retired[stimulus["stores"]]),
@@ -109,7 +109,7 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
     }
     events |= {f"halt{c}": rows[-1:] for c, rows in enumerate(ends)}
     loaded = [retired[i] + load for i in stimulus["kept_loads"]]
-    cycles = int(max([retired.max(), *found["left"], *loaded])) + 1
+    cycles = int(max([retired.max(), *found.left, *loaded])) + 1
     if not gap.any() and parameters["CONTEXTS"] == 1 and parameters["QUEUE"] > 1 and load == 1:
         cycles = count_cycles(parameters, trace)
     return {"cycles": cycles, "events": {name: rows.tolist() for name, rows in events.items()}}
@@ -130,15 +130,6 @@ def count_cycles(parameters: dict[str, int], trace: np.ndarray) -> int:
     n_repeats = np.maximum(trace[:, N_PUSHES] - 1, 0).sum()
     n_taken, n_waits = trace[:, IS_TAKEN].sum(), np.count_nonzero(trace[:, LOAD_DISTANCE] == 1)
     return core.refill + int(loop_cycles(len(trace), n_taken, n_waits, *counts, n_repeats, core))
-
-
-def _follow(parameters: dict[str, int], traces: Sequence[np.ndarray], gap: np.ndarray) -> dict[str, np.ndarray]:
-    trace = np.concatenate(traces)
-    n_pushes = int(trace[:, N_PUSHES].sum())
-    lengths = np.array([*(len(rows) for rows in traces), 0][:2], np.int64)
-    retired, (pushed, context, left) = np.zeros(len(trace), np.int64), np.zeros((3, n_pushes), np.int64)
-    core_events(core_times(parameters), trace, lengths, gap, np.zeros_like(pushed), retired, pushed, context, left)
-    return {"retired": retired, "pushed": pushed, "context": context, "left": left}
 
 
 def _command_word(context: int, kind: int, words: Sequence[int]) -> int:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archmodel.kernels.scalar_core import DIVIDES, LOADS, MULTIPLIES, PLAIN, CoreTimes, core_events, loop_cycles
+from archmodel.kernels.scalar_core import DIVIDES, LOADS, MULTIPLIES, PLAIN, CoreTimes, loop_cycles
+from archmodel.verify.core_law import core_cycles
 
 CORE = CoreTimes(refill=1, load=1, multiply=3, divide=10, queue=2)
 NO_GAP = (0,)
@@ -15,12 +16,8 @@ NO_GAP = (0,)
 
 def follow(core, contexts, gap=NO_GAP, room=()):
     """Rows of a trace: kind, is_taken, load_distance, n_pushes."""
-    trace = np.array([row for rows in contexts for row in rows], np.int64).reshape(-1, 4)
-    lengths = np.array([len(rows) for rows in (*contexts, [])][:2], np.int64)
-    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, trace[:, 3].sum()), np.int64)
-    room = np.array(room, np.int64) if room else np.zeros_like(pushed)
-    core_events(core, trace, lengths, np.array(gap, np.int64), room, retired, pushed, who, left)
-    return retired.tolist(), pushed.tolist(), who.tolist(), left.tolist()
+    traces = [np.array(rows, np.int64).reshape(-1, 4) for rows in contexts]
+    return [times.tolist() for times in core_cycles(core, traces, gap, np.array(room, np.int64) if room else None)]
 
 
 ADD, JUMP, LOAD, USE = (PLAIN, 0, 0, 0), (PLAIN, 1, 0, 0), (LOADS, 0, 0, 0), (PLAIN, 0, 1, 0)
