@@ -5,19 +5,25 @@
 // carries the request, each further one a credit: the memory sends a word for every one, in order. OUTSTANDING
 // fragments are asked for per round trip; as only their last beats are paced, one more may be under way, for which the
 // receive buffer has room. See README.md for the timing law.
+//
+// For stall counters it says with the last write of a command whether it is late, and whether a beat missed a cache.
+/* verilator lint_off PINCONNECTEMPTY */  // there is always room for what is noted
 module fabric_interface #(
     parameter int WIDTH       = 4,   // bytes of a beat, a power of two from 2 up
     parameter int FRAGMENT    = 16,  // most bytes of a request, a power of two from WIDTH up
     parameter int OUTSTANDING = 3,   // fragments per round trip
     parameter int REQUEST     = 5,   // cycles to take up a command, 1 or more
     parameter int ROWS        = 8,   // most rows of a command
-    parameter int ADDRESS     = 12   // bits of an address, more than those of FRAGMENT
+    parameter int ADDRESS     = 12,  // bits of an address, more than those of FRAGMENT
+    parameter int COMMANDS    = (OUTSTANDING + 1) * (FRAGMENT / WIDTH)  // that have asked for all and are not written
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
     input  logic [15:0]               round_trip,  // settings: see pacer.sv
     input  logic [15:0]               bucket,
     input  logic [15:0]               rate,
+    input  logic [15:0]               expected,    // from asking for a beat to its write, where nothing is in the way
+    input  logic [15:0]               slack,       // cycles later than that which are not late
     input  logic                      command_valid,
     output logic                      command_ready,
     input  logic                      command_indexed,    // an index per row, else rows in sequence
@@ -37,12 +43,15 @@ module fabric_interface #(
     output logic                      ask_last,     // of the command
     input  logic                      response_valid,
     input  logic [WIDTH*8-1:0]        response_data,
+    input  logic                      response_missed,
     output logic                      write_valid,
     input  logic                      write_ready,
     output logic [ADDRESS-1:0]        write_address,
     output logic [$clog2(WIDTH):0]    write_bytes,
     output logic [WIDTH*8-1:0]        write_data,   // its lowest write_bytes bytes
-    output logic                      write_last    // of a command
+    output logic                      write_last,   // of a command
+    output logic                      write_late,   // with write_last: it has waited on the way
+    output logic                      write_missed  // with write_last: a response of the command has missed
 );
     localparam int SLOTS = (OUTSTANDING + 1) * (FRAGMENT / WIDTH);
     localparam int WAIT = $clog2(REQUEST + 1);
@@ -89,6 +98,28 @@ module fabric_interface #(
     receive_buffer #(.SLOTS(SLOTS), .WIDTH(WIDTH), .ADDRESS(ADDRESS)) slots (
         .clk, .rst_n, .has_slot, .ask_valid(is_sent), .ask_offset(ask_address[$clog2(WIDTH)-1:0]),
         .ask_bytes(beat_bytes), .ask_local(local_address), .ask_last(is_last), .response_valid, .response_data,
-        .write_valid, .write_ready, .write_address, .write_bytes, .write_data, .write_last
+        .response_missed, .write_valid, .write_ready, .write_address, .write_bytes, .write_data, .write_last,
+        .write_missed(is_missed)
     );
+
+    // Late: the last beat is written later than if every beat had left when it was due and none had waited behind.
+    logic [15:0] now, n_held, left, behind;  // 2 ^ 15 cycles and more are not told from being early
+    logic is_written, is_missed, has_missed;
+
+    command_fifo #(.WIDTH(16), .DEPTH(COMMANDS)) last_beats (
+        .clk, .rst_n, .in_valid(is_sent && is_last), .in_ready(), .in_data(now - n_held), .out_valid(),
+        .out_ready(is_written && write_last), .out_data(left)
+    );
+    assign is_written = write_valid && write_ready;
+    assign behind = now - left - expected - slack;
+    assign write_late = !behind[15] && behind != 0;
+    assign write_missed = is_missed || has_missed;
+
+    always_ff @(posedge clk) begin
+        now <= rst_n ? now + 1 : 0;
+        if (!rst_n || is_taken) n_held <= 0;
+        else if (is_running && is_due && !is_sent) n_held <= n_held + 1;
+        if (!rst_n) has_missed <= 0;
+        else if (is_written) has_missed <= write_missed && !write_last;
+    end
 endmodule

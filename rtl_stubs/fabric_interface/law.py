@@ -26,21 +26,27 @@ def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]
     indices = [index for command in commands for index in command["indices"]]
     n_beats = sum(_count(command, width) for command in commands)
     latency = int(rng.integers(2, rng.choice([6, 10 + 2 * _slots(parameters)])))
+    slack = int(rng.choice([0, 0, rng.integers(1, 40)]))
+    missed_share = float(rng.choice([0.0, 0.1]))
     is_spread, is_shaped = is_free or rng.random() < 0.5, rng.random() < 0.5
     slow = int(rng.integers(1, 30))
     lengths = (len(commands), n_beats, n_beats, n_beats)
     gaps = [[0] if is_free else draw_gaps(rng, n, longest=slow) for n in lengths]
+    delays = [0] * n_beats if is_free else draw_gaps(rng, n_beats, longest=slow)
+    missed = (rng.random(n_beats) < missed_share).tolist()
+    delays = [delay | is_missed << 16 for delay, is_missed in zip(delays, missed, strict=True)]
     return {
         "config": {
             "latency": latency,
             "round_trip": latency + 1 if is_spread else 0,
             "bucket": int(rng.integers(0, rng.choice([2, 16]) * width)) if is_shaped else 0,
+            "slack": slack,
             "rate": int(rng.integers(width // 3 + 1, width + 2)) if is_shaped else 0,
         },
         "sources": {
             "command": {"data": [_pack(command) for command in commands], "gap": gaps[0]},
             "index": {"data": indices, "gap": gaps[1]},
-            "delay": {"data": [0] * n_beats if is_free else draw_gaps(rng, n_beats, longest=slow), "gap": [0]},
+            "delay": {"data": delays, "gap": [0]},
         },
         "sinks": {
             "ask": {"n": n_beats, "gap": gaps[2]},
@@ -98,19 +104,23 @@ def _count(command: dict[str, Any], width: int) -> int:
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles in all and the cycles of each event; the closed form where nothing stalls and all rows are aligned."""
     sources, sinks = stimulus["sources"], stimulus["sinks"]
+    config = dict(stimulus["config"])
+    slack = config.pop("slack")
     settings = FabricSettings(
-        parameters["REQUEST"], parameters["OUTSTANDING"], _slots(parameters), parameters["WIDTH"], **stimulus["config"]
+        parameters["REQUEST"], parameters["OUTSTANDING"], _slots(parameters), parameters["WIDTH"], **config
     )
     commands = [_unpack(word) for word in sources["command"]["data"]]
     n_beats, is_head, is_tail, needs_index = _cut(parameters, commands, sources["index"]["data"])
     command = np.zeros(len(n_beats), np.int64)
     ask, response, write = np.zeros((3, len(is_head)), np.int64)
     gaps = [np.array(side["gap"]) for side in (sources["command"], sources["index"], sinks["ask"])]
-    delay = np.array(sources["delay"]["data"])
+    delay, is_missed = (np.array(sources["delay"]["data"]) >> bit & mask for bit, mask in ((0, 0xFFFF), (16, 1)))
     transfer_events(
         settings, n_beats, is_tail, needs_index, *gaps, delay, np.array(sinks["write"]["gap"]), command, ask, response,
         write,
     )  # fmt: skip
+    ends = np.cumsum(n_beats)
+    finish, occupied = write[ends - 1], _occupancies(settings, n_beats, is_tail)
     cycles = int(write[-1]) + 1
     has_stalls = delay.any() or any(side["gap"] != [0] for side in (*sources.values(), *sinks.values()))
     busy = [_busy_cycles(parameters, c, settings) for c in commands]
@@ -125,9 +135,25 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
             "ask": ask.tolist(),
             "response": response.tolist(),
             "write": write.tolist(),
-            "finish": write[np.cumsum(n_beats) - 1].tolist(),
+            "finish": finish.tolist(),
+            "late": finish[finish + 1 - settings.latency > command + occupied + slack].tolist(),
+            "missed": finish[np.add.reduceat(is_missed, ends - n_beats) > 0].tolist(),
         },
     }
+
+
+def _occupancies(settings: FabricSettings, n_beats: np.ndarray, is_tail: np.ndarray) -> np.ndarray:
+    """Cycles for which each command would occupy an engine that never waits."""
+    found, nothing = [], np.zeros(1, np.int64)
+    for tails in np.split(is_tail, np.cumsum(n_beats)[:-1]):
+        n, never = np.array([tails.size]), np.zeros(tails.size, np.int64)
+        taken, (ask, response, write) = np.zeros(1, np.int64), np.zeros((3, tails.size), np.int64)
+        transfer_events(
+            settings._replace(slots=tails.size), n, tails, never, nothing, nothing, nothing, never, nothing, taken, ask,
+            response, write,
+        )  # fmt: skip
+        found.append(ask[-1] + 1)
+    return np.array(found)
 
 
 def _cut(parameters: dict[str, int], commands: list[dict[str, Any]], indices: list[int]) -> list[np.ndarray]:

@@ -17,12 +17,14 @@ module receive_buffer #(
     input  logic                     ask_last,
     input  logic                     response_valid,
     input  logic [WIDTH*8-1:0]       response_data,
+    input  logic                     response_missed,
     output logic                     write_valid,
     input  logic                     write_ready,
     output logic [ADDRESS-1:0]       write_address,
     output logic [$clog2(WIDTH):0]   write_bytes,
     output logic [WIDTH*8-1:0]       write_data,
-    output logic                     write_last
+    output logic                     write_last,
+    output logic                     write_missed
 );
     localparam int SLOT = $clog2(SLOTS);
     localparam int COUNT = $clog2(SLOTS + 1);
@@ -30,6 +32,7 @@ module receive_buffer #(
 
     logic [TAG-1:0] tag [0:SLOTS-1];
     logic [WIDTH*8-1:0] word [0:SLOTS-1];
+    logic [SLOTS-1:0] is_missed;
     logic [SLOT-1:0] asked, arrived, written;
     logic [COUNT-1:0] n_under_way, n_arrived;
     logic [$clog2(WIDTH)-1:0] offset;
@@ -43,6 +46,7 @@ module receive_buffer #(
     assign write_valid = n_arrived != 0;
     assign is_written = write_valid && write_ready;
     assign {write_last, write_address, offset, write_bytes} = tag[written];
+    assign write_missed = is_missed[written];
 
     always_comb begin
         write_data = word[written] >> {offset, 3'b000};
@@ -64,6 +68,7 @@ module receive_buffer #(
             end
             if (response_valid) begin
                 word[arrived] <= response_data;
+                is_missed[arrived] <= response_missed;
                 arrived <= next(arrived);
             end
             if (is_written) written <= next(written);

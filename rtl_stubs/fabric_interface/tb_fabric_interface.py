@@ -95,7 +95,8 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
     is_paced = any(_has_been_early(parameters, stimulus, events))
     asked, arrived, written = events["ask"], events["response"], events["write"]
     unhindered = [t + config["latency"] - 1 for t in asked]
-    taken = events["command"]
+    taken, finished = events["command"], events["finish"]
+    ends = [written.index(now) for now in finished]  # the last beat of each command
     n_at_once = sum(now - 1 in set(asked) for now in taken)  # when the command before had asked for its last beat
     is_hit = {
         "spread": is_paced and config["rate"] == 0,
@@ -112,6 +113,16 @@ def _happened(parameters: dict[str, int], stimulus: dict[str, Any], events: dict
         "local_memory_waits": any(now > came + 1 for came, now in zip(arrived, written, strict=False)),
         "engine_waits_for_command": len(taken) > n_at_once + 1,
         "command_waits_for_engine": n_at_once > 0,
+        "late": bool(events["late"]),
+        "late_within_slack": any(
+            now not in events["late"] and now > asked[i] + config["latency"]
+            for i, now in zip(ends, finished, strict=True)
+        ),
+        "missed": bool(events["missed"]),
+        "missed_before_the_last_beat": any(
+            now in events["missed"] and not sources["delay"]["data"][i] >> 16
+            for i, now in zip(ends, finished, strict=True)
+        ),
         "all_at_once": bool(set(asked) & set(arrived) & set(written)),
     }
     return {name for name, hit in is_hit.items() if hit}

@@ -1,7 +1,8 @@
 // DMA unit: the fabric interface, and the notices that it gives the command processor.
 //
 // A command ends when the engine has asked for its last beat and could take another one. Its result is visible from the
-// cycle after its last beat was written. The rows of an indexed command are those that a list in local memory names.
+// cycle after its last beat was written; it is late if that is more than EXPECTED + SLACK cycles after the command would
+// have ended without being held up. The rows of an indexed command are those that a list in local memory names.
 /* verilator lint_off PINCONNECTEMPTY */  // blocks have outputs that nothing here needs
 module dma_unit #(
     parameter int WIDTH       = 4,
@@ -11,7 +12,8 @@ module dma_unit #(
     parameter int ROWS        = 64,
     parameter int UNDER_WAY   = 8,  // commands that have begun and whose data are not all written
     parameter int ADDRESS     = 12,
-    parameter int EXPECTED    = 4   // cycles from asking for a beat until it is written, when nothing is in the way
+    parameter int EXPECTED    = 4,  // cycles from asking for a beat until it is written, when nothing is in the way
+    parameter int SLACK       = 0   // cycles more that are not late
 ) (
     input  logic                      clk,
     input  logic                      rst_n,
@@ -46,7 +48,7 @@ module dma_unit #(
     output logic                      visible,
     output logic [1:0]                late              // with visible: 1 held up on the way, 2 by DRAM
 );
-    logic index_ready, was_busy;
+    logic index_ready, was_busy, write_late, write_missed;
 
     assign ended = was_busy && start_ready;
 
@@ -57,41 +59,22 @@ module dma_unit #(
         end else begin
             was_busy <= (start_valid && start_ready) || !start_ready;
             visible <= write_valid && write_ready && write_last;
+            late <= write_missed ? 2 : {1'b0, write_late};
         end
 
     always_ff @(posedge clk)
         if (start_valid && start_ready) index_address <= start_indices;
         else if (index_ready) index_address <= index_address + ADDRESS'(4);
 
-    // Held up: the last beat is written more than EXPECTED cycles later than it would be if every beat had left at once
-    // and been under way as long as expected. Two PEs of which none waits may be as far apart.
-    logic [15:0] now, n_held, due, behind;
-    logic is_missed, has_missed;
-
-    command_fifo #(.WIDTH(16), .DEPTH(UNDER_WAY)) expected (
-        .clk, .rst_n, .in_valid(ended), .in_ready(), .in_data(now + 16'(EXPECTED - 1) - n_held), .out_valid(),
-        .out_ready(write_valid && write_ready && write_last), .out_data(due)
-    );
-
-    assign behind = now - due;
-
-    always_ff @(posedge clk) begin
-        now <= rst_n ? now + 1 : 0;
-        if (!rst_n || ended) n_held <= 0;
-        else if (ask_valid && !ask_ready) n_held <= n_held + 1;
-        is_missed <= response_valid && response_missed;  // of the beat that is written in this cycle
-        has_missed <= rst_n && (has_missed || is_missed) && !(write_valid && write_last);
-        late <= is_missed || has_missed ? 2 : {1'b0, !behind[15] && behind > 16'(EXPECTED)};
-    end
-
     fabric_interface #(
-        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(ROWS), .ADDRESS(ADDRESS)
+        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(ROWS), .ADDRESS(ADDRESS),
+        .COMMANDS(UNDER_WAY)
     ) engine (
-        .clk, .rst_n, .round_trip, .bucket(16'd0), .rate(16'd0), .command_valid(start_valid),
-        .command_ready(start_ready), .command_indexed(start_indexed), .command_rows(start_rows),
-        .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
+        .clk, .rst_n, .round_trip, .bucket(16'd0), .rate(16'd0), .expected(16'(EXPECTED)), .slack(16'(SLACK)),
+        .command_valid(start_valid), .command_ready(start_ready), .command_indexed(start_indexed),
+        .command_rows(start_rows), .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
         .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
-        .ask_head, .ask_address, .ask_bytes, .ask_last, .response_valid, .response_data, .write_valid, .write_ready,
-        .write_address, .write_bytes, .write_data, .write_last
+        .ask_head, .ask_address, .ask_bytes, .ask_last, .response_valid, .response_data, .response_missed, .write_valid,
+        .write_ready, .write_address, .write_bytes, .write_data, .write_last, .write_late, .write_missed
     );
 endmodule
