@@ -49,7 +49,8 @@ module command_core #(
     /* verilator lint_on UNUSEDSIGNAL */
     logic [CONTEXTS*32-1:0] fetch_data;
     logic [LOAD*32-1:0] read_data;
-    logic store_valid;
+    logic load_valid, store_valid;
+    logic [31:0] read_word;
     logic [31:0] store_data, mask;
     logic [3:0] store_bytes;
     logic [13:0] next_kinds;
@@ -63,6 +64,7 @@ module command_core #(
     end
 
     // Memories of the core
+    always_comb read_word = load_valid ? data_mem[data_address[2 +: $clog2(DATA)]] : read_data[LOAD*32-1 -: 32];
     assign mask = {{8{store_bytes[3]}}, {8{store_bytes[2]}}, {8{store_bytes[1]}}, {8{store_bytes[0]}}};
     genvar c;
     for (c = 0; c < CONTEXTS; c++) begin : gen_fetch
@@ -72,7 +74,7 @@ module command_core #(
     always_ff @(posedge clk) begin
         if (host_valid && host_memory == TO_INSTRUCTIONS)
             instruction_mem[host_word[$clog2(INSTRUCTIONS)-1:0]] <= host_value[31:0];
-        read_data <= (LOAD * 32)'({data_mem[data_address[2 +: $clog2(DATA)]], read_data} >> 32);
+        read_data <= (LOAD * 32)'({read_word, read_data} >> 32);
         if (host_valid && host_memory == TO_DATA) data_mem[host_word[$clog2(DATA)-1:0]] <= host_value[31:0];
         else if (store_valid)
             data_mem[data_address[2 +: $clog2(DATA)]] <=
@@ -90,10 +92,9 @@ module command_core #(
         .CONTEXTS(CONTEXTS), .AUTO(AUTO), .SLOTS(SLOTS), .DECODE(DECODE), .LOAD(LOAD), .MULTIPLY(MULTIPLY),
         .DIVIDE(DIVIDE), .QUEUE(0)
     ) core (
-        .clk, .rst_n(is_running), .fetch_address, .fetch_data, .load_valid(), .store_valid, .data_address, .store_bytes,
+        .clk, .rst_n(is_running), .fetch_address, .fetch_data, .load_valid, .store_valid, .data_address, .store_bytes,
         .store_data, .load_data(read_data[31:0]), .command_valid, .command_ready(1'b1), .command_data(pushed),
-        .next_kinds, .has_room(context_has_room), .halted, .retires(), .pushes(), .has_result(), .has_loaded(),
-        .takes(), .chosen(), .jumps(), .multiplies(), .divides(), .halts(), .fails(), .result(), .loaded()
+        .next_kinds, .has_room(context_has_room), .halted, .trace()
     );
     assign is_halted = &halted;
 

@@ -28,21 +28,21 @@ module riscv_core #(
     output logic [13:0]            next_kinds,      // kind of the next push of each context, if that is its turn
     input  logic [1:0]             has_room,        // QUEUE is 0 and a command of that kind would be taken
     output logic [1:0]             halted,
-    // What happens in this cycle, by context; results and loaded words are written to a register, {number, value}
-    output logic [1:0]             retires,
-    output logic [1:0]             pushes,
-    output logic [1:0]             has_result,
-    output logic [1:0]             has_loaded,
-    output logic                   takes,           // an instruction, or a command of a repeat
-    output logic                   chosen,          // the context that it is of
-    output logic                   jumps,
-    output logic                   multiplies,
-    output logic                   divides,
-    output logic [1:0]             halts,
-    output logic                   fails,           // it is no instruction, and halts the context
-    output logic [2*37-1:0]        result,
-    output logic [36:0]            loaded
+    output logic [125:0]           trace            // what is executed and written, for tracing; see README.md
 );
+    // What happens in this cycle, by context; results and loaded words are written to a register, {number, value}
+    logic [1:0] retires, pushes, has_result, has_loaded, halts;
+    logic takes;   // an instruction is executed, or a command of a repeat
+    logic chosen;  // by this context
+    logic jumps, multiplies, divides;
+    logic fails;   // it is no instruction, and halts the context
+    logic [2*37-1:0] result;
+    logic [36:0] loaded;
+
+    assign trace = {
+        result, loaded, has_loaded, has_result, chosen, divides, multiplies, jumps, fails, halts, pushes, retires
+    };
+
     logic [1:0] reads_2, writes, is_relative, is_other, wants, ready, take;
     logic [2*32-1:0] pcs, immediates, values_1, values_2;
     logic [2*5-1:0] kinds;

@@ -22,10 +22,11 @@ module riscv_core_bench #(
     logic [31:0] data_mem [0:WORDS-1];
     logic [CONTEXTS*32-1:0] fetch_address, fetch_data;
     logic [LOAD*32-1:0] read_data;
-    logic load_valid, store_valid, command_valid, command_ready, takes, chosen, jumps, multiplies, divides, fails;
+    logic load_valid, store_valid, command_valid, command_ready, chosen, jumps, multiplies, divides, fails;
     logic [31:0] data_address, store_data, mask;
     logic [3:0] store_bytes;
     logic [135:0] command_data;
+    logic [125:0] trace;
     logic [1:0] halted, retires, pushes, has_result, has_loaded, halts;
     logic [73:0] result;
     logic [36:0] loaded;
@@ -38,10 +39,11 @@ module riscv_core_bench #(
     ) dut (
         .clk, .rst_n(run), .fetch_address, .fetch_data, .load_valid, .store_valid, .data_address, .store_bytes,
         .store_data, .load_data(read_data[31:0]), .command_valid, .command_ready, .command_data,
-        .next_kinds(), .has_room({2{command_ready}}), .halted,
-        .retires, .pushes, .has_result, .has_loaded, .takes, .chosen, .jumps, .multiplies,
-        .divides, .halts, .fails, .result, .loaded
+        .next_kinds(), .has_room({2{command_ready}}), .halted, .trace
     );
+    assign {
+        result, loaded, has_loaded, has_result, chosen, divides, multiplies, jumps, fails, halts, pushes, retires
+    } = trace;
 
     assign mask = {{8{store_bytes[3]}}, {8{store_bytes[2]}}, {8{store_bytes[1]}}, {8{store_bytes[0]}}};
     for (genvar c = 0; c < CONTEXTS; c++) begin : fetch
