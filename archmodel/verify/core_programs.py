@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_shape import NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import EVENT_COMMAND, EVENT_STARTED_AT, ISSUE, MATRIX, SIMD, STORE, UNIT
-from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes, core_events
+from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes
 from archmodel.lowering.program import MAX_TOKENS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
+from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import Image, kernel_folder, read_image
 from archmodel.verify.riscv import Context
 
@@ -27,7 +28,6 @@ PART_KINDS = 16
 """Kinds of each part of a program: prologue, body, epilogue."""
 Ints = NDArray[np.int64]
 _WORD = 0xFFFF_FFFF
-_NO_GAP = np.zeros(1, np.int64)
 _MOST, _RECORDS, _RECORD_BYTES = 12, 64, 20  # of the kernel of rows
 
 
@@ -316,11 +316,8 @@ def mean_issue(contexts: Sequence[Context], parameters: Mapping[str, int]) -> tu
 
 def _follow(contexts: Sequence[Context], core: CoreTimes, room: Ints) -> tuple[Ints, Ints]:
     """Ask the law of the core: when each command is pushed, and by whom."""
-    traces = [context.trace() for context in contexts]
-    trace, lengths = np.concatenate(traces), np.array([*map(len, traces), 0][:2], np.int64)
-    retired, (pushed, who, left) = np.zeros(len(trace), np.int64), np.zeros((3, room.size), np.int64)
-    core_events(core, trace, lengths, _NO_GAP, room, retired, pushed, who, left)
-    return pushed, who
+    found = core_cycles(core, [context.trace() for context in contexts], room=room)
+    return found.pushed, found.context
 
 
 def _write_out(table: CommandTable, numbers: Sequence[Sequence[int]], pushed: Ints, who: Ints) -> CommandTable:
