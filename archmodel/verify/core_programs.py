@@ -314,6 +314,36 @@ def mean_issue(contexts: Sequence[Context], parameters: Mapping[str, int]) -> tu
     return max(0, int(pushed[0]) + 1 - issue), issue
 
 
+def issue_by_command(
+    program: CoreProgram, contexts: Sequence[Context], parameters: Mapping[str, int]
+) -> tuple[int, list[int]]:
+    """Say what the generator of a program could about the core: cycles to launch it, and to issue each command.
+
+    Parameters
+    ----------
+    program
+        The kinds of its commands.
+    contexts
+        After their run.
+    parameters
+        Of the PE.
+
+    Returns
+    -------
+    (int, list of int)
+        Cycles before the core begins with its first command; for each command of the program the mean from the push
+        before it, of all times that it is pushed but the very first push, in whole cycles.
+    """
+    n = sum(len(context.commands) for context in contexts)
+    pushed, who = _follow(contexts, core_times(parameters), np.zeros(n, np.int64))
+    pushes = [iter(context.commands) for context in contexts]
+    kinds = np.array([next(pushes[c])[0] for c in who.tolist()])
+    took = np.diff(pushed)
+    of_kinds = [took[kinds[1:] == kind] for kind in program.kinds]
+    issue = [max(1, round(cycles.mean())) if cycles.size else 1 for cycles in of_kinds]
+    return max(0, int(pushed[0]) + 1 - issue[0]), issue
+
+
 def _follow(contexts: Sequence[Context], core: CoreTimes, room: Ints) -> tuple[Ints, Ints]:
     """Ask the law of the core: when each command is pushed, and by whom."""
     found = core_cycles(core, [context.trace() for context in contexts], room=room)

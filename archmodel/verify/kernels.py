@@ -28,9 +28,9 @@ def _runs(played: Sequence[Played]) -> Iterator[tuple[Played, Point, Mapping[str
 def kernel_table(played: Sequence[Played]) -> ResultTable:
     """Compare the cycles of kernels: a row per unit, simulator, kernel and model.
 
-    ``model`` is ``law`` (that of the events), ``grid`` or ``representative`` (modes of model `cycle`, on the program as
-    the model writes it). ``points``, ``model_cycles`` and ``rtl_cycles`` of all of them, ``error_frac`` of these sums,
-    and the largest error of a point, ``worst_error_frac``.
+    ``model`` is ``law`` (that of the events), or one of those that ``law.py`` names: ``grid`` and ``representative``
+    are modes of model `cycle`, on the program as the model writes it. ``points``, ``model_cycles`` and ``rtl_cycles``
+    of all of them, ``error_frac`` of these sums, and the largest error of a point, ``worst_error_frac``.
 
     Parameters
     ----------

@@ -38,6 +38,7 @@ from archmodel.verify.core_programs import (
     CoreProgram,
     follow_core,
     host_words,
+    issue_by_command,
     kind_table,
     mean_issue,
     program_product,
@@ -194,6 +195,7 @@ def _from_core(
         "table": [part.tolist() for part in written],
         "compact": [part.tolist() for part in (rows, table.loops, table.capacity)],
         "launch": launch,
+        "by_command": issue_by_command(program, contexts, parameters),
         "code": program.code,
     }
 
@@ -213,14 +215,26 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         for unit in HARDWARE_UNITS
         for c, cause in enumerate(CAUSES)
     }
-    return {
+    expected = {
         "cycles": run.cycles + 1, "events": events, "kernel": stimulus["kernel"],
-        "models": {mode: run() for mode, run in runs(parameters, stimulus).items()},
         "counters": {name: cycles for name, cycles in ledger.items() if cycles},
     }  # fmt: skip
+    if parameters["CORE"]:  # without a core, the compact program is the one above
+        models = {mode: run() for mode, run in runs(parameters, stimulus).items()}
+        expected["models"] = models | {"by_command": run_compact(parameters, stimulus, is_by_command=True)}
+    return expected
 
 
 def runs(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Callable[[], int]]:
-    """Give what runs the program as a machine file would have it, in each mode of the model."""
+    """Give what runs the program as a machine file would have it, in each mode: one time to issue for all commands."""
     compact = CommandTable(*(np.array(part) for part in stimulus.get("compact", stimulus["table"])))
     return mode_runs(compact, Grid(), parameters["QUEUE"], stimulus.get("launch", 0) + 1)
+
+
+def run_compact(parameters: dict[str, int], stimulus: dict[str, Any], is_by_command: bool, scale: float = 1.0) -> int:
+    """Count the cycles of the compact program in mode ``grid``, with one time to issue or one for each command."""
+    compact, launch = CommandTable(*(np.array(part) for part in stimulus["compact"])), stimulus["launch"]
+    if is_by_command:
+        launch, compact.commands[:, ISSUE] = stimulus["by_command"]
+    compact.commands[:, ISSUE] = np.maximum(1, np.round(scale * compact.commands[:, ISSUE]))
+    return mode_runs(compact, Grid(), parameters["QUEUE"], launch + 1)["grid"]()
