@@ -85,6 +85,7 @@ module grid #(
     localparam int ANSWER_FLIT = 2 * COORD + 4 + BITS + 1;
     localparam int WAY = 1 + (GRID_ROWS + 1) * (1 + LINK);          // of the farthest PE, through a network
     localparam int EXPECTED = 2 * WAY + FRAGMENT / WIDTH + SRAM + 2;  // from asking for a beat until it is written
+    localparam int SLACK = EXPECTED + T_CL + LINE + 4 + T_RP + T_RCD;  // that way, and a line that is fetched meanwhile
     localparam int READS = OUTSTANDING + 1;  // fragments for which a PE has room
     localparam int FETCHES = TOKENS;         // as many as a buffer has tokens
     localparam int SUMS = ROWS * 32;
@@ -140,7 +141,7 @@ module grid #(
             .QUEUE(QUEUE), .TOKENS(TOKENS), .UNDER_WAY(UNDER_WAY), .PREFETCH(1), .REDUCE(GRID_COLS), .HOP(HOP),
             .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS),
             .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(2),
-            .EXPECTED(EXPECTED), .ADDRESS(ADDRESS)
+            .EXPECTED(EXPECTED), .SLACK(SLACK), .ADDRESS(ADDRESS)
         ) pe (
             .clk, .rst_n, .capacity, .round_trip, .command_valid(command_valid[p]), .command_ready(command_ready[p]),
             .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid, .load_ready, .load_address, .load_head,

@@ -46,6 +46,7 @@ from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, head_bits, head_of, write_words
 from archmodel.verify.kernels import mode_runs
 
+LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
 AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
 Parameters = dict[str, int]
 
@@ -56,8 +57,8 @@ def grid_of(parameters: Parameters) -> Grid:
 
 
 def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
-    """Draw a product or, one time in five, a gather."""
-    return draw_gather(rng, parameters) if rng.random() < 0.2 else draw_product(rng, parameters)
+    """Draw a product or now and then a gather."""
+    return draw_gather(rng, parameters) if rng.random() > 0.85 else draw_product(rng, parameters)
 
 
 def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
@@ -68,13 +69,13 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     unit_n = math.lcm(parameters["ROWS"], parameters["FRAGMENT"]) * cols
     sums = parameters["BEATS"] * parameters["ROWS"]  # of a block
     sizes = [(m * unit_m, n * unit_n) for m in (1, 2, 4) for n in (1, 2) if m * n * unit_m * unit_n <= sums]
-    block_m, block_n = sizes[int(rng.integers(len(sizes)))]
     stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
-    is_far = rng.random() < 0.5
+    is_far = rng.random() > 0.7
     if is_far:  # tiles of whole lines, each of them read once
         unit_k = math.lcm(unit_k, parameters["LINE"] * parameters["WIDTH"])
     most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
     while True:
+        block_m, block_n = sizes[int(rng.integers(len(sizes)))]
         block_k = unit_k * int(rng.integers(1, 5))
         n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
         n_n = 4 if is_far else n_n
@@ -97,7 +98,7 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
 def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, n_tiles: int = 1) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
-    every_port = float(p["GRID_COLS"] * p["WIDTH"])
+    every_port = p["WIDTH"] * p["BANKS"] * (1 - (1 - 1 / p["BANKS"]) ** p["GRID_COLS"])  # banks at work
     return PeTiming(
         n_tiles=p["N_TILES"], tile_rows=p["ROWS"], tile_cols=p["COLS"], tile_depth=p["DEPTH"], step_depth=p["DEPTH"],
         gap_cycles=p["GAP"], load_cycles=p["ROWS"], matrix_latency=p["LATENCY"], local_bytes=float(1 << p["ADDRESS"]),
@@ -231,8 +232,9 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), is_b_far=True)
     n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
     row_bytes, most = line_bytes, 1 << p["ADDRESS"] - 1  # bytes of a memory
-    n_rows, n_gathered = most // row_bytes, int(rng.integers(4, 8))
-    n_batches = int(rng.integers(6, most // (n_pes * n_gathered * (4 + row_bytes)) + 1))
+    n_rows, most_gathered = most // row_bytes, most // (n_pes * (4 + row_bytes))  # of a PE
+    n_gathered = int(rng.integers(3, max(3, min(7, most_gathered // LEAST_BATCHES)) + 1))
+    n_batches = int(rng.integers(min(LEAST_BATCHES, most_gathered // n_gathered), most_gathered // n_gathered + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
     lists = rng.integers(0, n_rows, (n_pes, n_batches, n_gathered)).astype(np.int32)
     commands = _gather_program(p, timing, lists, row_bytes)

@@ -63,13 +63,13 @@ module shared_cache #(
     logic [PORT_BITS-1:0] from;
     logic is_touch, is_last;
 
-    always_comb begin
-        asked = in_valid;
-        if (begun != 0) asked[2*PORTS-1:PORTS] = in_valid[2*PORTS-1:PORTS] & begun;
-        if (in_valid[PORTS-1:0] != 0) asked[2*PORTS-1:PORTS] = 0;
-        if (!cache_ready || !order_room) asked = 0;
-    end
-    round_robin #(.ASKERS(2 * PORTS)) turns (.clk, .rst_n, .asked, .granted);
+    assign asked[PORTS-1:0] = cache_ready && order_room ? in_valid[PORTS-1:0] : 0;
+    assign asked[2*PORTS-1:PORTS] = cache_ready && order_room && in_valid[PORTS-1:0] == 0
+        ? in_valid[2*PORTS-1:PORTS] & (begun != 0 ? begun : '1) : 0;
+    round_robin #(.ASKERS(PORTS)) accesses (.clk, .rst_n, .asked(asked[PORTS-1:0]), .granted(granted[PORTS-1:0]));
+    round_robin #(.ASKERS(PORTS)) prefetches (
+        .clk, .rst_n, .asked(asked[2*PORTS-1:PORTS]), .granted(granted[2*PORTS-1:PORTS])
+    );
     assign in_ready = granted;
     assign enters = granted != 0;
     assign touches = granted[PORTS +: PORTS];

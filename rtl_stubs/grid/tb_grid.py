@@ -44,11 +44,20 @@ def multiply(parameters: dict[str, int], stimulus: dict[str, Any]) -> bytes:
 
 
 def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
-    """Say what was played."""
+    """Say what was played, and what units waited for, by the counters of the hardware."""
+    hit = {f"waits_for_{name.rpartition('_')[2]}" for name, cycles in measured["counters"].items() if cycles > 0}
+    hit.discard("waits_for_issue")  # a matter of the core
     if "gather" in stimulus:
-        return {"gather"}
+        return hit | {"gather"}
     product = stimulus["product"]
-    return {f"{STATIONARY[product['stationary']]}_stationary"}
+    stalled = sum(cycles for name, cycles in measured["counters"].items() if name.startswith("matrix_"))
+    is_hit = {
+        "b_in_dram": product["is_far"],
+        "several_steps": product["block"][2] * parameters["GRID_COLS"] < product["size"][2],
+        "matrix_engine_at_work": stalled < measured["cycles"] // 2,
+        "matrix_engine_stalled": stalled >= measured["cycles"] // 2,
+    }
+    return hit | {f"{STATIONARY[product['stationary']]}_stationary"} | {name for name, is_so in is_hit.items() if is_so}
 
 
 @cocotb.test()

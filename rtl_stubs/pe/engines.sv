@@ -29,6 +29,7 @@ module engines #(
     parameter int REQUEST     = 2,
     parameter int FABRIC      = 4,   // cycles from asking for a beat until it is written; 2 or more
     parameter int EXPECTED    = FABRIC,  // the same where the way is long, when nothing is in the way; for stall counters
+    parameter int SLACK       = 0,  // cycles later than that which are not late, as PEs may be as far apart
     parameter int VLEN        = 128, // vector unit
     parameter int DLEN        = 32,  // up to 8 · DEPTH
     parameter int CHAIN       = 3,
@@ -153,7 +154,7 @@ module engines #(
         assign {down_valid, down_data, back_ready, home_valid, home_data} = 0;
         assign {work_valid, sums_ready, work_data} = {sums_valid, work_ready, sums_data};
     end else begin : gen_reduce
-        reduce_unit #(.LANES(ROWS), .BEATS(BEATS), .HOP(HOP), .MEMBERS(REDUCE), .APART(EXPECTED)) reduce (
+        reduce_unit #(.LANES(ROWS), .BEATS(BEATS), .HOP(HOP), .MEMBERS(REDUCE), .SLACK(SLACK)) reduce (
             .clk, .rst_n, .is_last, .start_valid(start_valid[ADD]), .start_ready(start_ready[ADD]),
             .start_columns(start_payload[ADD*PAYLOAD +: 8]), .start_groups(start_payload[ADD*PAYLOAD+8 +: 8]),
             .start_first_column(start_payload[ADD*PAYLOAD+32 +: 8]),
@@ -217,7 +218,7 @@ module engines #(
     // Load and store
     dma_unit #(
         .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(DMA_ROWS),
-        .UNDER_WAY(UNDER_WAY), .ADDRESS(ADDRESS), .EXPECTED(EXPECTED)
+        .UNDER_WAY(UNDER_WAY), .ADDRESS(ADDRESS), .EXPECTED(EXPECTED), .SLACK(SLACK)
     ) load (
         .clk, .rst_n, .round_trip, .start_valid(start_valid[LOAD]), .start_ready(start_ready[LOAD]),
         .start_rows(start_payload[LOAD*PAYLOAD+96 +: DMA_BITS]),

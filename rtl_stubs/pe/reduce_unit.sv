@@ -8,7 +8,7 @@ module reduce_unit #(
     parameter int BEATS = 64,  // of a share, at most
     parameter int HOP   = 1,   // cycles from an engine to the next, and back
     parameter int MEMBERS = 2, // engines of the chain
-    parameter int APART = 8    // cycles by which they may be apart and do not count as waiting for one another
+    parameter int SLACK = 0    // cycles by which they may be apart and do not count as waiting for one another
 ) (
     input  logic                   clk,
     input  logic                   rst_n,
@@ -64,7 +64,7 @@ module reduce_unit #(
     assign n_to_pass = 16'(columns) * 16'(groups);
     assign n_to_keep = 16'(end_column - first_column) * 16'(end_group - first_group);
     assign ended = is_busy && n_passed + 16'(passes) == n_to_pass && n_kept + 16'(keeps) == n_to_keep;
-    assign late = took > n_to_pass + 16'(2 * (MEMBERS - 1) * HOP + APART);
+    assign late = took > n_to_pass + 16'(2 * (MEMBERS - 1) * HOP + SLACK);
 
     // Down the chain. The last engine turns the sums round.
     assign down_valid = sums_valid && is_busy && n_passed != n_to_pass && !is_last;
