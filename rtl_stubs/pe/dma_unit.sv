@@ -1,8 +1,8 @@
 // DMA unit: the fabric interface, and the notices that it gives the command processor.
 //
 // A command ends when the engine has asked for its last beat and could take another one. Its result is visible from the
-// cycle after its last beat was written; it is late if that is more than EXPECTED + SLACK cycles after the command would
-// have ended without being held up. The rows of an indexed command are those that a list in local memory names.
+// cycle after its last beat was written; it is late if that is more than EXPECTED + SLACK cycles after the command
+// would have ended without being held up. The rows of an indexed command are those that a list in local memory names.
 /* verilator lint_off PINCONNECTEMPTY */  // blocks have outputs that nothing here needs
 module dma_unit #(
     parameter int WIDTH       = 4,
@@ -67,13 +67,13 @@ module dma_unit #(
         else if (index_ready) index_address <= index_address + ADDRESS'(4);
 
     fabric_interface #(
-        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(ROWS), .ADDRESS(ADDRESS),
-        .COMMANDS(UNDER_WAY)
+        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ROWS(ROWS),
+        .ADDRESS(ADDRESS), .COMMANDS(UNDER_WAY)
     ) engine (
         .clk, .rst_n, .round_trip, .bucket(16'd0), .rate(16'd0), .expected(16'(EXPECTED)), .slack(16'(SLACK)),
         .command_valid(start_valid), .command_ready(start_ready), .command_indexed(start_indexed),
-        .command_rows(start_rows), .command_row_bytes(start_row_bytes), .command_address(start_from), .command_stride(start_stride),
-        .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
+        .command_rows(start_rows), .command_row_bytes(start_row_bytes), .command_address(start_from),
+        .command_stride(start_stride), .command_local(start_to), .index_valid(1'b1), .index_ready, .index_data, .ask_valid, .ask_ready,
         .ask_head, .ask_address, .ask_bytes, .ask_last, .response_valid, .response_data, .response_missed, .write_valid,
         .write_ready, .write_address, .write_bytes, .write_data, .write_last, .write_late, .write_missed
     );
