@@ -41,7 +41,7 @@ module credit_pipe #(
         logic [LATENCY-2:0] is_taken;
 
         assign arrives = is_taken[LATENCY-2];
-        assign arriving = line[LATENCY-2];
+        always_comb arriving = line[LATENCY-2];  // assigned, it may stay X in Icarus 11
 
         always_ff @(posedge clk) begin
             line[0] <= in_data;
