@@ -76,7 +76,7 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
     while True:
         block_m, block_n = sizes[int(rng.integers(len(sizes)))]
-        block_k = unit_k * int(rng.integers(1, 5))
+        block_k = unit_k * int(rng.integers(1 if is_far else 2, 5))
         n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
         n_n = 4 if is_far else n_n
         n_k = n_k if stationary == OUTPUT else 1
@@ -147,14 +147,14 @@ def prefetch_latency(parameters: Parameters) -> int:
     return 2 * way + 2 + parameters["SRAM"] + 1
 
 
-def refreshed(parameters: Parameters, cycles: float) -> float:
+def refreshed(parameters: Parameters, cycles: float, opening: float) -> float:
     """Add to cycles of fetched lines what refreshes cost: all rows are closed, RP + RFC, and one is opened again, RCD.
 
     As much of that is hidden as the cache is at work for itself between two lines, LINE + 3, and as the line that comes
-    next would have waited for its row, on average.
+    next would have waited for its row: ``opening`` on average.
     """
     p = parameters
-    lost = p["T_RP"] + p["T_RFC"] + p["T_RCD"] - 1 - (p["LINE"] + 3) - row_cycles(p)
+    lost = p["T_RP"] + p["T_RFC"] + p["T_RCD"] - 1 - (p["LINE"] + 3) - opening
     return cycles / (1 - lost / p["T_REFI"])
 
 
@@ -172,7 +172,7 @@ def dram_width(parameters: Parameters, n_tiles: int) -> float:
     """
     p = parameters
     line = p["T_CL"] + p["LINE"] + 6 + row_cycles(p) + p["LINE"] * (1 - 1 / n_tiles)
-    return p["LINE"] * p["WIDTH"] / refreshed(p, line)
+    return p["LINE"] * p["WIDTH"] / refreshed(p, line, row_cycles(p))
 
 
 def play_product(
@@ -305,8 +305,9 @@ def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -
     misses = (outcome != HIT).reshape(n_batches, -1).sum(axis=1)
     rows_opened = (outcome.reshape(-1, lines_per_row)[:, 0] != HIT).reshape(n_batches, -1).sum(axis=1)
     line = p["T_CL"] + p["LINE"] + 5  # beside the beat that missed
-    cycles = n_pes * n_gathered * row_bytes // p["WIDTH"] + misses * line + rows_opened * (p["T_RP"] + p["T_RCD"] - 2)
-    return [int(refreshed(p, n / n_pes) + 0.5) for n in cycles]
+    opening = p["T_RP"] + p["T_RCD"] - 2
+    cycles = n_pes * n_gathered * row_bytes // p["WIDTH"] + misses * line + rows_opened * opening
+    return [int(refreshed(p, n / n_pes, opening) + 0.5) for n in cycles]
 
 
 def _gather_payloads(
