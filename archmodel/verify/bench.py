@@ -147,11 +147,13 @@ def _check_expected(unit: Unit, expected: Any) -> None:
     differing |= set(given.get("counters", ())) - set(unit.contract.counters)
     if unit.contract.counters and "counters" not in given:
         differing |= {"counters"}
+    if "models" in given:
+        differing |= set(unit.contract.models_tolerance_frac) - set(given["models"])
     if differing or not isinstance(given.get("cycles"), int):
         named = ", ".join(sorted(differing)) or "cycles"
         text = (
-            "expect() has to give 'cycles', 'events' with the names in contract.yaml, and 'counters' with some of its "
-            f"names where it has any; look at: {named}"
+            "expect() has to give 'cycles', 'events' with the names in contract.yaml, 'counters' with some of its names"
+            f" where it has any, and in 'models' all that have a tolerance; look at: {named}"
         )
         raise InputError("law", [Fault(str(unit.folder / "law.py"), text)])
 
@@ -188,6 +190,7 @@ def simulate(
         "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
         "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
         "counters": list(unit.contract.counters),
+        "cycles_tolerance_frac": unit.contract.cycles_tolerance_frac,
         "counters_tolerance_frac": unit.contract.counters_tolerance_frac,
         "models_tolerance_frac": dict(unit.contract.models_tolerance_frac),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,

@@ -71,11 +71,14 @@ class Contract:
         Signals of the bench that its figure shows, from top to bottom.
     counters
         Names of the stall counters of 32 bits in the bench's signal ``counters``, from bit 0 up: a unit and a cause.
+    cycles_tolerance_frac
+        By how much of the cycles of a point they may differ from those of the law; events are then compared by their
+        number. If there is none, cycles and events have to be equal.
     counters_tolerance_frac
         By how much of the cycles of a point each of them may differ from the model's ledger.
     models_tolerance_frac
-        By how much the cycles of a point may differ from those of each model that ``law.py`` names. If there is none,
-        cycles and events have to be equal; else events are compared by their number.
+        By how much the cycles of a point may differ from those of each of these models besides, at the points for which
+        ``law.py`` gives any.
     fit
         The pipeline that ``--fit`` looks at; absent where there is none.
     """
@@ -90,6 +93,7 @@ class Contract:
     coverage: tuple[str, ...]
     waveform: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
+    cycles_tolerance_frac: float = 0.0
     counters_tolerance_frac: float = 0.0
     models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
     fit: Fit | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -203,12 +204,14 @@ def compare(folder: str, sound: Path) -> str:
 
 def _first_difference(contract: Contract, expected: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """Say where a law and hardware differ by more than the contract allows."""
-    rtl, models = row["cycles"], {name: expected["models"][name] for name in contract.models_tolerance_frac}
-    for name, cycles in (models or {"law": expected["cycles"]}).items():
-        if abs(cycles - rtl) > contract.models_tolerance_frac.get(name, 0.0) * rtl:
+    rtl, models = row["cycles"], expected.get("models", {})
+    allowed = {"law": contract.cycles_tolerance_frac, **(contract.models_tolerance_frac if models else {})}
+    for name, cycles in {"law": expected["cycles"], **models}.items():
+        if abs(cycles - rtl) > allowed.get(name, math.inf) * rtl:
             return f"cycles: model {cycles}, RTL {rtl}"
     for event, cycles in expected["events"].items():
-        if len(cycles) != len(row["events"][event]) or (not models and cycles != row["events"][event]):
+        is_exact = not contract.cycles_tolerance_frac
+        if len(cycles) != len(row["events"][event]) or (is_exact and cycles != row["events"][event]):
             return f"event {event!r} differs"
     wanted, got = expected.get("counters", {}), row["counters"]
     for counter in sorted({*wanted, *got}):

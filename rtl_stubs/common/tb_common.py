@@ -99,29 +99,32 @@ class Monitor:
 class Scoreboard:
     """Compares each point with what was expected and collects the differences.
 
-    Counters may differ by a part of the cycles of the point: ``counters_tolerance_frac`` of the contract. Where the
-    contract has a ``models_tolerance_frac``, the cycles may differ from those of each model by as much, and events are
-    compared by their number.
+    Cycles and events are those of the law, and so are counters, unless the contract allows a part of the cycles of the
+    point: ``cycles_tolerance_frac``, with which events are compared by their number, and ``counters_tolerance_frac``.
+    Besides, cycles may differ from those of each model in ``models_tolerance_frac`` by as much.
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self.where = " ".join([job["unit"], *(f"{name}={value}" for name, value in job["parameters"].items())])
+        self.cycles_tolerance_frac = job["cycles_tolerance_frac"]
         self.counters_tolerance_frac = job["counters_tolerance_frac"]
         self.models_tolerance_frac = job["models_tolerance_frac"]
         self.faults: list[str] = []
 
     def check(self, point: Mapping[str, Any], measured: Mapping[str, Any], outputs: Mapping[str, list[int]]) -> None:
-        """Compare words with the golden model, exactly, and cycles and events with the model."""
+        """Compare words with the golden model, exactly, cycles, events and counters with the law, and the models."""
         expected = point["expected"]
         where = f"{self.where}, point {point['index']} (seed {point['seed']})"
         found = [measured["hang"]] if measured.get("hang") else []
         found += _first_difference("output", outputs, measured["outputs"])
-        if self.models_tolerance_frac:
-            found += self._compare_models(expected, measured)
+        if abs(measured["cycles"] - expected["cycles"]) > self.cycles_tolerance_frac * measured["cycles"]:
+            found.append(f"cycles: model {expected['cycles']}, RTL {measured['cycles']}")
+        if self.cycles_tolerance_frac:
+            found += _other_numbers(expected["events"], measured["events"])
         else:
-            if measured["cycles"] != expected["cycles"]:
-                found.append(f"cycles: model {expected['cycles']}, RTL {measured['cycles']}")
             found += _first_difference("event", expected["events"], measured["events"])
+        if "models" in expected:
+            found += self._compare_models(expected["models"], measured["cycles"])
         allowed = self.counters_tolerance_frac * expected["cycles"]
         wanted, got = expected.get("counters", {}), measured["counters"]
         found += [
@@ -131,17 +134,11 @@ class Scoreboard:
         ]
         self.faults += [f"{where}: {text}" for text in found]
 
-    def _compare_models(self, expected: Mapping[str, Any], measured: Mapping[str, Any]) -> list[str]:
-        rtl, events = measured["cycles"], measured["events"]
-        found = [
-            f"cycles: model {name!r} {expected['models'][name]}, RTL {rtl}; they may differ by {allowed:.1%}"
+    def _compare_models(self, models: Mapping[str, int], rtl: int) -> list[str]:
+        return [
+            f"cycles: model {name!r} {models[name]}, RTL {rtl}; they may differ by {allowed:.1%}"
             for name, allowed in self.models_tolerance_frac.items()
-            if abs(expected["models"][name] - rtl) > allowed * rtl
-        ]
-        return found + [
-            f"event {name!r}: model {len(cycles)}, RTL {len(events.get(name, ()))} in all"
-            for name, cycles in expected["events"].items()
-            if len(cycles) != len(events.get(name, ()))
+            if abs(models[name] - rtl) > allowed * rtl
         ]
 
     def close(self) -> None:
@@ -255,6 +252,14 @@ def offered_cycles(side: Mapping[str, Any], moved: Sequence[int]) -> list[int]:
 def _to_int(value: Any) -> int:
     """Read a vector; bits that are unknown make it -1, which no golden model expects."""
     return int(value) if value.is_resolvable else -1
+
+
+def _other_numbers(expected: Mapping[str, list[int]], measured: Mapping[str, list[int]]) -> list[str]:
+    return [
+        f"event {name!r}: model {len(cycles)}, RTL {len(measured.get(name, ()))} in all"
+        for name, cycles in expected.items()
+        if len(cycles) != len(measured.get(name, ()))
+    ]
 
 
 def _first_difference(noun: str, expected: Mapping[str, list[int]], measured: Mapping[str, list[int]]) -> list[str]:

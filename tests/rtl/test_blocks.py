@@ -16,7 +16,7 @@ def test_rtl_equals_model(results):
     ((plan, points, simulation),) = results
     assert simulation.faults == [], f"log and waves: {simulation.folder}"
     assert len(simulation.points) == plan.n_points == len(points)
-    allowed = plan.unit.contract.models_tolerance_frac.get("grid", 0.0)
+    allowed = plan.unit.contract.cycles_tolerance_frac
     assert all(abs(row["error_frac"]) <= allowed for row in point_rows(plan, points, simulation))
 
 
@@ -56,7 +56,7 @@ def test_lint(name, need):
 @pytest.mark.parametrize("name", unit_names())
 def test_contract_asks_for_enough(name):
     unit = find_unit(name)
-    is_whole = bool(unit.contract.models_tolerance_frac)  # many blocks, in long runs
+    is_whole = bool(unit.contract.cycles_tolerance_frac)  # many blocks, in long runs
     assert unit.contract.points["verilator"] >= (40 if is_whole else 200)
     assert unit.contract.points["icarus"] >= (8 if is_whole else 50)
     assert len(unit.contract.coverage) >= 5

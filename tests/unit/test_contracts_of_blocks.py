@@ -122,8 +122,8 @@ def test_a_law_has_two_functions(folder):
 def test_a_law_may_not_leave_an_event_out(folder):
     said = spoil_law(folder, '"events": {"in": taken, "out": given}', '"events": {"in": taken}')
     assert said.endswith(
-        "expect() has to give 'cycles', 'events' with the names in contract.yaml, and 'counters' with some of its "
-        "names where it has any; look at: out"
+        "expect() has to give 'cycles', 'events' with the names in contract.yaml, 'counters' with some of its names "
+        "where it has any, and in 'models' all that have a tolerance; look at: out"
     )
 
 
