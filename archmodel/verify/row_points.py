@@ -59,7 +59,7 @@ def draw_rows(rng: np.random.Generator, parameters: Mapping[str, int], timing: P
     layout = lay_out(kernel, len(x), parameters["FRAGMENT"])
     n_bytes = kernel.n_tiles * kernel.rows_per_tile * kernel.n_cols * kernel.element_bytes
     stimulus = {
-        "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1},
+        "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1, "missed": 0},
         "sinks": {"store": {"n": n_bytes // parameters["WIDTH"], "gap": [0]}},
         "memories": {"memory": _image(kernel, layout, x, indices, parameters["WIDTH"])},
         "table": [part.tolist() for part in table],

@@ -22,6 +22,7 @@ from archmodel.kernels.matmul_shape import (
 )
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
+    DRAM,
     EVENT_ENDED_AT,
     EVENT_ISSUED_AT,
     EVENT_STARTED_AT,
@@ -30,6 +31,8 @@ from archmodel.kernels.program import (
     ISSUE,
     LOAD,
     N_COMMAND_FIELDS,
+    RESOURCE,
+    UNIT,
 )
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
@@ -52,14 +55,20 @@ from archmodel.verify.row_points import draw_rows
 
 KINDS = ("output", "weight", "input")
 ROW_SHARE = 0.4  # of the points: embedding bags, softmax, layer norm
+MISSED_SHARE = 0.25  # of the points: their loads miss in a cache, so that waiting for them is waiting for DRAM
 MOST_MULTIPLIES = 6
 AMPLE = 1e9  # bytes per cycle, of what does not limit this PE
 
 
 def draw(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
-    """Draw rows, or a product, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
-    if rng.random() < ROW_SHARE:
-        return _draw_rows(rng, parameters)
+    """Draw rows, or a product, and whether what is loaded comes from DRAM."""
+    stimulus = (_draw_rows if rng.random() < ROW_SHARE else _draw_product)(rng, parameters)
+    stimulus["config"]["missed"] = int(rng.random() < MISSED_SHARE)
+    return stimulus
+
+
+def _draw_product(rng: np.random.Generator, parameters: dict[str, int]) -> dict[str, Any]:
+    """Draw a product, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
     stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
     block_m, block_n = _draw_block(rng, parameters)
     unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
@@ -149,7 +158,7 @@ def product_stimulus(
     words = write_words(table, product, parameters)
     n_writes = product.m * product.n // width
     stimulus = {
-        "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1},
+        "config": {"capacity": capacities(table, parameters), "round_trip": parameters["FABRIC"] + 1, "missed": 0},
         "sinks": {"store": {"n": n_writes, "gap": [0]}},
         "memories": {"memory": memory},
         "product": {name: getattr(product, name) for name in product.__slots__},
@@ -203,6 +212,8 @@ def _from_core(
 def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles in all and of all events: those of the cycle model that follows one PE."""
     table, queue = CommandTable(*(np.array(part) for part in stimulus["table"])), parameters["QUEUE"]
+    if stimulus["config"]["missed"]:
+        table.commands[table.commands[:, UNIT] == LOAD, RESOURCE] = DRAM
     record = new_record(1, table.capacity.size, len(list(expand(table))))
     run = run_table(table, Grid(), "grid", queue, record=record)
     rows = record.events

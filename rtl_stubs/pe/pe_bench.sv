@@ -31,6 +31,7 @@ module pe_bench #(
     input  logic        run,
     input  logic [63:0] cfg_capacity,
     input  logic [15:0] cfg_round_trip,
+    input  logic        cfg_missed,  // all that is loaded comes from DRAM
     output logic        done,
     output logic [31:0] cycles,
     output logic [31:0] checksum
@@ -79,7 +80,7 @@ module pe_bench #(
         ) dut (
             .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .host_valid,
             .host_data, .is_running, .accepts, .load_valid, .load_ready(1'b1), .load_address, .load_head(),
-            .load_bytes(), .load_last(), .load_shared(), .response_valid, .response_data, .response_missed(1'b0),
+            .load_bytes(), .load_last(), .load_shared(), .response_valid, .response_data, .response_missed(cfg_missed),
             .store_valid, .store_ready(1'b1), .store_address, .store_bytes, .store_data, .store_last, .store_done,
             .prefetch_valid(), .prefetch_ready(1'b0), .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0),
             .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0), .up_ready(), .up_data('0), .down_valid(),
@@ -98,7 +99,7 @@ module pe_bench #(
             .clk, .rst_n(run), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]), .round_trip(cfg_round_trip), .command_valid,
             .command_ready, .command_data, .loop_address, .loop_data(loop_mem[loop_address]), .load_valid,
             .load_ready(1'b1), .load_address, .load_head(), .load_bytes(), .load_last(), .load_shared(),
-            .response_valid, .response_data, .response_missed(1'b0), .store_valid, .store_ready(1'b1), .store_address,
+            .response_valid, .response_data, .response_missed(cfg_missed), .store_valid, .store_ready(1'b1), .store_address,
             .store_bytes, .store_data, .store_last, .store_done, .prefetch_valid(), .prefetch_ready(1'b0),
             .prefetch_rows(), .prefetch_shared(), .prefetch_done(1'b0), .is_first(1'b1), .is_last(1'b1), .up_valid(1'b0),
             .up_ready(), .up_data('0), .down_valid(), .down_ready(1'b0), .down_data(), .back_valid(1'b0), .back_ready(),

@@ -87,6 +87,7 @@ def _core_bins(stimulus: dict[str, Any], measured: dict[str, Any]) -> set[str]:
         "contexts_take_turns": is_split and by_loads != sorted(by_loads, reverse=True),
         "matrix_waits_for_core": counters.get("matrix_issue", 0) > 0,
         "vector_waits_for_core": counters.get("vector_issue", 0) > 0,
+        "waits_for_dram": any(counters.get(f"{unit}_dram", 0) > 0 for unit in UNITS),
         "space_stalls": any(counters.get(f"{unit}_space", 0) > 0 for unit in UNITS),
     }
     return {name for name, is_so in is_hit.items() if is_so}
