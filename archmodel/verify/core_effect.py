@@ -23,9 +23,9 @@ CORES: dict[str, dict[str, int]] = {
 }
 """Cores that are compared."""
 PARAMETERS = {
-    "CORE": 1, "SLOTS": 16, "DECODE": 0, "QUEUE": 4, "TOKENS": 3, "N_TILES": 1, "ROWS": 4, "DEPTH": 8, "COLS": 4,
-    "GAP": 0, "LATENCY": 2, "BEATS": 64, "SIMD": 2, "WIDTH": 8, "FRAGMENT": 8, "OUTSTANDING": 8, "REQUEST": 1,
-    "FABRIC": 4, "VLEN": 64, "DLEN": 32, "CHAIN": 2, "VECTOR_LOAD": 3, "ADDRESS": 12,
+    "CORE": 1, "SLOTS": 16, "DECODE": 0, "LOAD": 1, "MULTIPLY": 2, "DIVIDE": 1, "QUEUE": 4, "TOKENS": 3, "N_TILES": 1,
+    "ROWS": 4, "DEPTH": 8, "COLS": 4, "GAP": 0, "LATENCY": 2, "BEATS": 64, "SIMD": 2, "WIDTH": 8, "FRAGMENT": 8,
+    "OUTSTANDING": 8, "REQUEST": 1, "FABRIC": 4, "VLEN": 64, "DLEN": 32, "CHAIN": 2, "VECTOR_LOAD": 3, "ADDRESS": 12,
 }  # fmt: skip
 """A PE whose engines are quick enough to wait for its core."""
 QUANTISE = ((2, 0, 8),)

@@ -211,7 +211,8 @@ def host_words(
 
 def core_times(parameters: Mapping[str, int]) -> CoreTimes:
     """Say the times of the core of a PE, which hands commands over as it pushes them."""
-    return CoreTimes(refill=1 + parameters["DECODE"], load=1, multiply=2, divide=34, queue=0)
+    divide = 32 // parameters["DIVIDE"] + 2
+    return CoreTimes(1 + parameters["DECODE"], parameters["LOAD"], parameters["MULTIPLY"], divide, queue=0)
 
 
 def run_core(program: CoreProgram, parameters: Mapping[str, int]) -> list[Context]:

@@ -6,6 +6,9 @@ module pe_bench #(
     parameter int AUTO        = 0,
     parameter int SLOTS       = 1,
     parameter int DECODE      = 0,
+    parameter int LOAD        = 1,
+    parameter int MULTIPLY    = 2,
+    parameter int DIVIDE      = 1,
     parameter int QUEUE       = 4,
     parameter int TOKENS      = 3,
     parameter int N_TILES     = 1,
@@ -72,7 +75,8 @@ module pe_bench #(
     if (CORE != 0) begin : gen_core
         assign command_ready = 0;
         pe #(
-            .CONTEXTS(CONTEXTS), .AUTO(AUTO), .SLOTS(SLOTS), .DECODE(DECODE),
+            .CONTEXTS(CONTEXTS), .AUTO(AUTO), .SLOTS(SLOTS), .DECODE(DECODE), .LOAD(LOAD), .MULTIPLY(MULTIPLY),
+            .DIVIDE(DIVIDE),
             .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
             .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
             .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .ADDRESS(ADDRESS),
