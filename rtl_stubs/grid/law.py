@@ -43,7 +43,16 @@ from archmodel.kernels.program import (
 from archmodel.kernels.tile_commands import put, take_and_give
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
-from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, head_bits, head_of, write_words
+from archmodel.verify.command_words import (
+    HARDWARE_UNITS,
+    Part,
+    capacities,
+    expand,
+    head_bits,
+    head_of,
+    pack,
+    write_words,
+)
 from archmodel.verify.kernels import mode_runs
 
 LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
@@ -316,15 +325,11 @@ def _gather_payloads(
     """Write the payloads of the load of the lists, and of the loads of rows and their stores."""
     n_batches, n_gathered = shape
     table, n_bytes, stride = 1 << parameters["ADDRESS"] - 1, 4 * n_batches * n_gathered, row_bytes << 16 | row_bytes
-    yield _pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
+    yield pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
     for batch in range(n_batches):
         slot, first = n_bytes + batch % 2 * n_gathered * row_bytes, batch * n_gathered
-        yield _pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
-        yield _pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
-
-
-def _pack(*words: int) -> int:
-    return sum(word << 32 * i for i, word in enumerate(words))
+        yield pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
+        yield pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
 
 
 def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
