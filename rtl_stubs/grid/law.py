@@ -43,16 +43,8 @@ from archmodel.kernels.program import (
 from archmodel.kernels.tile_commands import put, take_and_give
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
 from archmodel.lowering.record import new_record
-from archmodel.verify.command_words import (
-    HARDWARE_UNITS,
-    Part,
-    capacities,
-    expand,
-    head_bits,
-    head_of,
-    pack,
-    write_words,
-)
+from archmodel.verify import command_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
 from archmodel.verify.kernels import mode_runs
 
 LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
@@ -253,7 +245,7 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
         at = pe * n_batches * n_gathered
         payloads = _gather_payloads(p, at, at_results, lists.shape[1:], row_bytes)
         words = [
-            payload << head_bits(p) | head_of(row, p)
+            payload << command_words.head_bits(p) | command_words.head_of(row, p)
             for payload, row in zip(payloads, commands.commands, strict=True)
         ]  # fmt: skip
         sources[f"command[{pe}]"] = {"data": words, "gap": [int(issue) - 1 for issue in commands.commands[:, ISSUE]]}
@@ -325,11 +317,11 @@ def _gather_payloads(
     """Write the payloads of the load of the lists, and of the loads of rows and their stores."""
     n_batches, n_gathered = shape
     table, n_bytes, stride = 1 << parameters["ADDRESS"] - 1, 4 * n_batches * n_gathered, row_bytes << 16 | row_bytes
-    yield pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
+    yield command_words.pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
     for batch in range(n_batches):
         slot, first = n_bytes + batch % 2 * n_gathered * row_bytes, batch * n_gathered
-        yield pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
-        yield pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
+        yield command_words.pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
+        yield command_words.pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
 
 
 def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
