@@ -159,10 +159,27 @@ def write_words(table: CommandTable, product: Product, parameters: Mapping[str, 
 
 
 def capacities(table: CommandTable, parameters: Mapping[str, int]) -> int:
-    """Tokens of the buffers as the PE takes them, side by side."""
+    """Tokens of the buffers as the PE takes them, side by side; what is in the cache may have more than it can count.
+
+    Parameters
+    ----------
+    table
+        A program.
+    parameters
+        Of the PE.
+
+    Raises
+    ------
+    ValueError
+        When a buffer in local memory has more tokens than that.
+    """
     bits = parameters["TOKENS"].bit_length()
-    most = (1 << bits) - 1  # of what has more in the cache
-    return sum(min(int(tokens), most) << (bits * b) for b, tokens in enumerate(table.capacity))
+    most = (1 << bits) - 1
+    near = table.commands[table.commands[:, UNIT] != PREFETCH, OUT]
+    tokens = [int(n) for n in table.capacity]
+    if any(tokens[b] > most for b in near[near != NONE]):
+        raise ValueError(f"buffers have {tokens} tokens; the PE counts to {most}")
+    return sum(min(n, most) << (bits * b) for b, n in enumerate(tokens))
 
 
 def head_of(row: np.ndarray, parameters: Mapping[str, int]) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT
+from archmodel.kernels.matmul_shape import NEAR_A, OUTPUT, WEIGHT
 from archmodel.kernels.program import LOAD, MATRIX, STORE
 from archmodel.lowering.program import CommandTable
 from archmodel.verify.bench import draw_points, load_law
-from archmodel.verify.command_words import HARDWARE_UNITS, Product, expand, head_bits, write_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, head_bits, write_words
 from archmodel.verify.contract import find_unit
 
 BLOCK = find_unit("pe")
@@ -65,6 +65,16 @@ def test_results_are_stored_one_behind_the_other():
 def test_tiles_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="tiles take 640 bytes of local memory, which has 512"):
         write_words(*program(OUTPUT, block_m=16), SMALL | {"ADDRESS": 9})
+
+
+def test_only_what_is_in_the_cache_may_have_more_tokens_than_a_pe_counts():
+    table, _ = program(OUTPUT)
+    bits = SMALL["TOKENS"].bit_length()
+    many = np.array([9, *table.capacity[1:]])  # of a in the cache
+    assert capacities(CommandTable(table.commands, table.loops, many), SMALL) % (1 << bits) == (1 << bits) - 1
+    many = np.where(np.arange(len(many)) == NEAR_A, 9, many)
+    with pytest.raises(ValueError, match=r"tokens; the PE counts to 3"):
+        capacities(CommandTable(table.commands, table.loops, many), SMALL)
 
 
 @pytest.mark.parametrize("build", sorted(BLOCK.contract.builds))

@@ -62,7 +62,6 @@
     set_low 0, t0, t1
     lw t0, WORK_2(x0)
     lw t1, WORK_3(x0)
-    nop
     set_high 0, t0, t1
     push (EPILOGUE + 3)
     lw t0, C_SHAPE(x0)

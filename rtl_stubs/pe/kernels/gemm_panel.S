@@ -61,7 +61,6 @@
     add s3, s3, t0
     .endif
     lw s2, INNER(x0)
-    nop
     addi s2, s2, -1
     beqz s2, 4f
 3:  turn BODY, \loads, \works   // tiles

@@ -72,7 +72,6 @@
     set_high 1, t0, t1
     lw t0, X_SHAPE(x0)
     lw t1, X_ROWS(x0)
-    nop
     set_high 8, t0, t1
     .endif
     .if \works
