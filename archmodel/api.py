@@ -397,7 +397,7 @@ def verify_blocks(
     from archmodel.verify.contract import find_unit, unit_names
     from archmodel.verify.files import write_files
     from archmodel.verify.fit import FIT_PATIENCE, fit_units
-    from archmodel.verify.fragment import check_fits
+    from archmodel.verify.fragment import FILE, check_fits
     from archmodel.verify.run import choose_simulators, plan_simulations, verify
 
     chosen, found = choose_simulators(simulators), [find_unit(name) for name in units or unit_names()]
@@ -410,6 +410,8 @@ def verify_blocks(
     if seed < 0:
         raise InputError("seed", [Fault("", f"{seed} is not allowed; allowed: whole numbers from 0")])
     folder = make_folder("verification", Path(output).resolve())
+    if is_fitted:  # what an earlier run has told is not what this one does
+        (folder / FILE).unlink(missing_ok=True)
     verification = verify(plans, folder, seed=seed, is_waves=is_waves, tell=tell)
     if is_fitted:
         verification = replace(verification, fits=fit_units(verification.played))

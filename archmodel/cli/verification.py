@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from archmodel.cli.show import note, print_json, print_table
 from archmodel.results import ResultTable
-from archmodel.verify.fragment import say_interval
+from archmodel.verify.fragment import missing_estimates, say_interval
 from archmodel.verify.kernels import by_cause
 from archmodel.verify.run import Verification
 
@@ -41,8 +42,30 @@ def print_verification(found: Verification, *, is_json: bool) -> None:
         "unit": "unit", "build": "build", "parameter": "parameter", "value": "estimate", "interval": "95 % interval",
         "exact": "exact", "points": "points", "rms_cycles": "miss [cycles]", "machine": "value of a machine",
     }, n_keys=3)  # fmt: skip
-    if any(not row["is_explained"] for row in found.fits.rows()):
+    unexplained = [row for row in found.fits.rows() if row["points"] and not row["is_explained"]]
+    if unexplained:
         note("note: 'no such law': the points are not explained by a pipeline with these parameters")
+    beyond = "; ".join(dict.fromkeys(row["searched"] for row in unexplained if row["searched"]))
+    if beyond:
+        note(f"note: one that explains them may lie beyond what is searched ({beyond})")
+
+
+def note_fragment(found: Verification, path: Path) -> None:
+    """Say how a machine takes in what was estimated, and what there is not, and why.
+
+    Parameters
+    ----------
+    found
+        What a verification found, estimates among it.
+    path
+        Where the fragment of a machine is, if there is any.
+    """
+    units = list({one.plan.unit.name: one.plan.unit for one in found.played}.values())
+    missing = missing_estimates(found.fits, units)
+    for text in missing:
+        note(f"note: nothing for {path.name} from {text}")
+    if len(missing) < len(units):
+        note(f"note: a machine takes the estimates in with: extends: [MACHINE, {path}]")
 
 
 def _print(title: str, table: ResultTable, headings: dict[str, str], n_keys: int) -> None:
@@ -55,6 +78,6 @@ def _print(title: str, table: ResultTable, headings: dict[str, str], n_keys: int
 def _say_fit(row: dict[str, Any]) -> dict[str, Any]:
     """Say an estimate in words: where several explain the points alike, the interval alone."""
     return {
-        **row, "value": "" if row["value"] is None else row["value"], "interval": say_interval(row) or "no such law",
+        **row, "value": "" if row["value"] is None else row["value"], "interval": say_interval(row),
         "machine": row["machine"] or "",
     }  # fmt: skip

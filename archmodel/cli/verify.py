@@ -11,7 +11,7 @@ import archmodel as am
 from archmodel.cli.options import AsJson, WholeNumber
 from archmodel.cli.progress import show_progress
 from archmodel.cli.show import note
-from archmodel.cli.verification import print_verification
+from archmodel.cli.verification import note_fragment, print_verification
 from archmodel.errors import Fault, InputError
 from archmodel.verify.fragment import FILE as FRAGMENT
 from archmodel.verify.new_unit import make_unit
@@ -51,7 +51,7 @@ def verify(
     new
         Make the folder of a new block with all that a block needs, and verify nothing.
     json
-        Print JSON: a row per point.
+        Print JSON: points, kernels, ledger, speeds and fits, a row each, and faults; tables without rows are left out.
     """
     if new is not None:
         print("\n".join(str(path) for path in make_unit(new)))
@@ -69,8 +69,6 @@ def verify(
         for text in faults[:3]:
             note(f"{name}: {text}")
     note(f"note: every point, logs and waves are in {output}")
-    if fit and (output / FRAGMENT).is_file():
-        note(f"note: a machine takes the estimates in with: extends: [MACHINE, {output / FRAGMENT}]")
-    elif fit:
-        note(f"note: no {FRAGMENT}: the build that a machine has was not played, or none of its values could be told")
+    if fit:
+        note_fragment(found, output / FRAGMENT)
     return 1 if found.faults or not all(row["is_explained"] for row in found.fits.rows()) else 0

@@ -111,7 +111,7 @@ def _table(columns: Mapping[str, str], table: ResultTable) -> Iterator[str]:
     yield f"| {' | '.join(columns.values())} |"
     yield f"| {' | '.join('---' for _ in columns)} |"
     for row in table.rows():
-        cells = {**row, "interval": say_interval(row) or "no such law"} if "low" in row else row
+        cells = {**row, "interval": say_interval(row)} if "low" in row else row
         yield f"| {' | '.join(_say(name, cells[name]) for name in columns)} |"
 
 

@@ -51,11 +51,16 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A parameter that is searched: its first value, and whether the last one stands for all further ones, too."""
+    """A parameter that is searched: its first value, and how many.
+
+    ``is_open``: the last value stands for all further ones, too. ``is_cut``: points allow more than are searched.
+    """
 
     name: str
     first: int
+    size: int
     is_open: bool
+    is_cut: bool
 
 
 def fit_units(played: Sequence[Played]) -> ResultTable:
@@ -65,14 +70,16 @@ def fit_units(played: Sequence[Played]) -> ResultTable:
     ----------
     played
         What was played. A point that two simulators played counts once. One that hangs, or that no word goes through,
-        does not count, and a build without any that count has no rows.
+        does not count.
 
     Returns
     -------
     ResultTable
         A row per unit, build and parameter: ``value`` (``None`` where several explain the points alike or none does),
         the 95 % interval ``low`` to ``high`` (``None``: no end), ``points``, how many of them are explained to the last
-        word as ``exact``, ``rms_cycles`` of all misses, ``is_explained``, and ``machine``, the value that it is there.
+        word as ``exact``, ``rms_cycles`` of all misses (``None`` without points), ``is_explained``, ``searched`` (where
+        nothing is explained: ``interval up to 64``, if more could be what explains it), and ``machine``, the value that
+        it is there.
     """
     groups: dict[tuple[str, str], tuple[Unit, dict[int, Words]]] = {}
     for one in played:
@@ -87,7 +94,7 @@ def fit_units(played: Sequence[Played]) -> ResultTable:
                     words[point.index] = through
     rows = []
     for (_, build), (unit, words) in groups.items():
-        for row in fit_pipeline(list(words.values())) if words else ():
+        for row in fit_pipeline(list(words.values())):
             machine = getattr(unit.contract.fit, str(row["parameter"]), None)
             rows.append({"unit": unit.name, "build": build, **row, "machine": machine})
     return ResultTable.from_rows(rows)
@@ -140,25 +147,35 @@ def fit_pipeline(points: Sequence[Words]) -> list[dict[str, object]]:
 
     Rows are as in `fit_units`, without unit, build and machine.
     """
+    latency, interval, depth, credit = axes = _axes(points)
+    if not points:
+        nothing = {"value": None, "low": None, "high": None, "points": 0, "exact": 0, "rms_cycles": None}
+        return [{"parameter": axis.name, **nothing, "is_explained": False, "searched": ""} for axis in axes]
     n = len(points)
-    # A law foretells no word of a point late. So what is more than any point allows explains none.
-    n_latencies = 1 + _most("latency", [int((words.left - words.entered).min()) for words in points])
-    n_intervals = 1 + _most("interval", [int(np.diff(w.entered).min()) for w in points if w.entered.size > 1])
-    n_depths = 1 + _most("depth", [_most_inside(words) for words in points])
-    exits = np.zeros((n, n_latencies, 2), np.int64)
-    entries = np.zeros((n, n_intervals, n_depths, 2, 2), np.int64)
+    exits = np.zeros((n, latency.size, 2), np.int64)
+    entries = np.zeros((n, interval.size, depth.size, credit.size, 2), np.int64)
     for words, of_exits, of_entries in zip(points, exits, entries, strict=True):
         exit_misses(words.entered, words.left, words.wanted, of_exits)
         entry_misses(words.entered, words.left, words.offered, of_entries)
     n_words = sum(words.entered.size for words in points)
     return [
-        *_estimate(exits, [Axis("latency", 0, False)], n_words),
-        *_estimate(entries, [Axis("interval", 1, True), Axis("depth", 1, True), Axis("credit", 0, False)], n_words),
+        *_estimate(exits, [latency], n_words),
+        *_estimate(entries, [interval, depth, credit], n_words),
     ]
 
 
-def _most(name: str, values: Sequence[int]) -> int:
-    return min(_MOST[name], max(values, default=0))
+def _axes(points: Sequence[Words]) -> tuple[Axis, Axis, Axis, Axis]:
+    """Say what is searched. A law foretells no word of a point late: what is more than any allows explains none."""
+    latency = max((int((words.left - words.entered).min()) for words in points), default=0)
+    interval = max((int(np.diff(words.entered).min()) for words in points if words.entered.size > 1), default=0)
+    depth = max((_most_inside(words) for words in points), default=0)
+    is_late = latency > _MOST["latency"]
+    return (
+        Axis("latency", 0, min(latency, _MOST["latency"]) + 1, is_open=is_late, is_cut=is_late),
+        Axis("interval", 1, min(interval, _MOST["interval"]) + 1, is_open=True, is_cut=interval > _MOST["interval"]),
+        Axis("depth", 1, min(depth, _MOST["depth"]) + 1, is_open=True, is_cut=depth > _MOST["depth"]),
+        Axis("credit", 0, 2, is_open=False, is_cut=False),
+    )
 
 
 def _most_inside(words: Words) -> int:
@@ -184,6 +201,7 @@ def _estimate(misses: Ints, axes: Sequence[Axis], n_words: int) -> Iterator[dict
     totals = squares.sum(axis=0)
     exact = int(np.count_nonzero(misses[..., MISSED].reshape(n, -1)[:, totals.argmin()] == 0))
     is_explained = exact >= EXPLAINED_FRAC * n
+    cut = [f"{axis.name} up to {_MOST[axis.name]}" for axis in axes if axis.is_cut]
     # Points are drawn apart from each other, words within a point are not: so points are what is drawn again.
     times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _N_DRAWS)
     chosen = _ends(totals, shape)
@@ -199,7 +217,7 @@ def _estimate(misses: Ints, axes: Sequence[Axis], n_words: int) -> Iterator[dict
             "low": axis.first + low if is_explained else None,
             "high": axis.first + high if is_explained and high < never else None,
             "points": n, "exact": exact, "rms_cycles": float(np.sqrt(totals.min() / n_words)),
-            "is_explained": is_explained,
+            "is_explained": is_explained, "searched": "" if is_explained else ", ".join(cut),
         }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from archmodel.errors import Fault, InputError
 from archmodel.machine.load import whole_value
 from archmodel.report.figure import write_file
 from archmodel.results import ResultTable
+from archmodel.verify.contract import FILE as CONTRACT
 from archmodel.verify.contract import Unit
 
 FILE = "fit.yaml"
@@ -27,7 +28,8 @@ def check_fits(units: Sequence[Unit]) -> None:
     for unit in units:
         fit = unit.contract.fit
         if fit is None:
-            faults.append(Fault(unit.name, "its contract has no 'fit', which names the ends of a pipeline"))
+            text = "has no 'fit'; name the ends of a pipeline, e.g. fit: {entry: in, exit: out}"
+            faults.append(Fault(str(unit.folder / CONTRACT), text))
             continue
         for path in filter(None, (fit.latency, fit.interval, fit.depth)):
             if path in taken:
@@ -49,15 +51,44 @@ def write_fragment(fits: ResultTable, units: Sequence[Unit], path: Path) -> list
     path
         File to write; removed if there is nothing to write, so that no older one stays.
     """
-    builds = {unit.name: chosen_build(unit) for unit in units}
-    rows = [row for row in fits.rows() if row["machine"] and row["build"] == builds[row["unit"]]]
-    leaves = {row["machine"]: _leaf(row) for row in rows if row["value"] is not None}
+    leaves = {row["machine"]: _leaf(row) for unit in units for row in _told(fits, unit)}
     if not leaves:
         path.unlink(missing_ok=True)
         return []
     head = "# Estimated by archmodel verify --fit. A machine takes it in with: extends: [MACHINE, fit.yaml]\n"
     write_file("fit", path, (head + "".join(_lines(leaves))).encode())
     return list(leaves)
+
+
+def _told(fits: ResultTable, unit: Unit) -> list[dict[str, Any]]:
+    """Give the estimates of a block that go into a machine."""
+    build = chosen_build(unit)
+    rows = [row for row in fits.rows() if (row["unit"], row["build"]) == (unit.name, build)]
+    return [row for row in rows if row["machine"] and row["value"] is not None]
+
+
+def missing_estimates(fits: ResultTable, units: Sequence[Unit]) -> list[str]:
+    """Say of each block that gives a machine nothing which build that is about, and why.
+
+    Parameters
+    ----------
+    fits, units
+        As for `write_fragment`.
+    """
+    said = []
+    for unit in units:
+        build = chosen_build(unit)
+        rows = [row for row in fits.rows() if (row["unit"], row["build"]) == (unit.name, build)]
+        named = [row for row in rows if row["machine"]]
+        if not rows:
+            why = "which a machine has, was not played"
+        elif not named:
+            why = "'fit' in the contract names no value of a machine"
+        else:
+            why = "; ".join(f"{row['machine']}: {say_interval(row)}" for row in named)
+        if not _told(fits, unit):
+            said.append(f"{unit.name}, build {build}: {why}")
+    return said
 
 
 def chosen_build(unit: Unit) -> str:
@@ -67,10 +98,12 @@ def chosen_build(unit: Unit) -> str:
 
 
 def say_interval(row: Mapping[str, Any]) -> str:
-    """Say in which interval a parameter lies: ``3 to 5``, ``at least 3``, or nothing where no law explains it."""
+    """Say in which interval a parameter lies, ``3 to 5`` or ``at least 3``, or why in none."""
     low, high = row["low"], row["high"]
+    if not row["points"]:
+        return "no words went through"
     if low is None:
-        return ""
+        return f"no such law with {row['searched']}" if row["searched"] else "no such law"
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 

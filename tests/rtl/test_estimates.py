@@ -66,15 +66,29 @@ def test_a_block_that_is_no_such_pipeline(block, capsys, tmp_path):
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines() if " latency " in line]
     assert [row[3:6] for row in rows] == [["no", "such", "law"]]
-    assert "note: no fit.yaml" in printed.err
+    said = "my_pe, build long: timing.engines.simd_latency: no such law"
+    assert f"note: nothing for fit.yaml from {said}" in printed.err
     assert not (tmp_path / "results" / "verify" / "fit.yaml").exists()
     assert "| no such law |" in (tmp_path / "results" / "verify" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_block_that_hangs_takes_an_older_estimate_away(block, capsys, tmp_path):
+    assert fit(capsys)[0] == 0
+    assert (tmp_path / "results" / "verify" / "fit.yaml").is_file()
+    change(block / "my_pe.sv", "assign out_valid = is_full[LATENCY-1];", "assign out_valid = 0;")
+    assert main(["verify", FOLDER, "--fit", "--sim", "icarus", "--points", "2"]) == 1
+    printed = capsys.readouterr()
+    assert "no words went through" in printed.out
+    said = "my_pe, build long: timing.engines.simd_latency: no words went through"
+    assert f"note: nothing for fit.yaml from {said}" in printed.err
+    assert "extends:" not in printed.err
+    assert not (tmp_path / "results" / "verify" / "fit.yaml").exists()
 
 
 def test_a_block_without_a_pipeline_is_refused(need, capsys, tmp_path):
     need("icarus")
     assert main(["verify", "mesh", "dpe", "--fit", "--sim", "icarus", "--output", str(tmp_path / "out")]) == 2
-    assert "mesh: its contract has no 'fit', which names the ends of a pipeline" in capsys.readouterr().err
+    assert "mesh/contract.yaml: has no 'fit'; name the ends of a pipeline" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

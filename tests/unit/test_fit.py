@@ -20,7 +20,7 @@ from archmodel.results import ResultTable
 from archmodel.verify.bench import draw_points, load_law
 from archmodel.verify.contract import Fit, find_unit
 from archmodel.verify.fit import Words, find_words, fit_pipeline
-from archmodel.verify.fragment import check_fits, say_interval, write_fragment
+from archmodel.verify.fragment import check_fits, missing_estimates, say_interval, write_fragment
 from archmodel.verify.new_unit import make_unit
 from archmodel.verify.stimulus import draw_gaps, ready_cycles
 
@@ -113,7 +113,7 @@ def test_a_latency_that_depends_on_the_word_is_no_such_law():
     assert not found["is_explained"]
     assert (found["value"], found["low"], found["high"]) == (None, None, None)
     assert found["rms_cycles"] > 1
-    assert say_interval(found) == ""
+    assert say_interval(found) == "no such law"
 
 
 def test_an_entrance_that_waits_for_something_else_leaves_the_latency():
@@ -200,7 +200,8 @@ def test_a_stream_that_is_not_there_is_told(tmp_path):
 def row(parameter, value, machine, unit="my_pe", build="long"):
     return {
         "unit": unit, "build": build, "parameter": parameter, "value": value, "low": value, "high": value,
-        "points": 25, "exact": 25, "rms_cycles": 0.0, "is_explained": value is not None, "machine": machine,
+        "points": 25, "exact": 25, "rms_cycles": 0.0, "is_explained": value is not None, "searched": "",
+        "machine": machine,
     }  # fmt: skip
 
 
@@ -239,13 +240,56 @@ def test_without_estimates_no_older_fragment_stays(tmp_path):
     assert not path.exists()
 
 
+def test_what_a_machine_gets_nothing_of_is_told_with_the_reason():
+    cycles = "timing.engines.simd_latency"
+    rows = [
+        row("latency", 7, cycles, "told"), row("latency", 7, cycles, "other_build", "short"),
+        row("latency", 7, None, "unnamed"), row("latency", None, cycles, "odd"),
+        {**row("latency", None, cycles, "late"), "searched": "latency up to 4096"},
+        {**row("latency", None, cycles, "wide"), "low": 2, "high": 4},
+        {**row("latency", None, cycles, "stuck"), "points": 0},
+    ]  # fmt: skip
+    names = ["told", "other_build", "unnamed", "odd", "late", "wide", "stuck"]
+    assert missing_estimates(ResultTable.from_rows(rows), [unit_of(name, build="long") for name in names]) == [
+        "other_build, build long: which a machine has, was not played",
+        "unnamed, build long: 'fit' in the contract names no value of a machine",
+        f"odd, build long: {cycles}: no such law",
+        f"late, build long: {cycles}: no such law with latency up to 4096",
+        f"wide, build long: {cycles}: 2 to 4",
+        f"stuck, build long: {cycles}: no words went through",
+    ]
+
+
+def test_without_words_there_are_rows_that_say_so():
+    rows = fit_pipeline([])
+    assert [(row["parameter"], row["value"], row["points"], row["is_explained"]) for row in rows] == [
+        (name, None, 0, False) for name in ("latency", "interval", "depth", "credit")
+    ]
+    assert {say_interval(row) for row in rows} == {"no words went through"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name", "said"),
+    [
+        ((5, 100, 8, 0), "interval", "no such law with interval up to 64"),
+        ((200, 1, 150, 0), "depth", "no such law with depth up to 128"),
+        ((5000, 1, 2, 0), "latency", "no such law with latency up to 4096"),
+    ],
+)
+def test_what_is_beyond_the_search_is_told_from_what_no_law_explains(numbers, name, said):
+    found = estimates([run(*numbers, [0], [0], 200) for _ in range(4)])
+    assert not found[name]["is_explained"]
+    assert say_interval(found[name]) == said
+
+
 def test_blocks_that_cannot_be_fitted_together():
     twice = [unit_of(latency="timing.core.issue"), unit_of("other", latency="timing.core.issue"), find_unit("mesh")]
     with pytest.raises(InputError) as caught:
         check_fits(twice)
     assert [str(fault) for fault in caught.value.faults] == [
         "other: estimates timing.core.issue, as my_pe does; fit one after the other",
-        "mesh: its contract has no 'fit', which names the ends of a pipeline",
+        f"{find_unit('mesh').folder / 'contract.yaml'}: has no 'fit'; name the ends of a pipeline, "
+        "e.g. fit: {entry: in, exit: out}",
     ]
 
 
