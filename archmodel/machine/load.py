@@ -14,6 +14,7 @@ from archmodel.dtypes import DTYPES
 from archmodel.errors import Fault, InputError, UnknownNameError, suggest
 from archmodel.inputs import Document, KeyPath, annotation_at, build, in_reading_order, is_file, keys_at, read_yaml
 from archmodel.machine.dram_technology import DramTechnology
+from archmodel.machine.fragments import fragment_faults, order_faults
 from archmodel.machine.timing import VectorTiming
 from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
 from archmodel.units import yaml_key
@@ -92,7 +93,11 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
         When the file or an override is wrong; lists every fault.
     """
     faults: list[Fault] = []
-    document, provenance = _resolve(_find(name), (), faults)
+    path = _find(name)
+    document, provenance = _resolve(path, (), faults)
+    fragment = fragment_faults(document, path)
+    if fragment:
+        raise InputError(SUBJECT, in_reading_order([*faults, *fragment]))
     if overrides:
         document, provenance = _override(document, provenance, overrides, faults)
     try:
@@ -123,10 +128,13 @@ def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[D
     document = read_yaml(path, SUBJECT)
     seen = (*seen, path.resolve())
     base, provenance = Document(SUBJECT, {}, {}), dict[str, Provenance]()
+    trees: list[Mapping[str, Any]] = []
     for extended in _extended(document, path, seen):
         over, notes = _resolve(extended, seen, faults)
+        trees.append(over.tree)
         base = Document(SUBJECT, _merge(base.tree, over.tree), {**base.marks, **over.marks})
         provenance |= notes
+    faults.extend(order_faults(document, trees))
     tree = _split_leaves(document.tree, (), document, _sources(document, base), provenance, faults)
     tree.pop("extends", None)
     if tree.pop("provenance", None) is not None:

@@ -29,7 +29,7 @@ from archmodel.machine.fields import (
 )
 from archmodel.machine.timing import Timing, WaveTiming
 
-Kind = Literal["published", "derived", "assumed"]
+Kind = Literal["published", "derived", "measured", "assumed"]
 Topology = Literal["switch", "mesh", "ring", "torus"]
 SET_BY_USER = "set by the user"
 """Source of a value that an override gave."""
@@ -44,10 +44,10 @@ class Provenance:
     text
         The value as the file writes it.
     kind
-        ``published`` (its source prints it), ``derived`` (arithmetic on published numbers; the source says how) or
-        ``assumed`` (ours; the source says why).
+        ``published`` (its source prints it), ``derived`` (arithmetic on published numbers; the source says how),
+        ``measured`` (ours, on hardware or its RTL; the source says on what) or ``assumed`` (ours; the source says why).
     source
-        Key of `Machine.sources` and the place in it, or the arithmetic, or the reason.
+        Key of `Machine.sources` and the place in it, or the arithmetic, or what was measured, or the reason.
     """
 
     text: str

@@ -35,7 +35,7 @@ class MachineContract:
     """What every machine must hold. Fixture: ``machine``."""
 
     def test_every_value_has_a_source(self, machine: Machine) -> None:
-        """No leaf is "not stated", and each is published, derived or assumed."""
+        """No leaf is "not stated", and each is published, derived, measured or assumed."""
         unsaid = [path for path, note in machine.provenance.items() if note.source.startswith("not stated")]
         assert not unsaid
 

@@ -111,7 +111,7 @@ def _leaf(row: Mapping[str, Any]) -> str:
     points = f"{row['points']} points, {row['exact']} of them exact"
     source = f"measured on RTL of {row['unit']}, build {row['build']}, {points}; 95 % interval {say_interval(row)}"
     value = whole_value(row["machine"], row["value"])
-    return f'{{value: {value}, kind: derived, source: "{source}"}}'
+    return f'{{value: {value}, kind: measured, source: "{source}"}}'
 
 
 def _lines(leaves: Mapping[str, str], depth: int = 0) -> Iterator[str]:

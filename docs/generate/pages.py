@@ -19,7 +19,7 @@ from archmodel.workload.load import PublishedFigure, workload_paths
 from generate.tables import Row, percent, table
 
 ENGINES = ("matrix", "simd", "vector")
-BADGES = {"published": "success", "derived": "info", "assumed": "warning"}
+BADGES = {"published": "success", "derived": "info", "measured": "primary", "assumed": "warning"}
 
 
 def machine_table(machines: Sequence[Machine]) -> str:
@@ -56,7 +56,7 @@ def _n_of_kind(machine: Machine, kind: str) -> int:
 
 def machine_page(machine: Machine) -> str:
     """Write the page of one machine: peaks, memories, every value with its source."""
-    counts = ", ".join(f"{_n_of_kind(machine, kind)} {kind}" for kind in BADGES)
+    counts = ", ".join(f"{n} {kind}" for kind in BADGES if (n := _n_of_kind(machine, kind)))
     values = [
         {
             "value": f"`{path}`",

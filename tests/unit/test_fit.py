@@ -229,7 +229,7 @@ def test_a_machine_takes_the_fragment_in(tmp_path):
     chips = [am.evaluate_operator(on, "matmul", **dims, model="cycle")["latency_s"] for on in (preset, chip)]
     assert chips[0] * preset.clock_hz != pytest.approx(chips[1] * chip.clock_hz)
     note = chip.provenance["timing.engines.simd_latency"]
-    assert (note.text, note.kind) == ("29 cycles", "derived")
+    assert (note.text, note.kind) == ("29 cycles", "measured")
     assert note.source == "measured on RTL of my_pe, build long, 25 points, 25 of them exact; 95 % interval 29 to 29"
 
 

@@ -140,7 +140,7 @@ def test_all_faults_are_reported_at_once_in_the_order_of_the_file(message):
         "4 errors in machine description\n"
         "  chip.yaml: power: missing; it has no default\n"
         "  chip.yaml:7:16: clock: '1 GB' is not a frequency; units allowed: Hz, kHz, MHz, GHz\n"
-        "  chip.yaml:7:28: clock: kind 'guessed' is unknown; allowed: assumed, derived, published\n"
+        "  chip.yaml:7:28: clock: kind 'guessed' is unknown; allowed: assumed, derived, measured, published\n"
         "  chip.yaml:17:7: powr: unknown key; did you mean 'power'?"
     )
 
@@ -149,7 +149,7 @@ LEAVES = {
     "{value: 1 GHz, kind: publishd, source: PAPER}": (
         "7:29: clock: kind 'publishd' is unknown; did you mean 'published'?"
     ),
-    "{value: 1 GHz, source: PAPER}": "7:8: clock: has no kind; give one of published, derived, assumed",
+    "{value: 1 GHz, source: PAPER}": "7:8: clock: has no kind; give one of published, derived, measured, assumed",
     "{value: 1 GHz, kind: assumed}": "7:8: clock: needs a source: where the number is from, or why it is assumed",
     "{value: 1 GHz, kind: published, source: 'PAPR, table 2'}": (
         "7:48: clock: a published value begins its source with a key of 'sources', 'PAPR, table 2' does not; "
@@ -269,13 +269,42 @@ def test_what_is_wrong_in_a_list_of_extended_files_is_located(message):
 
 def test_of_several_extended_files_later_ones_win(tmp_path, machine):
     (tmp_path / "base.yaml").write_text(MINIMAL + "simd: {lanes: {fp16: 16}, flop_per_lane: 1}\n")
-    (tmp_path / "fast.yaml").write_text("clock: {value: 2 GHz, kind: derived, source: measured}\nvector: null\n")
-    (tmp_path / "faster.yaml").write_text("clock: {value: 3 GHz, kind: derived, source: measured again}\n")
+    (tmp_path / "fast.yaml").write_text("clock: {value: 2 GHz, kind: measured, source: on a board}\nvector: null\n")
+    (tmp_path / "faster.yaml").write_text("clock: {value: 3 GHz, kind: measured, source: on a better one}\n")
     chip = machine("extends: [base.yaml, fast.yaml, faster.yaml]\n")
     assert (chip.clock_hz, chip.vector) == (3e9, None)
-    assert chip.provenance["clock"].source == "measured again"
+    assert chip.provenance["clock"].source == "on a better one"
     assert not any(path.startswith("vector") for path in chip.provenance)
     assert machine("extends: [base.yaml, faster.yaml, fast.yaml]\nclock: 4 GHz\n").clock_hz == 4e9
+
+
+FRAGMENT = "timing: {engines: {simd_latency: {value: 7 cycles, kind: measured, source: on RTL}}}\n"
+
+
+def test_a_fragment_before_a_machine_is_refused(tmp_path, message, machine):
+    (tmp_path / "fit.yaml").write_text(FRAGMENT)
+    assert message("extends: [fit.yaml, mtia_2i]\n") == one(
+        "chip.yaml:1:11: extends: 'fit.yaml' has only some values of a machine, and those of 'mtia_2i' would win; "
+        "name it behind 'mtia_2i'"
+    )
+    assert machine("extends: [mtia_2i, fit.yaml]\n").timing.engines.simd_latency_cycles == 7
+    (tmp_path / "base.yaml").write_text(MINIMAL)
+    assert machine("extends: [base.yaml, mtia_2i]\n").clock_hz == load_machine("mtia_2i").clock_hz
+
+
+@pytest.mark.parametrize("text", [FRAGMENT, f"name: chip\n{FRAGMENT}"])
+def test_a_fragment_is_no_machine(tmp_path, message, text):
+    assert message(text) == one(
+        "chip.yaml: has only some values of a machine (timing); "
+        f"take them in with: extends: [MACHINE, {tmp_path / 'chip.yaml'}]"
+    )
+
+
+def test_a_fragment_with_a_slip_is_told_what_is_wrong_in_it(message):
+    said = message(FRAGMENT.replace("measured", "measurd"))
+    assert "kind 'measurd' is unknown; did you mean 'measured'?" in said
+    assert "take them in with" in said
+    assert "missing" not in said
 
 
 def test_a_circle_of_two_files(tmp_path, message):
