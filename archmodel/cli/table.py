@@ -17,6 +17,7 @@ _GAP = "  "
 _UNITS = (
     ("_flop_per_s", "FLOP/s"),
     ("_bytes_per_s", "B/s"),
+    ("_cycles_per_s", ""),  # the heading says it
     ("_s", "s"),
     ("_j", "J"),
     ("_w", "W"),
@@ -109,7 +110,7 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
         return f"{100 * value:.1f} %"
     for ending, unit in _UNITS:
         if name.endswith(ending) or name == ending[1:]:
-            return format_si(value, unit)
+            return format_si(value, unit).rstrip()
     if isinstance(value, tuple):
         return " ".join(f"{part:,}" for part in value)
     return f"{value:,}" if isinstance(value, int) else show_number(value)

@@ -34,9 +34,9 @@ def print_verification(found: Verification, *, is_json: bool) -> None:
         "worst_error_frac": "largest difference",
     }, n_keys=4)  # fmt: skip
     _print("Speed [cycles/s]", found.speeds, {
-        "unit": "unit", "simulator": "simulator", "mode": "model is", "build": "build", "rtl_cycles": "cycles",
+        **_KERNEL, "mode": "model is", "build": "build", "rtl_cycles": "cycles",
         "simulator_cycles_per_s": "simulator", "model_cycles_per_s": "model", "ratio": "times as fast",
-    }, n_keys=3)  # fmt: skip
+    }, n_keys=4)  # fmt: skip
     fits = ResultTable.from_rows([_say_fit(row) for row in found.fits.rows()])
     _print("Estimates", fits, {
         "unit": "unit", "build": "build", "parameter": "parameter", "value": "estimate", "interval": "95 % interval",

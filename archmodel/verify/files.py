@@ -96,7 +96,7 @@ _KERNEL = {"unit": "unit", "simulator": "simulator", "kernel": "kernel"}
 _KERNELS = {**_KERNEL, "model": "model", "points": "points", **_CYCLES}
 _LEDGER = {**_KERNEL, "engine": "engine", "cause": "waits for", **_CYCLES}
 _SPEED = {
-    "unit": "unit", "simulator": "simulator", "build": "build", "rtl_cycles": "cycles", "mode": "model",
+    **_KERNEL, "build": "build", "rtl_cycles": "cycles", "mode": "model",
     "simulator_cycles_per_s": "simulator [cycles/s]", "model_cycles_per_s": "model [cycles/s]",
     "ratio": "model against simulator",
 }  # fmt: skip

@@ -106,30 +106,30 @@ def _keys(one: Played, point: Point) -> dict[str, str]:
 
 
 def speed_table(played: Sequence[Played]) -> ResultTable:
-    """Compare how fast simulator and model are: a row per unit, simulator and mode, on the point with most cycles.
+    """Compare how fast simulator and model are: a row per unit, simulator, kernel and mode, on its largest point.
 
     Of units whose ``law.py`` has ``runs(parameters, stimulus)``: mode → a function without arguments that runs the
     model on a point. It is compiled by a first run and then timed in this process; the simulator is timed from the
     start of the point to its end.
 
-    ``build``, ``point``, ``rtl_cycles``, ``simulator_cycles_per_s``, ``model_cycles_per_s``, and ``ratio``: how many
-    times as fast the model is.
+    The largest point of a kernel is that with most cycles. ``build``, ``point``, ``rtl_cycles``,
+    ``simulator_cycles_per_s``, ``model_cycles_per_s``, and ``ratio``: how many times as fast the model is.
 
     Parameters
     ----------
     played
         What was played.
     """
-    largest: dict[tuple[str, str], tuple[Played, Point, Mapping[str, Any]]] = {}
+    largest: dict[tuple[str, ...], tuple[Played, Point, Mapping[str, Any]]] = {}
     for one, point, measured in _runs(played):
-        key = (one.plan.unit.name, one.plan.simulator.name)
+        key = tuple(_keys(one, point).values())
         if key not in largest or measured["cycles"] > largest[key][2]["cycles"]:
             largest[key] = (one, point, measured)
     rows = []
     for one, point, measured in largest.values():
         law = load_law(one.plan.unit.folder)
         for mode, run in law.runs(point.parameters, point.stimulus).items() if hasattr(law, "runs") else ():
-            keys = {"unit": point.unit, "simulator": one.plan.simulator.name, "mode": mode, "build": point.build}
+            keys = {**_keys(one, point), "mode": mode, "build": point.build}
             seconds = _warm_seconds(run)
             rows.append({
                 **keys, "point": point.index, "rtl_cycles": measured["cycles"],
@@ -137,7 +137,7 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
                 "model_cycles_per_s": measured["cycles"] / seconds,
                 "ratio": measured["seconds"] / seconds,
             })  # fmt: skip
-    return ResultTable.from_rows(rows)
+    return ResultTable.from_rows(_in_order(rows))
 
 
 def mode_runs(table: CommandTable, grid: Grid, queue_depth: int, cycles_before: int) -> dict[str, Callable[[], int]]:

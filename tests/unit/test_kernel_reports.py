@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from archmodel.cli.table import show_value
 from archmodel.cli.verification import print_verification
 from archmodel.report.commands import commands_info, plot_commands
 from archmodel.results import ResultTable
@@ -122,13 +123,14 @@ def test_points_that_hang_and_points_without_a_kernel_do_not_count(played):
     assert {row["engine"] for row in ledger_table(played).rows()} == {"matrix", "load", "store"}
 
 
-def test_speed_is_that_of_the_largest_point(played, monkeypatch):
+def test_speed_is_that_of_the_largest_point_of_each_kernel(played, monkeypatch):
     monkeypatch.setattr(kernels, "_MEASURED_S", 0.01)
     rows = list(speed_table(played).rows())
-    assert [(row["mode"], row["build"], row["point"], row["rtl_cycles"]) for row in rows] == [
-        ("grid", "small", 1, 200), ("representative", "small", 1, 200)
+    assert [(row["kernel"], row["mode"], row["build"], row["point"], row["rtl_cycles"]) for row in rows] == [
+        ("gemm", "grid", "small", 1, 200), ("gemm", "representative", "small", 1, 200),
+        ("softmax", "grid", "small", 2, 50), ("softmax", "representative", "small", 2, 50),
     ]  # fmt: skip
-    assert all(row["simulator_cycles_per_s"] == pytest.approx(20_000) for row in rows)
+    assert [row["simulator_cycles_per_s"] for row in rows] == pytest.approx([20_000, 20_000, 5_000, 5_000])
     assert all(row["ratio"] == pytest.approx(row["model_cycles_per_s"] / row["simulator_cycles_per_s"]) for row in rows)
 
 
@@ -219,7 +221,7 @@ def test_files_have_kernels_stalls_speed_and_timelines(verification, tmp_path):
     page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "| pe | icarus | gemm | representative | 2 | 300 | 300 | 0.00 % | -4.00 % |" in page
     assert "| pe | icarus | gemm | load | space | 4 | 0 | 1.33 % | 2.00 % |" in page
-    assert "| pe | icarus | small | 200 | grid | 20,000 |" in page
+    assert "| pe | icarus | gemm | small | 200 | grid | 20,000 |" in page
     link = "[chart](timelines/pe-gemm.svg), [trace events](timelines/pe-gemm.json.gz)"
     assert link in page
     assert (tmp_path / "out" / "timelines" / "pe-gemm.svg").is_file()
@@ -240,6 +242,11 @@ def test_json_has_every_table(verification, capsys):
     assert said["ledger"][0]["cause"] == "data"
 
 
+def test_cycles_per_second_have_their_unit_in_the_heading():
+    shown = [show_value("model_cycles_per_s", value, {}) for value in (31.4, 6.4e6)]
+    assert shown == ["31.4", "6.4 M"]
+
+
 def test_tables_for_people(verification, capsys):
     print_verification(verification, is_json=False)
     printed = capsys.readouterr().out
@@ -249,7 +256,8 @@ def test_tables_for_people(verification, capsys):
         "Stalls of all engines [cycles]; largest difference of one engine in parts of the cycles of its point",
         "Speed [cycles/s]",
     ]  # fmt: skip
-    (row,) = [line.split() for line in printed.splitlines() if "representative" in line and "gemm" in line]
+    row, speed = [line.split() for line in printed.splitlines() if "representative" in line and "gemm" in line]
+    assert speed[:8] == ["pe", "icarus", "gemm", "representative", "small", "200", "20", "k"]
     assert row == ["pe", "icarus", "gemm", "representative", "2", "300", "300", "0.0", "%", "-4.0", "%"]
 
 
