@@ -1,13 +1,24 @@
-"""Progress of long commands, on standard error: a bar in a terminal, a line per step elsewhere."""
+"""Long commands: progress on standard error, a bar in a terminal, a line per step elsewhere; and an early end."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Tell = Callable[[int, int, str], None]
 """Told how many steps are done, how many there are, and what the last one was."""
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as an interrupt does, so that what it has started is ended, too."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

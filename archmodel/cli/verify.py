@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 import archmodel as am
 from archmodel.cli.options import AsJson, WholeNumber
-from archmodel.cli.progress import show_progress
+from archmodel.cli.progress import ended_by_sigterm, show_progress
 from archmodel.cli.show import note
 from archmodel.cli.verification import note_fragment, print_verification
 from archmodel.errors import Fault, InputError
@@ -59,7 +59,7 @@ def verify(
         return 0
     if points is not None and points < 1:
         raise InputError("command line", [Fault("--points", f"{points} is not allowed; allowed: whole numbers from 1")])
-    with show_progress("simulation") as tell:
+    with ended_by_sigterm(), show_progress("simulation") as tell:
         found = am.verify_blocks(
             units, simulators=() if sim == "all" else (sim,), n_points=points, seed=seed, is_waves=waves,
             is_fitted=fit, output=output, tell=tell,

@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +32,7 @@ SEED = 1
 PATIENCE = 2
 _BAD_TAGS = ("failure", "error", "skipped")  # of JUnit
 LONGEST_S = 300  # for which a simulation may run; hardware that loops within a cycle never ends
+_running: set[int] = set()  # process groups of simulations
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +191,16 @@ def simulate(
         "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
         "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
         "counters": list(unit.contract.counters),
-        "cycles_tolerance_frac": unit.contract.cycles_tolerance_frac,
-        "counters_tolerance_frac": unit.contract.counters_tolerance_frac,
-        "models_tolerance_frac": dict(unit.contract.models_tolerance_frac),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
         "stops_at_fault": stops_at_fault, "patience": patience,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",
         "folder": str(folder), "measured": str(measured), "runtime_dir": str(_runtime_folder(simulator, is_waves)),
         "build_dir": str(_build_folder(unit, points[0], simulator, is_waves)),
         "points": [
-            {"index": point.index, "seed": point.seed, "stimulus": point.stimulus, "expected": point.expected}
+            {
+                "index": point.index, "seed": point.seed, "stimulus": point.stimulus, "expected": point.expected,
+                "tolerances": asdict(unit.contract.tolerances_of(point.expected.get("kernel"))),
+            }
             for point in points
         ],
     }  # fmt: skip
@@ -211,21 +212,33 @@ def simulate(
 
 
 def _run_to_end(job: Path, simulator: Simulator, log: IO[str]) -> None:
-    """Run a job in a process group of its own, and end all of it when it takes too long or the user interrupts."""
+    """Run a job in a process group of its own, and end all of it when it takes too long."""
     # By its path: the process then imports nothing of the package.
     command = [sys.executable, str(Path(__file__).with_name("simulate.py")), str(job)]
     process = subprocess.Popen(
         command, env=simulation_environment(simulator), stdout=log, stderr=subprocess.STDOUT, cwd=job.parent,
         start_new_session=True,
     )  # fmt: skip
+    _running.add(process.pid)
     try:
         process.wait(LONGEST_S)
     except subprocess.TimeoutExpired:
         log.write(f"\nError: not over after {LONGEST_S} s; ended\n")
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _end(process.pid)
         process.wait()
+        _running.discard(process.pid)
+
+
+def _end(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def end_simulations() -> None:
+    """End all simulations that are running; those that wait for them go on at once."""
+    for group in tuple(_running):
+        _end(group)
 
 
 def _read(unit: Unit, build: str, simulator: str, folder: Path, n_points: int) -> Simulation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from typing import Any
 
 from archmodel.errors import Fault, InputError, UnsupportedError
 from archmodel.results import ResultTable
-from archmodel.verify.bench import SEED, Point, Simulation, count_points, draw_points, simulate
+from archmodel.verify.bench import SEED, Point, Simulation, count_points, draw_points, end_simulations, simulate
 from archmodel.verify.contract import Unit
 from archmodel.verify.kernels import kernel_table, ledger_table, speed_table
 from archmodel.verify.plan import Plan, Played
 from archmodel.verify.toolchain import SIMULATORS, Simulator, find_simulator
+
+_PAUSE_S = 0.05  # between looks at simulations that are being ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +168,13 @@ class SimulationPool:
             )
         return self._futures[plan.name]
 
-    def close(self) -> None:
-        """Drop what has not begun and wait for the rest."""
-        self._pool.shutdown(cancel_futures=True)
+    def close(self, *, is_cut_short: bool = False) -> None:
+        """Drop what has not begun and wait for the rest, or end it, too."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while is_cut_short and not all(future.done() for future in self._futures.values()):
+            end_simulations()  # again: one that was about to begin has begun
+            time.sleep(_PAUSE_S)
+        self._pool.shutdown()
 
 
 def verify(
@@ -195,8 +202,10 @@ def verify(
             done[futures[future].name] = future.result()
             if tell:
                 tell(len(done), len(plans), futures[future].name)
-    finally:
-        pool.close()
+    except BaseException:  # whoever interrupts does not want to wait for simulators
+        pool.close(is_cut_short=True)
+        raise
+    pool.close()
     results = [Played(plan, *done[plan.name]) for plan in plans]
     faults = {plan.name: simulation.faults for plan, _, simulation in results if simulation.faults}
     return Verification(

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +121,41 @@ def test_a_block_that_hangs_is_told(adder, capsys):
     change(adder / "adder.sv", "assign out_valid = is_full[LATENCY-1];", "assign out_valid = 0;")
     assert main(["verify", "adder", "--sim", "icarus", "--points", "2"]) == 1
     assert "not done after" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+def test_a_command_that_is_ended_ends_its_simulators(adder, tmp_path):
+    """The block computes within a cycle for ever, so that its simulator does not end by itself."""
+    change(adder / "adder.sv", "assign out_valid = is_full[LATENCY-1];", ENDLESS)
+    start = "import sys; from archmodel.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, "verify", "adder", "--sim", "icarus", "--points", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        began = time.monotonic()
+        while not simulators(tmp_path) and time.monotonic() < began + 60:
+            time.sleep(0.1)
+        assert simulators(tmp_path)
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+        assert simulators(tmp_path) == []
+    finally:
+        process.kill()
+        for number in simulators(tmp_path):
+            os.kill(number, signal.SIGKILL)
+
+
+ENDLESS = """assign out_valid = is_full[LATENCY-1];
+    always @(posedge clk) forever begin end"""
+
+
+def simulators(folder):
+    """Numbers of the processes that play something in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            text = path.read_bytes().decode(errors="replace")
+            found += [int(path.parent.name)] if "vvp" in text and str(folder) in text else []
+    return found
 
 
 def test_builds_are_reused_until_something_changes(adder, icarus, tmp_path):
