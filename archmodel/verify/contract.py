@@ -48,6 +48,22 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerances:
+    """By how much of its cycles a point may differ, `Contract`.
+
+    Parameters
+    ----------
+    cycles_tolerance_frac, counters_tolerance_frac, models_tolerance_frac
+        Of the cycles and events, of each counter, and of the cycles of other models.
+    """
+
+    __pydantic_config__: ClassVar = SCHEMA
+    cycles_tolerance_frac: float = 0.0
+    counters_tolerance_frac: float = 0.0
+    models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """What ``contract.yaml`` says.
 
@@ -72,13 +88,15 @@ class Contract:
     counters
         Names of the stall counters of 32 bits in the bench's signal ``counters``, from bit 0 up: a unit and a cause.
     cycles_tolerance_frac
-        By how much of the cycles of a point they may differ from those of the law; events are then compared by their
-        number. If there is none, cycles and events have to be equal.
+        By how much of the cycles of a point they may differ from those of the law, and as much each event. If there is
+        none, cycles and events have to be equal.
     counters_tolerance_frac
         By how much of the cycles of a point each of them may differ from the model's ledger.
     models_tolerance_frac
         By how much the cycles of a point may differ from those of each of these models besides, at the points for which
         ``law.py`` gives any.
+    kernels
+        Tolerances of points whose kernel has its own, by the name that ``law.py`` gives them; instead of those above.
     fit
         The pipeline that ``--fit`` looks at; absent where there is none.
     """
@@ -96,7 +114,13 @@ class Contract:
     cycles_tolerance_frac: float = 0.0
     counters_tolerance_frac: float = 0.0
     models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
+    kernels: Mapping[str, Tolerances] = field(default_factory=dict)
     fit: Fit | None = None
+
+    def tolerances_of(self, kernel: str | None) -> Tolerances:
+        """Tolerances of a point that plays a kernel, or none."""
+        common = Tolerances(self.cycles_tolerance_frac, self.counters_tolerance_frac, self.models_tolerance_frac)
+        return self.kernels.get(kernel or "", common)
 
 
 @dataclass(frozen=True, slots=True)

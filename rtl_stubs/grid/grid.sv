@@ -124,9 +124,9 @@ module grid #(
         localparam int NODE = Y * GRID_COLS + X;
         localparam bit IS_FIRST = X == 0;
         localparam bit IS_LAST = X == GRID_COLS - 1;
-        logic load_valid, load_ready, load_shared, response_valid, response_missed, store_valid, store_ready, store_last;
-        logic store_done, prefetch_valid, prefetch_ready, prefetch_shared, prefetch_done, down_ready, up_valid, back_valid;
-        logic load_head, load_last;
+        logic load_valid, load_ready, load_shared, load_head, load_last, response_valid, response_missed, store_valid;
+        logic store_ready, store_last, store_done, prefetch_valid, prefetch_ready, prefetch_shared, prefetch_done;
+        logic down_ready, up_valid, back_valid;
         logic [$clog2(FRAGMENT):0] load_bytes;
         logic [ADDRESS-1:0] load_address, store_address;
         logic [BITS-1:0] response_data, store_data;
@@ -144,9 +144,9 @@ module grid #(
             .EXPECTED(EXPECTED), .SLACK(SLACK), .ADDRESS(ADDRESS)
         ) pe (
             .clk, .rst_n, .capacity, .round_trip, .command_valid(command_valid[p]), .command_ready(command_ready[p]),
-            .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid, .load_ready, .load_address, .load_head,
-            .load_bytes, .load_last, .load_shared,
-            .response_valid, .response_data, .response_missed, .store_valid, .store_ready, .store_address,
+            .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid,
+            .load_ready, .load_address, .load_head, .load_bytes, .load_last, .load_shared, .response_valid,
+            .response_data, .response_missed, .store_valid, .store_ready, .store_address,
             .store_bytes(), .store_data, .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows,
             .prefetch_shared, .prefetch_done, .is_first(IS_FIRST), .is_last(IS_LAST), .up_valid, .up_ready, .up_data,
             .down_valid(chain_valid[p]), .down_ready, .down_data(chain_data[p*SUMS +: SUMS]), .back_valid, .back_ready,
@@ -157,7 +157,8 @@ module grid #(
         );
         pe_port #(.COORD(COORD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS)) port (
             .clk, .rst_n, .x(COORD'(X)), .y(COORD'(Y)), .read_valid(load_valid), .read_ready(load_ready),
-            .read_address(load_address), .read_head(load_head), .read_bytes(load_bytes), .read_last(load_last), .read_shared(load_shared), .write_valid(store_valid), .write_ready(store_ready),
+            .read_address(load_address), .read_head(load_head), .read_bytes(load_bytes), .read_last(load_last),
+            .read_shared(load_shared), .write_valid(store_valid), .write_ready(store_ready),
             .write_address(store_address), .write_data(store_data), .write_last(store_last), .prefetch_valid,
             .prefetch_ready, .prefetch_rows, .prefetch_shared, .request_valid(ask_valid[NODE]),
             .request_ready(ask_ready[NODE]), .request_flit(ask_flit[NODE*REQUEST_FLIT +: REQUEST_FLIT]),

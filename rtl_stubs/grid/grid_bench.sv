@@ -75,8 +75,8 @@ module grid_bench #(
     end
     grid #(
         .GRID_COLS(GRID_COLS), .GRID_ROWS(GRID_ROWS), .QUEUE(QUEUE), .TOKENS(TOKENS), .HOP(HOP), .N_TILES(N_TILES),
-        .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH),
-        .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ADDRESS(ADDRESS), .LINK(LINK), .FIFO(FIFO),
+        .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD),
+        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ADDRESS(ADDRESS), .LINK(LINK), .FIFO(FIFO),
         .BANKS(BANKS), .SRAM(SRAM), .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .BANK_BITS(BANK_BITS),
         .COLUMN_BITS(COLUMN_BITS), .T_RCD(T_RCD), .T_RP(T_RP), .T_RAS(T_RAS), .T_CL(T_CL), .T_CWL(T_CWL),
         .T_RTW(T_RTW), .T_REFI(T_REFI), .T_RFC(T_RFC)
@@ -101,28 +101,33 @@ module grid_bench #(
         end
     end
 
-    // Mean over the PEs
-    genvar i;
-    for (i = 0; i < UNITS * CAUSES; i++) begin : gen_counter
+    // Mean over the PEs, once a point is done
+    function automatic logic [UNITS*CAUSES*32-1:0] mean(input logic [PES*UNITS*CAUSES*32-1:0] of);
         logic [31:0] sum;
-        always @* begin  // Icarus 11 evaluates an always_comb that reads what it writes for ever
+        for (int i = 0; i < UNITS * CAUSES; i++) begin
             sum = PES / 2;
-            for (int e = 0; e < PES; e++) sum = sum + stalls[(e*UNITS*CAUSES+i)*32 +: 32];
+            for (int e = 0; e < PES; e++) sum = sum + of[(e*UNITS*CAUSES+i)*32 +: 32];
+            mean[i*32 +: 32] = sum / PES;
         end
-        assign counters[i*32 +: 32] = sum / PES;
-    end
+    endfunction
+    always_ff @(posedge clk) if (done) counters <= mean(stalls);
 
     // What the PEs did, and when
+    localparam int STROBES = 3 * PES * UNITS;
+    function automatic logic [31:0] fold(input logic [STROBES-1:0] strobes);
+        fold = 0;
+        for (int i = 0; i < STROBES; i += 32) fold = fold ^ 32'(strobes >> i);
+    endfunction
     always_ff @(posedge clk)
         if (!run) checksum <= 0;
-        else if (!done) checksum <= {checksum[30:0], checksum[31]} ^ 32'({starts, visible}) ^ 32'(ended);
+        else if (!done) checksum <= {checksum[30:0], checksum[31]} ^ fold({starts, ended, visible});
 
     // Of the first and of the last PE
-    event_log #(.EVENTS(2 + 6 * UNITS)) log (
+    event_log #(.EVENTS(2 * 3 * UNITS)) log (  // without the ends of prefetches; see README.md
         .clk, .run, .done, .cycles,
         .strobes({
-            visible[(PES-1)*UNITS +: UNITS], ended[(PES-1)*UNITS +: UNITS], starts[(PES-1)*UNITS +: UNITS],
-            visible[0 +: UNITS], ended[0 +: UNITS], starts[0 +: UNITS], is_missed,
+            visible[(PES-1)*UNITS +: UNITS], ended[(PES-1)*UNITS+1 +: UNITS-1], starts[(PES-1)*UNITS +: UNITS],
+            visible[0 +: UNITS], ended[1 +: UNITS-1], starts[0 +: UNITS], is_missed,
             command_valid[0] && command_ready[0]
         })
     );

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from archmodel.kernels import matmul_shape, program
 from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
-from archmodel.kernels.matmul_shape import (
-    INPUT,
-    MAX_COMMANDS,
-    N_BUFFERS,
-    NEAR_A,
-    NEAR_B,
-    OUTPUT,
-    WEIGHT,
-    MatmulMapping,
-    MatmulShape,
-)
+from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
 from archmodel.kernels.noc import packet_cycles
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     DRAM,
-    EVENT_ENDED_AT,
-    EVENT_ISSUED_AT,
-    EVENT_PE,
-    EVENT_STARTED_AT,
-    EVENT_UNIT,
-    EVENT_VISIBLE_AT,
     ISSUE,
     LOAD,
     N_COMMAND_FIELDS,
@@ -47,6 +33,9 @@ from archmodel.verify import command_words
 from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
 from archmodel.verify.kernels import mode_runs
 
+FULL = 0.23  # of the points are products whose loads ask for more than their ports give
+NEAR = matmul_shape.NEAR_A, matmul_shape.NEAR_B
+TINY = 1 << 10  # bytes of a memory up to which points are kept short: they are for a slow simulator
 LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
 AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
 Parameters = dict[str, int]
@@ -59,10 +48,11 @@ def grid_of(parameters: Parameters) -> Grid:
 
 def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     """Draw a product or now and then a gather."""
-    return draw_gather(rng, parameters) if rng.random() > 0.85 else draw_product(rng, parameters)
+    kind = rng.random()
+    return draw_gather(rng, parameters) if kind > 0.85 else draw_product(rng, parameters, kind < FULL)
 
 
-def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
+def draw_product(rng: np.random.Generator, parameters: Parameters, is_saturated: bool) -> dict[str, Any]:
     """Draw a product, where b lies, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
     rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
     unit_m = math.lcm(parameters["ROWS"], parameters["FRAGMENT"])
@@ -71,23 +61,25 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     sums = parameters["BEATS"] * parameters["ROWS"]  # of a block
     sizes = [(m * unit_m, n * unit_n) for m in (1, 2, 4) for n in (1, 2) if m * n * unit_m * unit_n <= sums]
     stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
-    is_far = rng.random() > 0.7
+    is_far = rng.random() > 0.7 and not is_saturated
     if is_far:  # tiles of whole lines, each of them read once
         unit_k = math.lcm(unit_k, parameters["LINE"] * parameters["WIDTH"])
     most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
     while True:
         block_m, block_n = sizes[int(rng.integers(len(sizes)))]
-        block_k = unit_k * int(rng.integers(1 if is_far else 2, 5))
-        n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5, 3))
-        n_n = 4 if is_far else n_n
+        block_k = unit_k * (int(rng.integers(1 if is_far else 2, 5)) if most > TINY else 1)
+        n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5 if most > TINY else 3, 3))
+        n_n = (2 if most <= TINY else 4) if is_far else n_n
         n_k = n_k if stationary == OUTPUT else 1
         n_m = 1 if is_far and stationary != WEIGHT else n_m
         size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
         tile_b = block_n * (block_k if stationary == OUTPUT else size[2] // cols)
         is_cached = not is_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
-        if size[0] * size[1] + (size[0] + size[1]) * size[2] <= most and is_cached:
+        near = size[0] * (size[1] + size[2]) + (0 if is_far else size[1] * size[2])
+        if near <= most and size[1] * size[2] <= most and is_cached:
             break
-    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, cols * n_n * n_k)
+    outstanding = parameters["OUTSTANDING"] if is_saturated else fair_share(parameters)
+    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, outstanding, cols * n_n * n_k)
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
         times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
@@ -96,7 +88,9 @@ def draw_product(rng: np.random.Generator, parameters: Parameters) -> dict[str, 
     return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
 
 
-def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, n_tiles: int = 1) -> PeTiming:
+def time_pe(
+    parameters: Parameters, instruction_cycles: int, is_b_far: bool, outstanding: int, n_tiles: int = 1
+) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
     every_port = p["WIDTH"] * p["BANKS"] * (1 - (1 - 1 / p["BANKS"]) ** p["GRID_COLS"])  # banks at work
@@ -107,7 +101,7 @@ def time_pe(parameters: Parameters, instruction_cycles: int, is_b_far: bool, n_t
         reduction_width=4.0 * p["ROWS"], lanes=float(p["ROWS"]), simd_latency=p["SIMD"],
         instruction_cycles=instruction_cycles, blocks_per_instruction=1000, n_contexts=1, queue_depth=p["QUEUE"],
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
-        outstanding=fair_share(p), bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
+        outstanding=outstanding, bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
         sram_latency=read_latency(p), cache_bytes=float(cache_bytes(p)),
         dram_width=dram_width(p, n_tiles), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True,
         layout_rows=0, own_width=every_port, row_width=every_port,
@@ -137,9 +131,9 @@ def fair_share(parameters: Parameters) -> int:
     return max(1, beats * parameters["WIDTH"] // parameters["FRAGMENT"])
 
 
-def round_trip(parameters: Parameters) -> int:
+def round_trip(parameters: Parameters, outstanding: int) -> int:
     """Give the setting of fabric interfaces that spreads their fragments like that, however many slots they have."""
-    return (read_latency(parameters) + 1) * parameters["OUTSTANDING"] // fair_share(parameters)
+    return (read_latency(parameters) + 1) * parameters["OUTSTANDING"] // outstanding
 
 
 def prefetch_latency(parameters: Parameters) -> int:
@@ -210,7 +204,8 @@ def play_product(
     near, far = (a.tobytes(), tiles.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
     return {
         "config": {
-            "capacity": capacities(table, parameters), "round_trip": round_trip(parameters), "refresh": int(is_far),
+            "capacity": capacities(table, parameters), "round_trip": round_trip(parameters, int(timing.outstanding)),
+            "refresh": int(is_far),
         },
         "sources": sources, "sinks": {}, "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
         "results": {
@@ -223,6 +218,7 @@ def play_product(
             "size": size, "stationary": mapping.stationary,
             "block": [mapping.block_m, mapping.block_n, mapping.block_k], "holds_b": bool(holds_b),
             "operations": operations, "is_far": bool(is_far), "parts": parts,
+            "is_saturated": timing.outstanding > fair_share(parameters),
         },
         "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
     }  # fmt: skip
@@ -230,10 +226,10 @@ def play_product(
 
 def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     """Draw a table in DRAM and, for each PE, lists of rows that it loads from there and stores in SRAM."""
-    p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), is_b_far=True)
+    p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), True, fair_share(parameters))
     n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
     row_bytes, most = line_bytes, 1 << p["ADDRESS"] - 1  # bytes of a memory
-    n_rows, most_gathered = most // row_bytes, most // (n_pes * (4 + row_bytes))  # of a PE
+    n_rows, most_gathered = most // row_bytes, most // (n_pes * (4 + row_bytes)) // (3 if most <= TINY else 1)
     n_gathered = int(rng.integers(3, max(3, min(7, most_gathered // LEAST_BATCHES)) + 1))
     n_batches = int(rng.integers(min(LEAST_BATCHES, most_gathered // n_gathered), most_gathered // n_gathered + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
@@ -250,7 +246,7 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
         ]  # fmt: skip
         sources[f"command[{pe}]"] = {"data": words, "gap": [int(issue) - 1 for issue in commands.commands[:, ISSUE]]}
     return {
-        "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p), "refresh": 1},
+        "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p, fair_share(p)), "refresh": 1},
         "sources": sources, "sinks": {},
         "memories": {**_in_banks(lists.tobytes(), p), "dram": _words(table.tobytes(), p)},
         "results": {
@@ -273,6 +269,7 @@ def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_
     n_batches, n_gathered = lists.shape[1:]
     commands, n = np.zeros((1 + 2 * n_batches, N_COMMAND_FIELDS), np.int64), 0
     services = _count_services(parameters, lists, row_bytes)
+    lists_buffer, rows_buffer = NEAR
 
     def occupancy(n_rows: int, n_bytes: float) -> int:
         return transfer_cycles(
@@ -283,15 +280,15 @@ def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_
     n_bytes = 4.0 * n_batches * n_gathered
     near = service_cycles(n_bytes, t.own_width)
     n = put(commands, n, LOAD, t.instruction_cycles, occupancy(1, n_bytes), t.sram_latency, SRAM, near, OWN)
-    take_and_give(commands, n - 1, NONE, 0, NEAR_A, 1, 1)
+    take_and_give(commands, n - 1, NONE, 0, lists_buffer, 1, 1)
     took, near = occupancy(n_gathered, float(row_bytes)), service_cycles(float(n_gathered * row_bytes), t.store_width)
     for batch in range(n_batches):
         n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, DRAM, services[batch], OWN)
-        take_and_give(commands, n - 1, NEAR_A, 1 if batch == n_batches - 1 else 0, NEAR_B, 1, 1)
+        take_and_give(commands, n - 1, lists_buffer, int(batch == n_batches - 1), rows_buffer, 1, 1)
         n = put(commands, n, STORE, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
-        take_and_give(commands, n - 1, NEAR_B, 1, NONE, 0, 0)
+        take_and_give(commands, n - 1, rows_buffer, 1, NONE, 0, 0)
     capacity = np.ones(N_BUFFERS, np.int64)
-    capacity[NEAR_B] = 2
+    capacity[rows_buffer] = 2
     return CommandTable(commands, np.array([n, 0, 0, 0, 1]), capacity)
 
 
@@ -361,7 +358,7 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "cycles": run.cycles + 1,
-        "events": {**_events(record.events, grid.n_pes - 1), "miss": [0] * _count_misses(parameters, stimulus)},
+        "events": {**_events(record.events, grid.n_pes - 1), "miss": [None] * _count_misses(parameters, stimulus)},
         "counters": {name: cycles for name, cycles in counters.items() if cycles},
         "kernel": _kernel(stimulus),
         "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
@@ -385,15 +382,18 @@ def _count_misses(parameters: Parameters, stimulus: dict[str, Any]) -> int:
 def _kernel(stimulus: dict[str, Any]) -> str:
     if "gather" in stimulus:
         return "gather"
-    return "matmul_b_in_dram" if stimulus["product"]["is_far"] else "matmul"
+    product = stimulus["product"]
+    return "matmul_b_in_dram" if product["is_far"] else "matmul_saturated" if product["is_saturated"] else "matmul"
 
 
 def _events(rows: np.ndarray, last: int) -> dict[str, list[int]]:
     """List what happens on the first and on the last PE."""
-    first = rows[rows[:, EVENT_PE] == 0]
-    events = {"accept": sorted((first[:, EVENT_ISSUED_AT] - 1).tolist())}
-    for prefix, mine in (("", first), ("last_", rows[rows[:, EVENT_PE] == last])):
-        for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
-            for unit in HARDWARE_UNITS:
-                events[f"{prefix}{UNITS[unit]}_{event}"] = sorted(mine[mine[:, EVENT_UNIT] == unit, column].tolist())
+    first = rows[rows[:, program.EVENT_PE] == 0]
+    events = {"accept": sorted((first[:, program.EVENT_ISSUED_AT] - 1).tolist())}
+    columns = {"start": program.EVENT_STARTED_AT, "end": program.EVENT_ENDED_AT, "visible": program.EVENT_VISIBLE_AT}
+    for prefix, mine in (("", first), ("last_", rows[rows[:, program.EVENT_PE] == last])):
+        for unit, event in itertools.product(HARDWARE_UNITS, columns):
+            if (unit, event) != (program.PREFETCH, "end"):  # which is something else in hardware, see README.md
+                times = mine[mine[:, program.EVENT_UNIT] == unit, columns[event]]
+                events[f"{prefix}{UNITS[unit]}_{event}"] = sorted(times.tolist())
     return events

@@ -1,9 +1,9 @@
-// Memory port of a column: takes the requests of its PEs and gives them to the banks, to the cache, or to its prefetcher.
+// Memory port of a column: takes the requests of its PEs and gives them to banks, cache or prefetcher.
 //
-// Reads wait in a queue per PE; one that all PEs share can move on when it is the oldest of each of them. A command whose
+// Reads wait in a queue per PE; one that all PEs share can move on when it is the oldest of each. A command whose
 // first read has moved on goes before all others, until its last one has: tiles are read one after the other. Writes
-// take turns with reads. Answers leave in the order in which requests moved on; of writes, only the last of a command is
-// answered. Addresses whose highest bit is set are behind the cache.
+// take turns with reads. Answers leave in the order in which requests moved on; of writes, only the last of a command
+// is answered. Addresses whose highest bit is set are behind the cache.
 /* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when they are written
 module memory_port #(
     parameter int COORD    = 2,
@@ -63,7 +63,7 @@ module memory_port #(
     logic write_room;
     assign {body, is_last, is_shared, kind, from} = request_flit[REQUEST-1:2*COORD+1];
 
-    // Each PE has room for the data of its reads and prefetches, and a place for each of them here; only writes may wait.
+    // Each PE has room for the data of its reads and prefetches, and a place for each here; only writes may wait.
     assign request_ready = kind != KIND_WRITE || write_room;
 
     // Reads, a queue of fragments per PE, whose beats move on one by one

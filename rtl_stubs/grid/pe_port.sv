@@ -1,6 +1,6 @@
 // PE port: what a processing element asks of the memories, as flits of the request network, and what it is answered.
 //
-// Every request and every answer is a packet of one flit. A read asks for a fragment, when the last beat of that is asked
+// Every request and every answer is a packet of one flit. A read asks for a fragment when its last beat is asked
 // for: by then there is room for all of them. Reads, writes and prefetches take turns; an answer is always
 // taken, as whoever asked has room for it. The last write of a command is acknowledged, and so is each prefetch.
 module pe_port #(

@@ -1,7 +1,7 @@
 // Prefetches of a column: walks over the lines of rows and touches each of them in the cache, one prefetch at a time.
 //
-// Prefetches wait in a queue per PE and take turns; one that all PEs share begins when it is the oldest of each of them.
-/* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when they are written, nor empty when they are read
+// Prefetches wait in a queue per PE and take turns; one that all PEs share begins when it is the oldest of each.
+/* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when written, nor empty when read
 module prefetch_port #(
     parameter int COORD    = 2,
     parameter int PES      = 2,

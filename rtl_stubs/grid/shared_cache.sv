@@ -1,8 +1,8 @@
 // Shared cache: the last-level cache in front of a DRAM channel, which serves the memory ports and their prefetchers.
 //
 // Ports 0 to PORTS - 1 read and write; ports PORTS to 2 * PORTS - 1 bring lines in and are only told when the last line
-// of a prefetch is there. They take turns, line by line where they read or write, one prefetch after the other. A line is
-// brought in only when nobody reads or writes: a miss blocks the cache, and whoever reads what is there would wait for
+// of a prefetch is there. They take turns, line by line where they read or write, one prefetch after the other. A line
+// is brought in only when nobody reads or writes: a miss blocks the cache, and whoever reads what is there would wait for
 // each. Answers come in order.
 module shared_cache #(
     parameter int PORTS       = 2,
@@ -122,7 +122,8 @@ module shared_cache #(
 
     /* verilator lint_off PINCONNECTEMPTY */  // strobes that nothing here needs
     llc #(
-        .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .WIDTH(BITS), .ADDRESS(WORD), .LATENCY(LATENCY), .OUTSTANDING(OUTSTANDING)
+        .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .WIDTH(BITS), .ADDRESS(WORD), .LATENCY(LATENCY),
+        .OUTSTANDING(OUTSTANDING)
     ) cache (
         .clk, .rst_n, .in_valid(enters), .in_ready(cache_ready), .in_write(is_write), .in_address(address),
         .in_data(data), .out_valid(answered), .out_ready(taken), .out_data, .victim_valid, .victim_ready,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archmodel.verify.contract import find_unit, unit_names
-from archmodel.verify.mutation import read_faults, try_faults
+from archmodel.verify.mutation import law_file, read_faults, try_faults
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "seeded-faults.md"
 KERNELS = Path(str(files("archmodel"))) / "kernels"
@@ -22,7 +22,8 @@ def test_every_fault_can_be_applied(name):
     for fault in faults.rtl:
         assert fault.apply(unit.folder / fault.file) != (unit.folder / fault.file).read_text(encoding="utf-8")
     for fault in faults.law:
-        assert fault.apply(KERNELS / fault.file) != (KERNELS / fault.file).read_text(encoding="utf-8")
+        path = law_file(unit, fault, KERNELS)
+        assert fault.apply(path) != path.read_text(encoding="utf-8")
 
 
 def test_the_page_has_all_faults_and_each_was_found():
