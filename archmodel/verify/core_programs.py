@@ -20,7 +20,7 @@ from archmodel.lowering.record import new_record
 from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
 from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import Image, kernel_folder, read_image
-from archmodel.verify.riscv import Context
+from archmodel.verify.riscv import Context, run_contexts
 
 DATA_WORDS = 1024
 """Of the data memory of the core."""
@@ -225,14 +225,10 @@ def run_core(program: CoreProgram, parameters: Mapping[str, int]) -> list[Contex
     parameters
         Of the PE.
     """
-    memory = [*program.image.data, *[0] * (DATA_WORDS - len(program.image.data))]
-    contexts = [
-        Context(program.image.text, memory, c, bool(parameters["AUTO"]), parameters["SLOTS"])
-        for c in range(parameters["CONTEXTS"])
-    ]
-    for context in contexts:
-        context.run()
-    return contexts
+    return run_contexts(
+        program.image.text, program.image.data, DATA_WORDS, parameters["CONTEXTS"], is_auto=bool(parameters["AUTO"]),
+        n_slots=parameters["SLOTS"],
+    )  # fmt: skip
 
 
 def pushed_words(context: Context, kinds: Mapping[int, int], parameters: Mapping[str, int]) -> list[int]:

@@ -13,7 +13,7 @@ from archmodel.verify.bench import load_law
 from archmodel.verify.contract import find_unit
 from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import image_names, kernel_folder, read_image
-from archmodel.verify.riscv import Context
+from archmodel.verify.riscv import run_contexts
 
 CORES = {"short": "plain", "long": "deep"}
 """Cores of the table, and the builds of ``riscv_core`` that have their pipelines."""
@@ -50,10 +50,7 @@ def contexts_of(name: str) -> int:
 def run_kernel(name: str) -> list[NDArray[np.int64]]:
     """Run a kernel, on two contexts if it is written for two; returns their traces."""
     image = read_image(kernel_folder(), name)
-    memory = [*image.data, *[0] * (_MEMORY_WORDS - len(image.data))]
-    contexts = [Context(image.text, memory, c) for c in range(contexts_of(name))]
-    for context in contexts:
-        context.run()
+    contexts = run_contexts(image.text, image.data, _MEMORY_WORDS, contexts_of(name))
     return [context.trace() for context in contexts]
 
 

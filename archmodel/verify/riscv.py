@@ -335,3 +335,29 @@ def _kind(name: str) -> int:
     if name in PRODUCTS:
         return MULTIPLIES
     return DIVIDES if name in QUOTIENTS else PLAIN
+
+
+def run_contexts(
+    program: Sequence[int], data: Sequence[int], n_words: int, n_contexts: int, *, is_auto: bool = True,
+    n_slots: int = 32,
+) -> list[Context]:  # fmt: skip
+    """Run the contexts of a core on one program and one memory, each to its end before the next begins.
+
+    Parameters
+    ----------
+    program
+        Words of the instruction memory, from address 0.
+    data
+        First words of the data memory; the others are 0.
+    n_words
+        Of the data memory.
+    n_contexts
+        How many there are.
+    is_auto, n_slots
+        What the core has.
+    """
+    memory = [*data, *[0] * (n_words - len(data))]
+    contexts = [Context(program, memory, number, is_auto, n_slots) for number in range(n_contexts)]
+    for context in contexts:
+        context.run()
+    return contexts

@@ -21,7 +21,16 @@ from archmodel.kernels.scalar_core import (
 )
 from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import Image, image_names, read_image
-from archmodel.verify.riscv import BRANCHES, LOAD_NAMES, PRODUCTS, QUOTIENTS, STORE_NAMES, Context, Retired
+from archmodel.verify.riscv import (
+    BRANCHES,
+    LOAD_NAMES,
+    PRODUCTS,
+    QUOTIENTS,
+    STORE_NAMES,
+    Context,
+    Retired,
+    run_contexts,
+)
 from archmodel.verify.riscv_programs import DATA_WORDS, draw_every, draw_random, split
 from archmodel.verify.stimulus import draw_gaps, draw_words
 
@@ -58,13 +67,10 @@ def kernels_of(parameters: dict[str, int]) -> list[str]:
 
 def stimulus_of(image: Image, parameters: dict[str, int], gap: Sequence[int]) -> dict[str, Any]:
     """Run an image on the model of the instruction set and write down what it does, and what the core has to show."""
-    memory = [*image.data, *[0] * (MEMORY_WORDS - len(image.data))]
-    contexts = [
-        Context(image.text, memory, c, bool(parameters["AUTO"]), parameters["SLOTS"])
-        for c in range(parameters["CONTEXTS"])
-    ]
-    for context in contexts:
-        context.run()
+    contexts = run_contexts(
+        image.text, image.data, MEMORY_WORDS, parameters["CONTEXTS"], is_auto=bool(parameters["AUTO"]),
+        n_slots=parameters["SLOTS"],
+    )  # fmt: skip
     traces, rows = [context.trace() for context in contexts], [row for context in contexts for row in context.retired]
     order = core_cycles(core_times(parameters), traces, gap).context
     sent = [iter(context.commands) for context in contexts]
