@@ -43,10 +43,10 @@ class Chosen(NamedTuple):
         return re.sub(r"[^a-z0-9_]+", "-", f"{self.point.unit}-{self.point.expected['kernel']}".lower())
 
 
-def unit_names(events: Mapping[str, Sequence[int]]) -> list[str]:
-    """Name the units that an event log follows: ``load`` if it has ``load_start`` and ``load_end``."""
+def unit_names(events: Mapping[str, Sequence[int | None]]) -> list[str]:
+    """Name the units that an event log follows: ``load`` if it has ``load_start`` and ``load_end``, all known."""
     starts = [name.removesuffix("_start") for name in events if name.endswith("_start")]
-    return [name for name in starts if f"{name}_end" in events]
+    return [name for name in starts if f"{name}_end" in events and None not in events[f"{name}_end"]]
 
 
 def _candidates(played: Sequence[Played]) -> Iterator[Chosen]:

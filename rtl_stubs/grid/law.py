@@ -358,7 +358,8 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "cycles": run.cycles + 1,
-        "events": {**_events(record.events, grid.n_pes - 1), "miss": [None] * _count_misses(parameters, stimulus)},
+        "events": _events(record.events, grid.n_pes - 1, "gather" in stimulus)
+        | {"miss": [None] * _count_misses(parameters, stimulus)},
         "counters": {name: cycles for name, cycles in counters.items() if cycles},
         "kernel": _kernel(stimulus),
         "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
@@ -386,14 +387,13 @@ def _kernel(stimulus: dict[str, Any]) -> str:
     return "matmul_b_in_dram" if product["is_far"] else "matmul_saturated" if product["is_saturated"] else "matmul"
 
 
-def _events(rows: np.ndarray, last: int) -> dict[str, list[int]]:
-    """List what happens on the first and on the last PE."""
-    first = rows[rows[:, program.EVENT_PE] == 0]
-    events = {"accept": sorted((first[:, program.EVENT_ISSUED_AT] - 1).tolist())}
+def _events(rows: np.ndarray, last: int, is_gather: bool) -> dict[str, list[int | None]]:
+    """List what happens on the first and on the last PE; README.md says what is left out or open (``None``)."""
+    events = {"accept": sorted((rows[rows[:, program.EVENT_PE] == 0, program.EVENT_ISSUED_AT] - 1).tolist())}
     columns = {"start": program.EVENT_STARTED_AT, "end": program.EVENT_ENDED_AT, "visible": program.EVENT_VISIBLE_AT}
-    for prefix, mine in (("", first), ("last_", rows[rows[:, program.EVENT_PE] == last])):
-        for unit, event in itertools.product(HARDWARE_UNITS, columns):
-            if (unit, event) != (program.PREFETCH, "end"):  # which is something else in hardware, see README.md
-                times = mine[mine[:, program.EVENT_UNIT] == unit, columns[event]]
-                events[f"{prefix}{UNITS[unit]}_{event}"] = sorted(times.tolist())
+    for (prefix, pe), unit, event in itertools.product((("", 0), ("last_", last)), HARDWARE_UNITS, columns):
+        mine = rows[(rows[:, program.EVENT_PE] == pe) & (rows[:, program.EVENT_UNIT] == unit), columns[event]]
+        if (unit, event) != (program.PREFETCH, "end"):
+            is_open = is_gather and (unit, event) == (LOAD, "end")
+            events[f"{prefix}{UNITS[unit]}_{event}"] = [None] * mine.size if is_open else sorted(mine.tolist())
     return events

@@ -53,6 +53,7 @@ def bins(parameters: dict[str, int], stimulus: dict[str, Any], measured: dict[st
     stalled = sum(cycles for name, cycles in measured["counters"].items() if name.startswith("matrix_"))
     is_hit = {
         "b_in_dram": product["is_far"],
+        "saturated": product["is_saturated"],
         "several_steps": product["block"][2] * parameters["GRID_COLS"] < product["size"][2],
         "matrix_engine_at_work": stalled < measured["cycles"] // 2,
         "matrix_engine_stalled": stalled >= measured["cycles"] // 2,
