@@ -1,7 +1,7 @@
 """Every workload on every machine with timing, by the cycle model: it runs, or says why not; nothing changes unnoticed.
 
-A run looks at one pair in three, spread over machines and workloads. ``--update`` evaluates all of them, accepts changes
-and writes ``cycles.csv`` anew, from which the documentation has its table.
+A run looks at one pair in three, spread over machines and workloads. ``--update`` evaluates all of them, accepts
+changes and writes ``cycles.csv`` anew, from which the documentation has its table.
 """
 
 from __future__ import annotations
