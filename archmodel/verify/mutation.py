@@ -174,11 +174,16 @@ def _try_law(unit: Unit, sound: Path, fault: SeededFault) -> Outcome:
         shutil.copytree(
             str(files("archmodel")), package, ignore=shutil.ignore_patterns("__pycache__", "_data", "presets")
         )
-        (Path(own) / "rtl_stubs").symlink_to(stub_folder())  # with the images of kernels, which some laws run
-        target = law_file(unit, fault, package / "kernels")
+        target, stubs = law_file(unit, fault, package / "kernels"), Path(own) / "rtl_stubs"
+        stubs.mkdir()
+        for other in stub_folder().iterdir():  # sources that blocks share, images of kernels that some laws run
+            if other != unit.folder:
+                (stubs / other.name).symlink_to(other)
         if target.parent == unit.folder:  # a law that is the block's own
-            block = Path(shutil.copytree(unit.folder, Path(own) / unit.name))
+            block = Path(shutil.copytree(unit.folder, stubs / unit.name))
             target = block / fault.file
+        else:
+            (stubs / unit.name).symlink_to(unit.folder)
         target.write_text(fault.apply(target), encoding="utf-8")
         env = {**os.environ, "PYTHONPATH": own, "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": own}
         command = [sys.executable, "-m", "archmodel.verify.mutation", "--compare", str(sound), str(block)]

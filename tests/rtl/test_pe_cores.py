@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -37,7 +38,11 @@ def errors(drawn):
 
 @pytest.mark.parametrize("core", CORES)
 def test_hardware_keeps_the_law_where_its_core_is_the_limit(core, rows, need, tmp_path):
-    points = [*effect_points(core), *quick_points(core)]
+    # How far compact programs are off is asserted below, where points differ more than those that the contract draws.
+    points = [
+        replace(point, expected={name: value for name, value in point.expected.items() if name != "models"})
+        for point in (*effect_points(core), *quick_points(core))
+    ]
     simulation = simulate(find_unit("pe"), core.replace(" ", "-"), need("icarus"), points, tmp_path)
     assert simulation.faults == []
     busy = [row["hardware_frac"] for row in rows if row["core"] == core]
