@@ -20,8 +20,8 @@ def scoreboard_faults(expected, measured, tolerances):
     spec = importlib.util.spec_from_file_location("tb_common", common_folder() / "tb_common.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    board = module.Scoreboard({"unit": "x", "parameters": {}, **tolerances})
-    board.check({"index": 0, "seed": [1], "expected": expected}, measured, {})
+    board = module.Scoreboard({"unit": "x", "parameters": {}})
+    board.check({"index": 0, "seed": [1], "expected": expected, "tolerances": tolerances}, measured, {})
     return board.faults
 
 
@@ -32,6 +32,7 @@ CASES = [
     ({"cycles": 103}, {"cycles_tolerance_frac": 0.02}, "cycles: model 100, RTL 103"),
     ({"events": {"start": [3, 6]}}, {"models_tolerance_frac": {"grid": 0.05}}, "event 'start'"),
     ({"events": {"start": [3, 6]}}, {"cycles_tolerance_frac": 0.02}, ""),
+    ({"events": {"start": [3, 8]}}, {"cycles_tolerance_frac": 0.02}, "event 'start'"),
     ({"events": {"start": [3]}}, {"cycles_tolerance_frac": 0.02}, "event 'start'"),
     ({}, {"models_tolerance_frac": {"grid": 0.05}}, ""),
     ({}, {"models_tolerance_frac": {"grid": 0.03}}, "96, RTL 100"),
