@@ -142,20 +142,24 @@ def _find_groups(trace: Trace, rules: Collection[Rule]) -> list[_Group]:
     return groups
 
 
-def _is_product(op: OperatorKind) -> bool:
-    """Whether an operator is one product with a weight, whose columns may stand beside those of another."""
-    return isinstance(op, Matmul) or (isinstance(op, Linear) and not op.is_quantised and op.activation == "none")
+def _as_product(op: OperatorKind) -> Matmul | Linear | None:
+    """Give an operator back if it is one product with a weight, whose columns may stand beside those of another."""
+    if isinstance(op, Matmul) or (isinstance(op, Linear) and not op.is_quantised and op.activation == "none"):
+        return op
+    return None
 
 
 def _siblings(trace: Trace, idx: int, readers: dict[str, list[int]], taken: set[int]) -> list[int]:
     """Find the products of the same input behind one that are of the same kind and repeated as often; and that one."""
     operator, found = trace.operators[idx], [idx]
-    if not _is_product(operator.op):
+    product = _as_product(operator.op)
+    if product is None:
         return found
     weight = trace.tensors[operator.tensors[1]]
     for other_idx in dict.fromkeys(readers[operator.tensors[0]]):
         other = trace.operators[other_idx]
-        if other_idx <= idx or other_idx in taken or not _is_product(other.op):
+        other_product = _as_product(other.op)
+        if other_idx <= idx or other_idx in taken or other_product is None:
             continue
         if any(between.op.kind not in ON_ROWS for between in trace.operators[found[-1] + 1 : other_idx]):
             break
@@ -165,7 +169,7 @@ def _siblings(trace: Trace, idx: int, readers: dict[str, list[int]], taken: set[
             operator.dtype,
         )
         same_weight = (other_weight.role, other_weight.dtype) == (weight.role, weight.dtype)
-        if alike and same_weight and replace(other.op, n=1) == replace(operator.op, n=1):  # type: ignore[call-arg]
+        if alike and same_weight and replace(other_product, n=1) == replace(product, n=1):
             found.append(other_idx)
     return found
 
@@ -239,8 +243,9 @@ def _join(trace: Trace, group: _Group) -> Operator:
     members = [trace.operators[idx] for idx in group.members]
     heads, tails = ([trace.operators[idx] for idx in idxs] for idxs in (group.heads, group.tails))
     head, first = heads[0].op, heads[0].tensors
-    if len(heads) > 1:
-        head = replace(head, n=sum(sibling.op.n for sibling in heads))  # type: ignore[attr-defined, call-arg]
+    products = [product for sibling in heads if (product := _as_product(sibling.op))]
+    if len(products) > 1:
+        head = replace(products[0], n=sum(product.n for product in products))
     bound = [pair for member in members for pair in zip(member.op.operands(), member.tensors, strict=True)]
     made = {name for operand, name in bound if operand.is_output}
     inputs = {name: operand for operand, name in bound if not operand.is_output and name not in made}
