@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from archmodel.dtypes import DTYPES, dtype_bytes, dtype_idx
 from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
+from archmodel.machine.columns import MachineColumns
 from archmodel.machine.types import LaneEngine, Machine
 from archmodel.mapping.placement import Placement
 from archmodel.workload.types import Operator, Trace
@@ -90,6 +92,15 @@ def pack_machines(machines: Sequence[Machine]) -> MachinePack:
     return MachinePack(**arrays)
 
 
+def pack_columns(machines: MachineColumns) -> MachinePack:
+    """Lower machines of one structure, all at once."""
+    arrays = {}
+    for name, value in _lower_machine(machines.machine()).items():
+        parts = [np.broadcast_to(part, machines.n_machines) for part in (value if isinstance(value, list) else [value])]
+        arrays[name] = np.array(parts if isinstance(value, list) else parts[0], np.float64)
+    return MachinePack(**arrays)
+
+
 def _lower_machine(machine: Machine) -> dict[str, float | list[float]]:
     dram, local_bytes, sram_bytes = machine.dram, machine.local_capacity_bytes, machine.sram.capacity_bytes
     peak = dram.bandwidth_bytes_per_s
@@ -133,9 +144,11 @@ def _lane_s(machine: Machine, engine: LaneEngine | None, dtype: str) -> float:
     return _inverse(machine.pe.n_pes * lanes.get(dtype, lanes.get("fp32", 0.0)) * machine.clock_hz)
 
 
-def _inverse(rate: float) -> float:
+def _inverse(rate: Any) -> Any:
     # A resource that is absent gets rate 1/inf only through `reasons_against`, which refuses work for it beforehand;
     # 0 keeps 0 · absent = 0 instead of NaN.
+    if isinstance(rate, np.ndarray):
+        return np.divide(1.0, rate, out=np.zeros(rate.shape), where=rate > 0)
     return 1 / rate if rate > 0 else 0.0
 
 
@@ -144,6 +157,18 @@ def pack_placements(placements: Sequence[Placement]) -> PlacementPack:
     exchange_s = np.array([(0.0, *placement.exchange_s) for placement in placements])
     columns = {name: _column(placements, name) for name in PlacementPack._fields if name != "exchange_s"}
     return PlacementPack(**columns, exchange_s=np.ascontiguousarray(exchange_s.T))
+
+
+def pack_placement(placement: Placement, n_machines: int) -> PlacementPack:
+    """Lower the placement of one trace on machines of one structure, whose values are scalars or columns."""
+    values = {name: getattr(placement, name) for name in PlacementPack._fields if name != "exchange_s"}
+    columns = {name: _spread(value, n_machines) for name, value in values.items()}
+    exchange_s = [_spread(value, n_machines) for value in (0.0, *placement.exchange_s)]
+    return PlacementPack(**columns, exchange_s=np.array(exchange_s))
+
+
+def _spread(value: Any, n: int) -> Floats:
+    return np.array(np.broadcast_to(value, n), np.float64)
 
 
 def _column(placements: Sequence[Placement], name: str) -> Floats:

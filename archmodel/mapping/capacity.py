@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from archmodel.machine.types import Machine
 from archmodel.units import format_si
 from archmodel.workload.plan import Plan
@@ -55,7 +57,7 @@ def reasons_against_capacity(trace: Trace, machine: Machine) -> Iterator[str]:
 
 
 def _spilled_bytes(trace: Trace, machine: Machine) -> float:
-    return max(0.0, max(trace.live_bytes, default=0.0) - machine.sram.capacity_bytes)
+    return np.maximum(0.0, max(trace.live_bytes, default=0.0) - machine.sram.capacity_bytes)  # type: ignore[no-any-return]
 
 
 def weight_bytes(trace: Trace, plan: Plan) -> float:

@@ -14,9 +14,11 @@ Rules (``docs/methods/roofline.md``, section Placement):
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
@@ -69,8 +71,8 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     """
     sram, dram = machine.sram, machine.dram
     peak_live_bytes = max(trace.live_bytes, default=0.0)
-    grains = math.ceil(peak_live_bytes / sram.partition_bytes)
-    lls_bytes = min(grains * sram.partition_bytes, sram.capacity_bytes)
+    grains = np.ceil(peak_live_bytes / sram.partition_bytes)
+    lls_bytes = np.minimum(grains * sram.partition_bytes, sram.capacity_bytes)
     table_sram_bytes = sram.capacity_bytes - lls_bytes - trace.role_bytes("weight")
     from archmodel.mapping.collectives import time_exchange  # its kernels import numba, which takes seconds
 
@@ -80,7 +82,7 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
     job_s = {"graph": machine.launch.job_s, "replay": machine.launch.replay_s, "switch": machine.launch.switch_s}
     return Placement(
         lls_bytes=lls_bytes,
-        weight_miss_frac=0.0 if table_sram_bytes >= 0 else 1.0,
+        weight_miss_frac=1.0 - (table_sram_bytes >= 0),
         table_dram_bytes=dram.capacity_bytes - resident_bytes(trace, machine),
         table_sram_bytes=table_sram_bytes,
         launch_s=machine.launch.eager_s if launch == "eager" else machine.launch.operator_s,
@@ -89,6 +91,27 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
         if machine.scale_up
         else (),
     )
+
+
+def fits(trace: Trace, machine: Machine) -> NDArray[np.bool_]:
+    """Say which of many machines hold a trace and link its chips: what `reasons_against` refuses by numbers.
+
+    Parameters
+    ----------
+    trace, machine
+        What, and where; values of the machine are scalars or columns.
+    """
+    able = resident_bytes(trace, machine) <= machine.dram.capacity_bytes
+    if machine.scale_up is not None:
+        spanned = [operator.op.n_chips_spanned() for operator in trace.operators]
+        able &= max([trace.plan.n_linked, *spanned]) <= np.asarray(machine.scale_up.n_chips)
+    for operator in trace.operators:
+        tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
+        for level, capacity_bytes in (("sram", machine.sram.capacity_bytes), ("dram", machine.dram.capacity_bytes)):
+            n_bytes = sum(t.n_bytes for t in tensors if t.level == level)
+            if n_bytes:
+                able &= n_bytes <= np.asarray(capacity_bytes)
+    return np.asarray(able)
 
 
 def reasons_against_launch(machine: Machine, launch: LaunchMode) -> tuple[str, ...]:
