@@ -1,0 +1,1 @@
+"""Many points: a space of machines and workloads, executed, resumed, searched."""
