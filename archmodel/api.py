@@ -21,7 +21,7 @@ from archmodel.workload.single import operators_trace, select
 from archmodel.workload.types import Level, Operator, Trace
 
 if TYPE_CHECKING:
-    from archmodel.lowering.program import Mode
+    from archmodel.lowering.run import Mode
     from archmodel.models.explain import Explanation
     from archmodel.results.timeline import Timeline
     from archmodel.verify.run import Verification

@@ -1,7 +1,7 @@
 """Event engine: when every command of a program starts and ends on every PE, in whole cycles.
 
 The contract is ``docs/methods/timing.md``. Packs are the `ProgramPack` and `EngineState` of
-``archmodel.lowering.program``.
+``archmodel.lowering.run``.
 
 A start is settled as soon as everything it waits for is. Requests to shared resources are granted in order of time, so
 that what a grant sets free is known before anything later is granted: every command is visited once, however many

@@ -1,4 +1,4 @@
-"""Columns and codes of the arrays that hold a program and its progress (``archmodel.lowering.program``)."""
+"""Columns and codes of the arrays that hold a program and its progress (``archmodel.lowering``)."""
 
 # Columns of a command: what it does, what it costs [cycles], what it takes from and adds to circular buffers [tokens].
 UNIT, ISSUE, OCCUPANCY, LATENCY, RESOURCE, SERVICE, HOLD, CAST = range(8)

@@ -15,9 +15,10 @@ from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, 
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
-from archmodel.lowering.program import CommandTable, Grid, Mode, Program, Run, run_table, tabulate
+from archmodel.lowering.program import CommandTable, Grid, Program, tabulate
 from archmodel.lowering.record import EventRecord
 from archmodel.lowering.row_access import RowAccess, find_row_access
+from archmodel.lowering.run import Mode, Run, run_table
 from archmodel.lowering.rvv import VectorCores, lower_cores
 from archmodel.lowering.timing import lower_timing
 from archmodel.machine.types import Machine, SystolicArray
@@ -37,7 +38,7 @@ class Phase:
     name
         What it does.
     table, grid, queue_depth, is_round_robin
-        As `archmodel.lowering.program.run_table` takes them.
+        As `archmodel.lowering.run.run_table` takes them.
     mapping
         Of a matmul on a grid of PEs, else ``None``.
     """

@@ -1,4 +1,4 @@
-"""Records of runs: which command was where, and when (`archmodel.lowering.program.run_table`)."""
+"""Records of runs: which command was where, and when (`archmodel.lowering.run.run_table`)."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def served_cycles(
     record, table
         Of a run.
     hold : (C,) int64
-        Cycles for which each command holds its resource (`archmodel.lowering.program.hold_cycles`).
+        Cycles for which each command holds its resource (`archmodel.lowering.run.hold_cycles`).
     resource
         Place in ``SHARED``.
     edges : (E,) int64

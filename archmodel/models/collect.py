@@ -26,8 +26,9 @@ from archmodel.kernels.program import (
     SRAM,
 )
 from archmodel.lowering.phases import Phase, Site
-from archmodel.lowering.program import UNITS, Mode, Run, hold_cycles
+from archmodel.lowering.program import UNITS
 from archmodel.lowering.record import EventRecord, Ints
+from archmodel.lowering.run import Mode, Run, hold_cycles
 from archmodel.lowering.tracks import buffer_names, command_names, held_tokens, served_cycles
 from archmodel.results.timeline import Counter, Events, Floats, Track
 

@@ -6,7 +6,7 @@ from typing import ClassVar, get_args
 
 from archmodel.kernels.program import LINK, MATRIX
 from archmodel.lowering.phases import Phase
-from archmodel.lowering.program import Mode, Run
+from archmodel.lowering.run import Mode, Run
 from archmodel.models import register
 from archmodel.models.counted import Count, CountedModel, add_stalls, add_stations
 

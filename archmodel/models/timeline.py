@@ -11,8 +11,9 @@ import numpy as np
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site
-from archmodel.lowering.program import CAUSES, Mode, Run
+from archmodel.lowering.program import CAUSES
 from archmodel.lowering.record import EVER, EventRecord, Ints, new_record
+from archmodel.lowering.run import Mode, Run
 from archmodel.lowering.tracks import close_last
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, place

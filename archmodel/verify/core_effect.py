@@ -9,7 +9,8 @@ import numpy as np
 
 from archmodel.kernels.matmul_shape import INPUT, OUTPUT, WEIGHT
 from archmodel.kernels.program import ISSUE, MATRIX
-from archmodel.lowering.program import UNITS, CommandTable, Grid, run_table
+from archmodel.lowering.program import UNITS, CommandTable, Grid
+from archmodel.lowering.run import run_table
 from archmodel.results import ResultTable
 from archmodel.verify.bench import Point, load_law
 from archmodel.verify.command_words import Product

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from archmodel.kernels.matmul_shape import NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import EVENT_COMMAND, EVENT_STARTED_AT, ISSUE, MATRIX, SIMD, STORE, UNIT
 from archmodel.kernels.scalar_core import LOAD_DISTANCE, N_PUSHES, CoreTimes
-from archmodel.lowering.program import MAX_TOKENS, CommandTable, Grid, run_table
+from archmodel.lowering.program import MAX_TOKENS, CommandTable, Grid
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import run_table
 from archmodel.verify.command_words import Product, expand, head_bits, head_of, place_tiles, write_words
 from archmodel.verify.core_law import core_cycles
 from archmodel.verify.images import Image, kernel_folder, read_image

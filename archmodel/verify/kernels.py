@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from archmodel.lowering.program import CommandTable, Grid, Mode, run_table
+from archmodel.lowering.program import CommandTable, Grid
+from archmodel.lowering.run import Mode, run_table
 from archmodel.results import ResultTable
 from archmodel.verify.bench import Point, load_law
 from archmodel.verify.plan import Played
@@ -146,7 +147,7 @@ def mode_runs(table: CommandTable, grid: Grid, queue_depth: int, cycles_before: 
     Parameters
     ----------
     table, grid, queue_depth
-        As for `archmodel.lowering.program.run_table`.
+        As for `archmodel.lowering.run.run_table`.
     cycles_before
         Of the hardware before the first of the program.
     """

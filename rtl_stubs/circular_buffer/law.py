@@ -12,7 +12,8 @@ import numpy as np
 
 from archmodel.kernels import circular_buffer as law
 from archmodel.kernels.circular_buffer import CLAIM, POP, PUSH, READ, RESERVE, WRITE
-from archmodel.lowering.program import Command, Input, Program, run
+from archmodel.lowering.program import Command, Input, Program
+from archmodel.lowering.run import run
 from archmodel.verify.stimulus import draw_gaps
 
 N_PORTS = 4  # of the bench; a build may use fewer

@@ -37,8 +37,9 @@ from archmodel.kernels.program import (
     SPACE,
     UNIT,
 )
-from archmodel.lowering.program import CAUSES, CommandTable, Grid, run_table
+from archmodel.lowering.program import CAUSES, CommandTable, Grid
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import run_table
 from archmodel.verify.stimulus import draw_gaps
 
 MOST_CORES, MOST_UNITS = 2, 6  # for which the bench has events

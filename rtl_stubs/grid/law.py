@@ -27,8 +27,9 @@ from archmodel.kernels.program import (
     STORE,
 )
 from archmodel.kernels.tile_commands import put, take_and_give
-from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
+from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import run_table
 from archmodel.verify import command_words
 from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
 from archmodel.verify.kernels import mode_runs

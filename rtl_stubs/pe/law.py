@@ -34,8 +34,9 @@ from archmodel.kernels.program import (
     RESOURCE,
     UNIT,
 )
-from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid, run_table
+from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import run_table
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
 from archmodel.verify.core_programs import (
     CoreProgram,

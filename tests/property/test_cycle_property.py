@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archmodel.lowering.program import CASTS, SHARED, UNITS, Command, Grid, Input, Program, run
+from archmodel.lowering.program import CASTS, SHARED, UNITS, Command, Grid, Input, Program
+from archmodel.lowering.run import run
 
 # The slow simulator.
 

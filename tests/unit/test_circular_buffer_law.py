@@ -18,7 +18,8 @@ from archmodel.kernels.circular_buffer import (
     buffer_events,
     hand_over_cycles,
 )
-from archmodel.lowering.program import Command, Input, Program, run
+from archmodel.lowering.program import Command, Input, Program
+from archmodel.lowering.run import run
 
 
 def follow(layout, *engines, n_banks=1):

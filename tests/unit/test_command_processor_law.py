@@ -21,8 +21,9 @@ from archmodel.kernels.program import (
     SPACE,
     UNIT,
 )
-from archmodel.lowering.program import CommandTable, Grid, run_table
+from archmodel.lowering.program import CommandTable, Grid
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import run_table
 from archmodel.verify.bench import draw_points, load_law
 from archmodel.verify.contract import find_unit
 

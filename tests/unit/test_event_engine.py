@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archmodel.errors import InputError
-from archmodel.lowering.program import CAUSES, SHARED, UNITS, Command, Grid, Input, Program, run
+from archmodel.lowering.program import CAUSES, SHARED, UNITS, Command, Grid, Input, Program
+from archmodel.lowering.run import run
 
 
 def follow(*body, mode="grid", **fields):

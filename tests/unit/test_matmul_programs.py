@@ -40,9 +40,10 @@ from archmodel.kernels.program import (
     UNIT,
 )
 from archmodel.kernels.tile_commands import write_load
-from archmodel.lowering import program as lowering
+from archmodel.lowering import run as lowering
 from archmodel.lowering.phases import lower_phases
-from archmodel.lowering.program import CASTS, CommandTable, Grid, run_table
+from archmodel.lowering.program import CASTS, CommandTable, Grid
+from archmodel.lowering.run import run_table
 from archmodel.lowering.timing import lower_matmul, lower_timing
 from archmodel.machine.load import load_machine
 from archmodel.mapping import place

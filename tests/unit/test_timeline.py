@@ -30,8 +30,9 @@ from archmodel.kernels.program import (
     SRAM,
 )
 from archmodel.lowering.phases import find_site
-from archmodel.lowering.program import CAUSES, UNITS, Command, Grid, Input, Program, hold_cycles, run_table, tabulate
+from archmodel.lowering.program import CAUSES, UNITS, Command, Grid, Input, Program, tabulate
 from archmodel.lowering.record import new_record
+from archmodel.lowering.run import hold_cycles, run_table
 from archmodel.lowering.tracks import buffer_names, close_last, command_names, held_tokens, served_cycles
 from archmodel.mapping import place
 from archmodel.models.timeline import share_out
