@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -67,7 +68,12 @@ def read_yaml(path: Path, subject: str) -> Document:
     InputError
         When the file cannot be read, is not UTF-8, is not YAML, repeats a key or is not a mapping.
     """
-    name, text = path.name, _read_text(path, subject)
+    document = _parse(path.name, _read_text(path, subject), subject)
+    return Document(subject, document.tree, dict(document.marks))  # readers note where values of theirs stand
+
+
+@lru_cache(maxsize=64)  # a sweep reads the files of one machine once per value of its axes
+def _parse(name: str, text: str, subject: str) -> Document:
     marks: dict[KeyPath, str] = {(): name}
     faults: list[Fault] = []
     try:
@@ -163,13 +169,20 @@ def build(schema: type[T], document: Document, tree: Mapping[str, Any] | None = 
     InputError
         With every fault, in the order of the file.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(schema).validate_python(dict(document.tree if tree is None else tree))
+        return cast("T", _adapter(schema).validate_python(dict(document.tree if tree is None else tree)))
     except ValidationError as error:
         faults = [_to_fault(schema, document, detail) for detail in error.errors()]
         raise InputError(document.subject, in_reading_order(faults)) from None
+
+
+@cache
+def _adapter(schema: type) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(schema)
 
 
 def _to_fault(schema: type, document: Document, detail: Any) -> Fault:
