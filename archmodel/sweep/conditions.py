@@ -1,0 +1,184 @@
+"""Conditions of a sweep: comparisons of columns and quantities, ``die_mm2 <= 858 mm2``, with their units checked."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archmodel.errors import suggest
+from archmodel.units import UNITS, Quantity
+
+Dimension = tuple[tuple[str, int], ...] | str
+"""Powers of the base units, sorted by their name; or ``text``, ``truth``."""
+
+_PLAIN: Dimension = ()
+_BASES: dict[str, Mapping[str, int]] = {
+    "flop_per_s": {"FLOP": 1, "s": -1},
+    "bytes_per_s": {"B": 1, "s": -1},
+    "bytes_per_cycle": {"B": 1, "cycle": -1},
+    "bytes": {"B": 1},
+    "cycles": {"cycle": 1},
+    "hz": {"s": -1},
+    "s": {"s": 1},
+    "j": {"J": 1},
+    "w": {"J": 1, "s": -1},
+    "mm2": {"mm2": 1},
+}
+_ENDING_OF = {
+    "frequency": "hz", "time": "s", "capacity": "bytes", "bandwidth": "bytes_per_s", "rate": "flop_per_s", "power": "w",
+    "energy": "j", "area": "mm2", "bytes per cycle": "bytes_per_cycle", "cycles": "cycles",
+}  # fmt: skip
+_DIMENSION_OF = {unit: dimension for dimension in _ENDING_OF for unit in UNITS[dimension]}
+_UNITS = "|".join(re.escape(unit) for unit in sorted(_DIMENSION_OF, key=len, reverse=True))
+_QUANTITY = re.compile(rf"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*({_UNITS})(?![\w/²])")
+_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+}  # fmt: skip
+_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Gt: operator.gt, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}  # fmt: skip
+_SHAPE = "write a comparison of columns and quantities, e.g. 'die_mm2 <= 858 mm2'"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison that points of a sweep must meet.
+
+    Parameters
+    ----------
+    text
+        As the file writes it.
+    """
+
+    text: str
+
+    def check(self, names: Collection[str], text_names: Collection[str] = ()) -> None:
+        """Check names and units.
+
+        Parameters
+        ----------
+        names, text_names
+            Columns that there will be; those of text among them.
+
+        Raises
+        ------
+        ValueError
+            With the sentence that belongs behind ``where: CONDITION:``.
+        """
+        tree, quantities = _parse(self.text)
+        found = _dimension(tree, {name: "text" if name in text_names else dimension_of(name) for name in names}
+                           | {key: dimension for key, (_, dimension) in quantities.items()})  # fmt: skip
+        if found != "truth":
+            raise ValueError(f"is no comparison; {_SHAPE}")
+
+    def holds(self, columns: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Evaluate on columns; false where a value is missing."""
+        tree, quantities = _parse(self.text)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = {**columns, **{key: value for key, (value, _) in quantities.items()}}
+            return np.asarray(_value(tree, values), dtype=np.bool_)
+
+
+def dimension_of(column: str) -> Dimension:
+    """Read the dimension of a column off the end of its name."""
+    for ending, bases in _BASES.items():
+        if column == ending or column.endswith(f"_{ending}"):
+            rest = column.removesuffix(ending).removesuffix("_")
+            return _PLAIN if rest.endswith("_per") or rest == "per" else tuple(sorted(bases.items()))
+    return _PLAIN
+
+
+def _parse(text: str) -> tuple[ast.expr, dict[str, tuple[float, Dimension]]]:
+    """Parse a condition; its quantities are replaced by names."""
+    quantities: dict[str, tuple[float, Dimension]] = {}
+
+    def name_it(match: re.Match[str]) -> str:
+        dimension = _DIMENSION_OF[match[2]]
+        key = f"_quantity{len(quantities)}"
+        bases = tuple(sorted(_BASES[_ENDING_OF[dimension]].items()))
+        quantities[key] = (Quantity(dimension).parse(match[0]), bases)
+        return f" {key} "
+
+    named = _QUANTITY.sub(name_it, text).strip()
+    try:
+        return ast.parse(named, mode="eval").body, quantities
+    except (SyntaxError, ValueError, RecursionError):
+        raise ValueError(f"cannot be read; {_SHAPE}") from None
+
+
+def _dimension(node: ast.expr, names: Mapping[str, Dimension]) -> Dimension:
+    """Give the dimension of an expression, or raise `ValueError` that says why it has none."""
+    if isinstance(node, ast.Name):
+        if node.id not in names:
+            known = [name for name in names if not name.startswith("_quantity")]
+            raise ValueError(f"there is no column {node.id!r}; {suggest(node.id, known)}")
+        return names[node.id]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str):
+        return "text" if isinstance(node.value, str) else _PLAIN
+    if isinstance(node, ast.BoolOp):
+        parts = [_dimension(part, names) for part in node.values]
+        if any(part != "truth" for part in parts):
+            raise ValueError(f"'and' and 'or' join comparisons; {_SHAPE}")
+        return "truth"
+    if isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
+        sides = [_dimension(side, names) for side in (node.left, *node.comparators)]
+        for side in sides[1:]:
+            _require_same(sides[0], side, "compared")
+        return "truth"
+    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        left, right = _dimension(node.left, names), _dimension(node.right, names)
+        if isinstance(left, str) or isinstance(right, str):
+            raise ValueError("text and comparisons have no place in arithmetic")
+        if isinstance(node.op, ast.Add | ast.Sub):
+            _require_same(left, right, "added")
+            return left
+        sign, powers = (1 if isinstance(node.op, ast.Mult) else -1), dict(left)
+        for base, power in right:
+            powers[base] = powers.get(base, 0) + sign * power
+        return tuple(sorted((base, power) for base, power in powers.items() if power))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return _dimension(node.operand, names)
+    raise ValueError(f"cannot be read; {_SHAPE}")
+
+
+def _require_same(left: Dimension, right: Dimension, verb: str) -> None:
+    if left == right:
+        return
+    if left == _PLAIN or right == _PLAIN:
+        raise ValueError(f"a number without a unit stands beside {_say(left or right)}; give it one, e.g. '858 mm2'")
+    raise ValueError(f"{_say(left)} and {_say(right)} cannot be {verb}")
+
+
+def _say(dimension: Dimension) -> str:
+    if isinstance(dimension, str):
+        return {"text": "text", "truth": "a comparison"}[dimension]
+    named = {tuple(sorted(_BASES[ending].items())): UNITS[name] for name, ending in _ENDING_OF.items()}
+    if dimension in named:
+        return f"a value in {next(iter(named[dimension]))}"
+    return "a value in " + "·".join(base if power == 1 else f"{base}^{power}" for base, power in dimension)
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    """Evaluate a checked expression."""
+    if isinstance(node, ast.Name):
+        return values[node.id]
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.BoolOp):
+        combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return combine.reduce([np.asarray(_value(part, values)) for part in node.values])
+    if isinstance(node, ast.Compare):
+        sides = [_value(side, values) for side in (node.left, *node.comparators)]
+        pairs = zip(node.ops, sides, sides[1:], strict=False)
+        return np.logical_and.reduce([np.asarray(_COMPARE[type(op)](left, right)) for op, left, right in pairs])
+    if isinstance(node, ast.BinOp):
+        return _ARITHMETIC[type(node.op)](_value(node.left, values), _value(node.right, values))
+    assert isinstance(node, ast.UnaryOp)
+    return -_value(node.operand, values)
