@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from archmodel.dtypes import DTYPES
-from archmodel.errors import Fault, InputError, UnknownNameError, suggest
+from archmodel.errors import Fault, InputError, UnknownNameError
 from archmodel.inputs import Document, KeyPath, annotation_at, build, in_reading_order, is_file, keys_at, read_yaml
 from archmodel.machine.dram_technology import DramTechnology
 from archmodel.machine.fragments import fragment_faults, order_faults
+from archmodel.machine.sourced import merge, merge_sources, number_or_text, override, split_leaves, why_not_settable
 from archmodel.machine.timing import VectorTiming
-from archmodel.machine.types import SET_BY_USER, Kind, Machine, Provenance
+from archmodel.machine.types import Machine, Provenance
 from archmodel.units import yaml_key
 
 SUBJECT = "machine description"
@@ -28,7 +29,7 @@ _LABELS = (
     "process",
     "notes",
 )  # text about the machine, not physical values
-_LEAF_KEYS = ("value", "kind", "source")
+_NO_VALUES = (*_LABELS, "sources", "extends")
 
 
 @cache
@@ -99,7 +100,7 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
     if fragment:
         raise InputError(SUBJECT, in_reading_order([*faults, *fragment]))
     if overrides:
-        document, provenance = _override(document, provenance, overrides, faults)
+        document, provenance = override(document, provenance, overrides, _settable, faults)
     try:
         machine = build(Machine, document)
     except InputError as error:
@@ -132,17 +133,17 @@ def _resolve(path: Path, seen: tuple[Path, ...], faults: list[Fault]) -> tuple[D
     for extended in _extended(document, path, seen):
         over, notes = _resolve(extended, seen, faults)
         trees.append(over.tree)
-        base = Document(SUBJECT, _merge(base.tree, over.tree), {**base.marks, **over.marks})
+        base = Document(SUBJECT, merge(base.tree, over.tree), {**base.marks, **over.marks})
         provenance |= notes
     faults.extend(order_faults(document, trees))
-    tree = _split_leaves(document.tree, (), document, _sources(document, base), provenance, faults)
+    tree = split_leaves(document, _NO_VALUES, merge_sources(document, base), provenance, faults)
     tree.pop("extends", None)
     if tree.pop("provenance", None) is not None:
         faults.append(
             Fault(document.where(("provenance",)), "provenance: unknown key; give 'source' beside each value")
         )
     tree.setdefault("name", path.stem)
-    tree = _merge(base.tree, tree)
+    tree = merge(base.tree, tree)
     kept = {dotted: note for dotted, note in provenance.items() if _at(tree, tuple(dotted.split("."))) is not None}
     return Document(SUBJECT, tree, {**base.marks, **document.marks}), kept
 
@@ -163,123 +164,6 @@ def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> list[Pa
             raise InputError(SUBJECT, [Fault(where, f"extends: {name!r} leads back to itself; break the circle")])
         found.append(base_path)
     return found
-
-
-def _sources(document: Document, base: Document) -> Mapping[str, str]:
-    """Collect the citations that the leaves of a file may name: its own and those of the file it extends."""
-    own = document.tree.get("sources") or {}
-    if not isinstance(own, dict):
-        raise InputError(
-            SUBJECT,
-            [Fault(document.where(("sources",)), "sources: must map short keys to citations, e.g. ISCA25: ...")],
-        )
-    return {**base.tree.get("sources", {}), **own}
-
-
-def _split_leaves(
-    node: Any,
-    path: KeyPath,
-    document: Document,
-    sources: Mapping[str, str],
-    provenance: dict[str, Provenance],
-    faults: list[Fault],
-) -> Any:
-    """Replace ``{value, kind, source}`` by the value and write down the rest."""
-    dotted = ".".join(path)
-    if path and path[0] in (*_LABELS, "sources", "extends"):
-        return node
-    if isinstance(node, dict) and any(key in node for key in _LEAF_KEYS):
-        faults.extend(_leaf_faults(node, path, document, sources))
-        kind, source = node.get("kind"), str(node.get("source") or "")
-        value = node.get("value")
-        leaves = {(*path, str(key)): item for key, item in value.items()} if isinstance(value, dict) else {path: value}
-        for leaf_path, item in leaves.items():
-            document.marks.setdefault(leaf_path, document.where((*path, "value", *leaf_path[len(path) :])))
-            text = str(item).lower() if isinstance(item, bool) else str(item)
-            provenance[".".join(leaf_path)] = Provenance(text, kind or "assumed", source)
-        document.marks[path] = document.where((*path, "value"))
-        return value
-    if isinstance(node, dict):
-        return {
-            key: _split_leaves(child, (*path, key), document, sources, provenance, faults)
-            for key, child in node.items()
-        }
-    if node is not None and path:
-        provenance[dotted] = Provenance(str(node), "assumed", f"not stated in {document.marks[()]}")
-    return node
-
-
-def _leaf_faults(
-    leaf: Mapping[str, Any], path: KeyPath, document: Document, sources: Mapping[str, str]
-) -> Iterator[Fault]:
-    """Say what is wrong with a ``{value, kind, source}``, apart from the value itself."""
-    dotted, kind, source = ".".join(path), leaf.get("kind"), str(leaf.get("source") or "")
-    for key in leaf:
-        if key not in _LEAF_KEYS:
-            hint = suggest(key, _LEAF_KEYS)
-            yield Fault(document.where((*path, key)), f"{dotted}.{key}: unknown key; {hint}")
-    if "value" not in leaf:
-        yield Fault(document.where(path), f"{dotted}: has no value; a number is given as value, kind and source")
-    if kind not in get_args(Kind):
-        given = "has no kind" if kind is None else f"kind {kind!r} is unknown"
-        hint = suggest(str(kind), get_args(Kind)) if kind else f"give one of {', '.join(get_args(Kind))}"
-        yield Fault(document.where((*path, "kind")), f"{dotted}: {given}; {hint}")
-    if not source:
-        yield Fault(
-            document.where((*path, "source")),
-            f"{dotted}: needs a source: where the number is from, or why it is assumed",
-        )
-    elif kind == "published" and source.split(",")[0] not in sources:
-        hint = suggest(source.split(",")[0], sources) if sources else "'sources' is empty"
-        yield Fault(
-            document.where((*path, "source")),
-            f"{dotted}: a published value begins its source with a key of 'sources', {source!r} does not; {hint}",
-        )
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Put one tree over another; ``null`` removes a key of the base, and stays where there is none, to be checked."""
-    merged = dict(base)
-    for key, value in over.items():
-        if isinstance(value, dict):
-            below = merged.get(key)
-            merged[key] = _merge(below if isinstance(below, dict) else {}, value)
-        elif value is None and key in merged:
-            del merged[key]
-        else:
-            merged[key] = value
-    return merged
-
-
-def _override(
-    document: Document, provenance: Mapping[str, Provenance], overrides: Mapping[str, str], faults: list[Fault]
-) -> tuple[Document, dict[str, Provenance]]:
-    tree, marks, noted = document.tree, dict(document.marks), dict(provenance)
-    for dotted, text in overrides.items():
-        path = tuple(dotted.split("."))
-        reason = _why_not_settable(path)
-        if reason:
-            faults.append(Fault("--set", f"{dotted}: {reason}"))
-            continue
-        branch: Any = _number_or_text(text)
-        for part in reversed(path):
-            branch = {part: branch}
-        tree = _merge(tree, branch)
-        marks[path] = "--set"
-        noted[dotted] = Provenance(text, "assumed", SET_BY_USER)
-    return Document(SUBJECT, tree, marks), noted
-
-
-def _why_not_settable(path: KeyPath) -> str:
-    """Say why a path is not that of a single value, or nothing if it is."""
-    for length, part in enumerate(path):
-        allowed = _settable(path[:length])
-        if not allowed:
-            return f"no such value; {'.'.join(path[:length])} is a single value"
-        if part not in allowed:
-            return f"no such value; {suggest(part, allowed)}"
-    below = _settable(path)
-    return f"is a group of values; give one of them, e.g. {'.'.join(path)}.{below[0]}" if below else ""
 
 
 def _settable(path: KeyPath) -> list[str]:
@@ -308,7 +192,7 @@ def whole_value(dotted: str, value: int) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     path = tuple(dotted.split("."))
-    reason = _why_not_settable(path)
+    reason = why_not_settable(path, _settable)
     if reason:
         raise ValueError(reason)
     group = annotation_at(Machine, path[:-1])
@@ -316,20 +200,9 @@ def whole_value(dotted: str, value: int) -> str:
     hint = next((hint for name, hint in hints.items() if yaml_key(name) == path[-1]), str)
     for text in () if hint is str else (f"{value} cycles", str(value)):
         with suppress(ValidationError):
-            TypeAdapter(hint).validate_python(_number_or_text(text))
+            TypeAdapter(hint).validate_python(number_or_text(text))
             return text
     raise ValueError(f"{value} cycles, or as many of something, cannot be its value")
-
-
-def _number_or_text(text: str) -> int | float | bool | str:
-    if text in ("true", "false"):
-        return text == "true"
-    for convert in (int, float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _at(tree: Any, path: KeyPath) -> Any:
