@@ -1,4 +1,4 @@
-"""Contract suites: what every machine, operator kind and model must hold, importable by plug-ins (needs pytest).
+"""Contract suites: what machines, operator kinds, models and searches must hold, importable by plug-ins (needs pytest).
 
 Subclass a suite, give its fixture, and pytest runs it::
 
@@ -9,5 +9,6 @@ Subclass a suite, give its fixture, and pytest runs it::
 """
 
 from archmodel.testing.contracts import MachineContract, ModelContract, OperatorContract
+from archmodel.testing.searches import SearchContract
 
-__all__ = ["MachineContract", "ModelContract", "OperatorContract"]
+__all__ = ["MachineContract", "ModelContract", "OperatorContract", "SearchContract"]

@@ -1,0 +1,122 @@
+"""Which of many points no other one dominates, and the volume that they dominate. Smaller is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.compile import kernel
+
+
+@kernel
+def mark_undominated(objectives: Any, out_is_undominated: Any) -> None:
+    """Mark the points that no other one dominates; points that are equal do not dominate each other.
+
+    Parameters
+    ----------
+    objectives : ndarray (N, K) float64
+        Finite, in lexicographic order of rows.
+    out_is_undominated : ndarray (N,) bool
+        Written to.
+
+    Model
+    -----
+    p dominates q where p is at most q in every objective and less in one. In lexicographic order nothing dominates
+    what comes before it, so that a point is compared with the undominated ones before it only. Whichever of them
+    dominated last is asked first: most points fall to few.
+
+    Sources
+    -------
+    H. T. Kung, F. Luccio, F. P. Preparata, On finding the maxima of a set of vectors, JACM 22(4), 1975 (order);
+    J. Bentley, K. Clarkson, D. Levine, Fast linear expected-time algorithms for computing maxima and convex hulls,
+    SODA 1990 (move to front).
+    """
+    n_objectives = objectives.shape[1]
+    front = np.empty(objectives.shape[0], np.int64)
+    n_front = 0
+    for point in range(objectives.shape[0]):
+        dominator = -1
+        for place in range(n_front):
+            other = front[place]
+            is_less = False
+            is_at_most = True
+            for k in range(n_objectives):
+                if objectives[other, k] > objectives[point, k]:
+                    is_at_most = False
+                    break
+                if objectives[other, k] < objectives[point, k]:
+                    is_less = True
+            if is_at_most and is_less:
+                dominator = place
+                break
+        out_is_undominated[point] = dominator < 0
+        if dominator < 0:
+            front[n_front] = point
+            n_front += 1
+        else:
+            asked_first = front[dominator]
+            front[dominator] = front[0]
+            front[0] = asked_first
+
+
+@kernel
+def dominated_volume(points: Any, reference: Any) -> float:
+    """Volume between points and a reference: of all that at least one point dominates and that dominates the reference.
+
+    Parameters
+    ----------
+    points : ndarray (N, K) float64
+        None exceeds the reference in any objective; N may be 0.
+    reference : ndarray (K,) float64
+        What bounds the volume.
+
+    Model
+    -----
+    Points are taken from the worst to the best in the last objective z. Each adds a prism of height ``z_ref − z`` over
+    the part of its box in the other objectives that no later point covers: ``Σ_i (z_ref − z_i) · (box_i − V({max(p_i,
+    p_j): j > i}))``, V being the volume in one dimension less. In two dimensions it is the area under a staircase.
+
+    Sources
+    -------
+    L. While, L. Bradstreet, L. Barone, A fast way of calculating exact hypervolumes, IEEE Trans. Evolutionary
+    Computation 16(1), 2012 (exclusive volumes of limited sets).
+    """
+    n_points, n_objectives = points.shape
+    volume = 0.0
+    if n_objectives == 1:
+        for point in range(n_points):
+            volume = max(volume, reference[0] - points[point, 0])
+        return volume
+    if n_objectives == 2:
+        lowest = reference[1]
+        for point in np.argsort(points[:, 0]):
+            if points[point, 1] < lowest:
+                volume += (reference[0] - points[point, 0]) * (lowest - points[point, 1])
+                lowest = points[point, 1]
+        return volume
+    last = n_objectives - 1
+    order = np.argsort(-points[:, last])
+    base = np.ascontiguousarray(points[order, :last])
+    for place in range(n_points):
+        box = 1.0
+        for k in range(last):
+            box *= reference[k] - base[place, k]
+        covered = dominated_volume(_limit(base[place + 1 :], base[place]), np.ascontiguousarray(reference[:last]))
+        volume += (reference[last] - points[order[place], last]) * (box - covered)
+    return volume
+
+
+@kernel
+def _limit(points: Any, corner: Any) -> Any:
+    """Give what points cover of the box of a corner: each moved into it, without those that others cover."""
+    limited = np.maximum(points, corner)
+    kept = np.ones(limited.shape[0], np.bool_)
+    for point in range(limited.shape[0]):
+        for other in range(limited.shape[0]):
+            if other == point or not kept[other]:
+                continue
+            if np.all(limited[other] <= limited[point]):
+                kept[point] = False
+                break
+    return limited[kept]
