@@ -44,9 +44,24 @@ UNITS: dict[str, dict[str, float]] = {
     "rate": _pick("FLOP/s GFLOP/s TFLOP/s PFLOP/s", _scaled("FLOP/s", _SI)) | _pick("TOP/s", _scaled("OP/s", _SI)),
     "power": _pick("mW W kW MW", {"mW": 1e-3} | _scaled("W", _SI)),
     "energy": _pick("pJ nJ uJ µJ mJ J kJ", _scaled("J", _SMALL) | _scaled("J", _SI)),
-    "area": {"mm2": 1.0, "mm²": 1.0},
+    "area": {"um2": 1e-6, "mm2": 1.0, "mm²": 1.0},
     "bytes per cycle": {"B/cycle": 1.0},
     "cycles": {"cycles": 1.0, "cycle": 1.0},
+    "voltage": {"mV": 1e-3, "V": 1.0},
+    "length": {"um": 1e-3, "mm": 1.0},
+    "energy per byte": {"pJ/b": 8e-12, "pJ/B": 1e-12},
+    "energy per byte and length": {"pJ/b/mm": 8e-12, "pJ/B/mm": 1e-12},
+    "area per byte": {"mm2/MB": 1e-6, "mm2/MiB": 2.0**-20},
+    "area per bandwidth": {"mm2/(GB/s)": 1e-9},
+    "power per area": {"mW/mm2": 1e-3, "W/mm2": 1.0},
+    "power per area and frequency": {"mW/mm2/GHz": 1e-12, "W/mm2/GHz": 1e-9},
+    "density": {"/cm2": 1e-2, "/mm2": 1.0},
+    "money": {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6, "GUSD": 1e9},
+    "price per byte": {"USD/GB": 1e-9, "USD/GiB": 2.0**-30},
+    "price per area": {"USD/mm2": 1.0},
+    "price per power": {"USD/W": 1.0, "USD/kW": 1e-3},
+    "price per energy": {"USD/MWh": 1 / 3.6e9, "USD/kWh": 1 / 3.6e6},
+    "duration": {"years": 1.0, "year": 1.0},
 }
 _NOUN = {
     "capacity": "a capacity",
@@ -54,10 +69,21 @@ _NOUN = {
     "energy": "an energy",
     "bytes per cycle": "a width in bytes per cycle",
     "cycles": "a number of cycles",
+    "energy per byte": "an energy per byte",
+    "energy per byte and length": "an energy per byte and length",
+    "area per byte": "an area per byte",
+    "area per bandwidth": "an area per bandwidth",
+    "money": "an amount of money",
+    "duration": "a duration in years",
 }
 _EXAMPLE = {
     "frequency": "1.35 GHz", "time": "6 us", "capacity": "64 GB", "bandwidth": "204.8 GB/s", "rate": "177 TFLOP/s",
     "power": "85 W", "energy": "5 pJ", "area": "421 mm2", "bytes per cycle": "2048 B/cycle", "cycles": "32 cycles",
+    "voltage": "0.75 V", "length": "26 mm", "energy per byte": "4 pJ/b", "energy per byte and length": "0.08 pJ/b/mm",
+    "area per byte": "0.6 mm2/MiB", "area per bandwidth": "0.2 mm2/(GB/s)", "power per area": "20 mW/mm2",
+    "power per area and frequency": "20 mW/mm2/GHz", "density": "0.1 /cm2", "money": "9346 USD",
+    "price per byte": "12 USD/GB", "price per area": "0.2 USD/mm2", "price per power": "15 USD/W",
+    "price per energy": "0.06 USD/kWh", "duration": "5.5 years",
 }  # fmt: skip
 # Dimension → lowest and highest value in SI, and how messages say it. Generous: they are there to catch slips of the
 # keyboard, and to keep every quotient of quantities finite.
@@ -69,9 +95,24 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "rate": (1.0, 1e21, "1 FLOP/s to 1000 EFLOP/s"),
     "power": (1e-3, 1e9, "1 mW to 1 GW"),
     "energy": (1e-18, 1e9, "0.000001 pJ to 1 GJ"),
-    "area": (1e-3, 1e6, "0.001 to 1000000 mm2"),
+    "area": (1e-9, 1e6, "0.001 um2 to 1000000 mm2"),
     "bytes per cycle": (1e-3, 1e9, "0.001 to 1000000000 B/cycle"),
     "cycles": (0.0, 1e6, "0 to 1000000 cycles"),
+    "voltage": (1e-3, 1e3, "1 mV to 1000 V"),
+    "length": (1e-3, 1e4, "1 um to 10000 mm"),
+    "energy per byte": (0.0, 1e-6, "0 to 1000000 pJ/B"),
+    "energy per byte and length": (0.0, 1e-6, "0 to 1000000 pJ/B/mm"),
+    "area per byte": (0.0, 1.0, "0 to 1000000 mm2/MB"),
+    "area per bandwidth": (0.0, 1e-3, "0 to 1000000 mm2/(GB/s)"),
+    "power per area": (0.0, 1e4, "0 to 10000 W/mm2"),
+    "power per area and frequency": (0.0, 1e-5, "0 to 10000 W/mm2/GHz"),
+    "density": (0.0, 1e4, "0 to 10000 /mm2"),
+    "money": (0.0, 1e15, "0 to 1000000 GUSD"),
+    "price per byte": (0.0, 1.0, "0 to 1000000000 USD/GB"),
+    "price per area": (0.0, 1e6, "0 to 1000000 USD/mm2"),
+    "price per power": (0.0, 1e6, "0 to 1000000 USD/W"),
+    "price per energy": (0.0, 1.0, "0 to 3600000 USD/kWh"),
+    "duration": (1e-2, 1e4, "0.01 to 10000 years"),
 }
 _TEXT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
 
@@ -152,20 +193,17 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     return f"{rounded:g} {prefix}{unit}"
 
 
+# Longer ones before their endings: ``_usd_per_w`` before ``_w``.
+_SUFFIXES = (
+    "_bytes_per_s", "_bytes_per_cycle", "_flop_per_s", "_j_per_byte_mm", "_j_per_byte", "_mm2_per_bytes_per_s",
+    "_mm2_per_byte", "_w_per_mm2_hz", "_w_per_mm2", "_usd_per_byte", "_usd_per_mm2", "_usd_per_w", "_usd_per_j",
+    "_per_mm2", "_bytes", "_cycles", "_hz", "_s", "_w", "_j", "_v", "_mm2", "_mm", "_usd", "_years", "_frac",
+)  # fmt: skip
+
+
 def yaml_key(field: str) -> str:
     """Name a field as files do: without its unit, which the value carries (``clock_hz`` → ``clock``)."""
-    for suffix in (
-        "_bytes_per_s",
-        "_bytes_per_cycle",
-        "_flop_per_s",
-        "_bytes",
-        "_cycles",
-        "_hz",
-        "_s",
-        "_w",
-        "_mm2",
-        "_frac",
-    ):
+    for suffix in _SUFFIXES:
         if field.endswith(suffix):
             return field.removesuffix(suffix)
     return field
