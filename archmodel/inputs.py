@@ -172,7 +172,8 @@ def build(schema: type[T], document: Document, tree: Mapping[str, Any] | None = 
     from pydantic import ValidationError
 
     try:
-        return cast("T", _adapter(schema).validate_python(dict(document.tree if tree is None else tree)))
+        adapter = _adapter(cast("Any", schema))
+        return cast("T", adapter.validate_python(dict(document.tree if tree is None else tree)))
     except ValidationError as error:
         faults = [_to_fault(schema, document, detail) for detail in error.errors()]
         raise InputError(document.subject, in_reading_order(faults)) from None

@@ -105,7 +105,7 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
         machine = build(Machine, document)
     except InputError as error:
         raise InputError(SUBJECT, in_reading_order([*faults, *error.faults])) from None
-    faults.extend(_contradictions(machine, document))
+    faults.extend(contradictions(machine, document))
     if faults:
         raise InputError(SUBJECT, in_reading_order(faults))
     return dataclasses.replace(machine, provenance=provenance)
@@ -211,8 +211,8 @@ def _at(tree: Any, path: KeyPath) -> Any:
     return tree
 
 
-def _contradictions(machine: Machine, document: Document) -> list[Fault]:
-    """Find what no single field shows: engines that are both absent, memories out of order."""
+def contradictions(machine: Machine, document: Document) -> list[Fault]:
+    """Find what no single field shows: engines that are both absent, memories out of order; ``document`` locates it."""
     faults = []
     if machine.simd is None and machine.vector is None:
         faults.append(
