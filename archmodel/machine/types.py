@@ -16,6 +16,7 @@ from archmodel.machine.fields import (
     BytesPerCycle,
     BytesPerSecond,
     Count,
+    CountOrZero,
     Efficiency,
     Flag,
     FlopPerSecond,
@@ -25,6 +26,7 @@ from archmodel.machine.fields import (
     Positive,
     Seconds,
     SquareMillimetres,
+    Volts,
     Watts,
 )
 from archmodel.machine.timing import Timing, WaveTiming
@@ -57,11 +59,20 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class PeGrid:
-    """The processing elements: ``rows`` × ``cols`` (SMs of a GPU, cores of a TPU count as PEs)."""
+    """The processing elements: ``rows`` × ``cols`` (SMs of a GPU, cores of a TPU count as PEs).
+
+    Parameters
+    ----------
+    rows, cols
+        PEs that work.
+    n_spare
+        PEs on the die besides, that replace defective ones or are switched off.
+    """
 
     __pydantic_config__: ClassVar = SCHEMA
     rows: Count
     cols: Count
+    n_spare: CountOrZero = 0
 
     @property
     def n_pes(self) -> int:
@@ -264,11 +275,21 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Electrical power of the chip: design limit, and typical in operation where known."""
+    """Electrical power of the chip: design limit, and typical in operation and supply of the logic where known."""
 
     __pydantic_config__: ClassVar = SCHEMA
     tdp_w: Watts
     typical_w: Watts | None = None
+    supply_v: Volts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IoDies:
+    """Dies in the package that hold the links to other chips: how many, and the area of each."""
+
+    __pydantic_config__: ClassVar = SCHEMA
+    n_dies: Count
+    die_mm2: SquareMillimetres
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +330,7 @@ class Machine:
     wave: WaveTiming | None = None
     scale_up: ScaleUpLink | None = None
     die_mm2: SquareMillimetres | None = None
+    io_dies: IoDies | None = None
     published: PublishedPeaks = field(default_factory=PublishedPeaks)
     notes: str = ""
     provenance: Mapping[str, Provenance] = field(default_factory=dict)

@@ -1,0 +1,87 @@
+"""Power of a chip at its typical operating point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archmodel.dtypes import dtype_bytes
+from archmodel.economy.energy import estimate_energy
+from archmodel.economy.types import Economy
+from archmodel.economy.values import Value
+from archmodel.economy.work import StepWork
+from archmodel.machine.types import Machine
+
+_USUAL = ("bf16", "fp16", "bfp8", "fp8", "int8", "fp32")
+"""Formats in which typical work is done: the first one that a matrix engine has."""
+
+
+@dataclass(frozen=True)
+class PowerEstimate:
+    """Power of a chip, at the input of its card; numbers, or columns for machines in columns.
+
+    Parameters
+    ----------
+    typical_w
+        At the typical operating point [W].
+    tdp_w
+        Design limit [W].
+    parts_w
+        Of typical power, by part [W].
+    """
+
+    typical_w: Value
+    tdp_w: Value
+    parts_w: Mapping[str, Value]
+
+
+def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
+    """Estimate typical power and the design limit.
+
+    Parameters
+    ----------
+    machine
+        One chip, or many in columns.
+    economy
+        Parameters.
+
+    Model
+    -----
+    Typical: engines, local memories (which feed the matrix engine) and SRAM work at ``operating_point.compute`` of
+    their peaks, DRAM and links at ``operating_point.traffic``; energy as of a step of one second (`estimate_energy`).
+    Design limit: typical power over ``typical_over_tdp``.
+
+    Sources
+    -------
+    ``archmodel cost MACHINE --sources``; what is calibrated and what is predicted: ``docs/methods/economy.md``.
+
+    Raises
+    ------
+    UnsupportedError
+        When the node or the DRAM technology is not one that parameters are given for.
+    """
+    point = economy.operating_point
+    dtypes = machine.matrix.macs_per_cycle
+    dtype = next((name for name in _USUAL if name in dtypes), next(iter(dtypes)))
+    macs: Any = machine.peak_flop_per_s("matrix", dtype) / 2 * point.compute_frac
+    ops = {
+        name: {lane_dtype: machine.pe.n_pes * engine.lanes[lane_dtype] * machine.clock_hz * point.compute_frac}
+        for name, engine in (("simd", machine.simd), ("vector", machine.vector))
+        if engine is not None
+        for lane_dtype in (min(engine.lanes, key=lambda each: np.max(engine.lanes[each])),)
+    }
+    elements_per_mac = 1 / machine.matrix.reuse_rows + 1 / machine.matrix.reuse_cols
+    link = machine.scale_up.bandwidth_bytes_per_s if machine.scale_up else 0.0
+    traffic = {
+        "local": macs * elements_per_mac * dtype_bytes(dtype),
+        "sram": machine.sram_bandwidth_bytes_per_s * point.compute_frac,
+        "dram": machine.dram.bandwidth_bytes_per_s * point.traffic_frac,
+        "host": machine.host.bandwidth_bytes_per_s * point.traffic_frac,
+        "link": link * point.traffic_frac,
+    }
+    work = StepWork({dtype: macs}, ops.get("simd", {}), ops.get("vector", {}))
+    energy = estimate_energy(machine, work, traffic, 1.0, economy)
+    return PowerEstimate(energy.power_w, energy.power_w / point.typical_over_tdp_frac, energy.parts_j)

@@ -1,0 +1,85 @@
+"""Arithmetic that works alike on numbers and on columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.economy.types import EnergyParameters, node_nm
+from archmodel.errors import UnsupportedError
+from archmodel.machine.types import Machine
+
+Value: TypeAlias = float | NDArray[np.float64]
+"""A number, or one per machine (M,)."""
+
+
+def machine_node_nm(machine: Machine, parameters: EnergyParameters) -> float:
+    """Read the process node of a machine [nm]; where it states none, the one that is assumed.
+
+    Parameters
+    ----------
+    machine
+        Its ``process`` names the node, e.g. ``TSMC 5 nm``; of several the first counts.
+    parameters
+        Name the node that is assumed.
+    """
+    return node_nm(machine.process) or node_nm(parameters.unstated_node)
+
+
+def at_node(table: Mapping[str, float], size_nm: float, what: str) -> float:
+    """Read a table by node; between two nodes the logarithm goes straight with that of the size.
+
+    Parameters
+    ----------
+    table
+        Values by node.
+    size_nm
+        The node [nm].
+    what
+        Of which the table is, for the message.
+
+    Raises
+    ------
+    UnsupportedError
+        When the node is smaller or larger than all of the table.
+    """
+    known = sorted((node_nm(node), value) for node, value in table.items())
+    if not known[0][0] <= size_nm <= known[-1][0]:
+        span = f"{known[0][0]:g} to {known[-1][0]:g} nm"
+        raise UnsupportedError(f"{what} at {size_nm:g} nm", [f"its parameter is known from {span}"])
+    sizes, values = zip(*known, strict=True)
+    return math.exp(np.interp(math.log(size_nm), np.log(sizes), np.log(values)))
+
+
+def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> float:
+    """Read a table by DRAM technology.
+
+    Parameters
+    ----------
+    table
+        Values by technology.
+    machine
+        Its ``dram.technology`` counts.
+    what
+        Of which the table is, for the message.
+
+    Raises
+    ------
+    UnsupportedError
+        When the technology is not in the table.
+    """
+    technology = machine.dram.technology
+    if technology not in table:
+        raise UnsupportedError(
+            f"{what} of {machine.name}", [f"dram.technology is {technology!r}; known: {', '.join(table)}"]
+        )
+    return table[technology]
+
+
+def add(parts: Mapping[str, Any]) -> Any:
+    """Sum the parts of something."""
+    return sum(parts.values())
