@@ -19,6 +19,60 @@ _BLOCK = 64  # machines that meet an operator together: their columns and sums (
 
 
 @kernel
+def operator_bytes(ops: Any, o: int, machines: Any, m: int | np.uint64, placement: Any) -> Any:
+    """Bytes that one execution of one operator moves on one machine [B].
+
+    Parameters
+    ----------
+    ops : OperatorPack
+        N operators.
+    o : int
+        Which of them.
+    machines : MachinePack
+        M machines.
+    m : int
+        Which of them.
+    placement : PlacementPack
+        M placements of the trace.
+
+    Returns
+    -------
+    moved : tuple of 7 float
+        At local memory, at SRAM, in long streams of DRAM, in random rows of DRAM, on the host link; then, with each
+        operand moved once and nothing spilled, at SRAM and in long streams of DRAM.
+    """
+    # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
+    activation_bytes = ops.activation_bytes[o]
+    spilled_bytes = activation_bytes * max(0.0, 1.0 - placement.lls_bytes[m] / max(1.0, ops.live_bytes[o]))
+    dram_bytes = ops.dram_bytes[o] + spilled_bytes + ops.weight_bytes[o] * placement.weight_miss_frac[m]
+    moved_bytes = activation_bytes + ops.weight_bytes[o] + ops.dram_bytes[o] + ops.sram_bytes[o]
+
+    # Operands larger than a memory are read again.
+    reuse_sqrt, reuse_linear = ops.reuse_sqrt[o], ops.reuse_linear[o]
+    into_local_bytes = reuse_sqrt * machines.local_inv_sqrt_bytes[m] + reuse_linear * machines.local_inv_bytes[m]
+    into_sram_bytes = reuse_sqrt * machines.sram_inv_sqrt_bytes[m] + reuse_linear * machines.sram_inv_bytes[m]
+    sram_bytes = max(moved_bytes, into_local_bytes)
+    streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
+
+    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link; those of
+    # weights are where all weights are.
+    unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
+    last_byte = ops.table_first_byte[o] + table_bytes
+    hit_frac = machines.embedding_hit_frac[m] if last_byte > placement.table_sram_bytes[m] else 1.0
+    kept_frac = ops.is_table[o] * hit_frac + ops.is_weight[o] * (1.0 - placement.weight_miss_frac[m])
+    missed_rows = ops.gather_rows[o] * (1.0 - kept_frac)
+    remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes[m]) / max(1.0, table_bytes)))
+    gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
+    host_bytes = missed_rows * row_bytes * remote_frac
+    sram_bytes += ops.gather_rows[o] * row_bytes
+    moved_bytes += ops.gather_rows[o] * row_bytes
+    local_bytes = moved_bytes + ops.matrix_flop[o] * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
+    return (
+        local_bytes, sram_bytes, streamed_bytes, gather_bytes, host_bytes, moved_bytes, dram_bytes - spilled_bytes,
+    )  # fmt: skip
+
+
+@kernel
 def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint64, placement: Any) -> Any:
     """Busy time of the eight resources for one execution of one operator on one machine [s].
 
@@ -46,35 +100,11 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
         The eight resources at achievable rates, then matrix engine, SRAM, DRAM and link at their physical bound (peak
         rates, each operand moved once, and nothing spilled: smaller batches might not).
     """
-    # Where the operands are. An operator without activations, or that moves nothing, divides by 1 B, not by 0.
-    activation_bytes = ops.activation_bytes[o]
-    spilled_bytes = activation_bytes * max(0.0, 1.0 - placement.lls_bytes[m] / max(1.0, ops.live_bytes[o]))
-    dram_bytes = ops.dram_bytes[o] + spilled_bytes + ops.weight_bytes[o] * placement.weight_miss_frac[m]
-    moved_bytes = activation_bytes + ops.weight_bytes[o] + ops.dram_bytes[o] + ops.sram_bytes[o]
-
-    # Operands larger than a memory are read again.
-    reuse_sqrt, reuse_linear = ops.reuse_sqrt[o], ops.reuse_linear[o]
-    into_local_bytes = reuse_sqrt * machines.local_inv_sqrt_bytes[m] + reuse_linear * machines.local_inv_bytes[m]
-    into_sram_bytes = reuse_sqrt * machines.sram_inv_sqrt_bytes[m] + reuse_linear * machines.sram_inv_bytes[m]
-    sram_bytes = max(moved_bytes, into_local_bytes)
-    streamed_bytes = dram_bytes * max(1.0, into_sram_bytes / max(1.0, moved_bytes))
-
-    # Gathered rows move whole access units. Those of tables may hit in SRAM, or come through the host link; those of
-    # weights are where all weights are.
-    unit_bytes, row_bytes, table_bytes = machines.access_bytes[m], ops.gather_row_bytes[o], ops.table_bytes[o]
-    last_byte = ops.table_first_byte[o] + table_bytes
-    hit_frac = machines.embedding_hit_frac[m] if last_byte > placement.table_sram_bytes[m] else 1.0
-    kept_frac = ops.is_table[o] * hit_frac + ops.is_weight[o] * (1.0 - placement.weight_miss_frac[m])
-    missed_rows = ops.gather_rows[o] * (1.0 - kept_frac)
-    remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes[m]) / max(1.0, table_bytes)))
-    gather_bytes = missed_rows * np.ceil(row_bytes / unit_bytes) * unit_bytes
-    host_bytes = missed_rows * row_bytes * remote_frac
-    sram_bytes += ops.gather_rows[o] * row_bytes
-    moved_bytes += ops.gather_rows[o] * row_bytes
-
-    matrix_flop, simd_flop, vector_flop = ops.matrix_flop[o], ops.simd_flop[o], ops.vector_flop[o]
-    matrix_s = matrix_flop * machines.matrix_s_per_flop[dtype, m]
-    local_bytes = moved_bytes + matrix_flop * 0.5 * ops.element_bytes[o] * machines.operand_reads_per_mac[m]
+    local_bytes, sram_bytes, streamed_bytes, gather_bytes, host_bytes, once_bytes, once_dram_bytes = operator_bytes(
+        ops, o, machines, m, placement
+    )
+    simd_flop, vector_flop = ops.simd_flop[o], ops.vector_flop[o]
+    matrix_s = ops.matrix_flop[o] * machines.matrix_s_per_flop[dtype, m]
     return (
         matrix_s,
         simd_flop * machines.simd_s_per_flop[dtype, m] + vector_flop * machines.simd_s_per_vector_flop[dtype, m],
@@ -85,8 +115,8 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
         host_bytes * machines.host_s_per_byte[m],
         placement.exchange_s[ops.exchange_idx[o], m],
         matrix_s * machines.matrix_efficiency[m],
-        moved_bytes * machines.sram_s_per_byte[m],
-        (dram_bytes - spilled_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
+        once_bytes * machines.sram_s_per_byte[m],
+        (once_dram_bytes + gather_bytes) * machines.dram_peak_s_per_byte[m],
         ops.link_bytes[o] * machines.link_s_per_byte[m],
     )
 
@@ -189,3 +219,34 @@ def time_traces(
             out_latency_s[m] = latency_s
             out_upper_s[m] = upper_s
             out_lower_s[m] = slowest_at_peak(busy_s[:, i])
+
+
+@kernel
+def sum_traffic(ops: Any, machines: Any, placement: Any, out_bytes: Any) -> None:
+    """Add up the bytes that a whole step moves at every level, on every machine.
+
+    Model
+    -----
+    ``Σ executions · bytes`` of `operator_bytes`: what spills, misses and is read again is counted.
+
+    Sources
+    -------
+    As `operator_bytes`: ``docs/methods/roofline.md``.
+
+    Parameters
+    ----------
+    ops, machines, placement
+        As in `time_operators`.
+    out_bytes : ndarray (5, M)
+        At local memory, SRAM, DRAM, host link, scale-up link [B].
+    """
+    out_bytes[:] = 0.0
+    for o in range(ops.executions.shape[0]):
+        count = ops.executions[o]
+        for m in range(out_bytes.shape[1]):
+            local, sram, streamed, gathered, host, _, _ = operator_bytes(ops, o, machines, np.uint64(m), placement)
+            out_bytes[0, m] += count * local
+            out_bytes[1, m] += count * sram
+            out_bytes[2, m] += count * (streamed + gathered)
+            out_bytes[3, m] += count * host
+            out_bytes[4, m] += count * ops.link_bytes[o]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +56,13 @@ def expect_hits(trace: Trace, machine: Machine, placement: Placement) -> Machine
         As in `expected_hit_frac`.
     """
     shares = [(o,) for o in trace.operators] if trace.is_alternatives else [trace.operators]
-    hit_frac = max(expected_hit_frac(trace, operators, machine, placement) for operators in shares)
+    hit_fracs = [expected_hit_frac(trace, operators, machine, placement) for operators in shares]
+    hit_frac = reduce(np.maximum, hit_fracs)
     return replace(machine, sram=replace(machine.sram, embedding_hit_frac=hit_frac))
 
 
-def expected_hit_frac(trace: Trace, operators: Sequence[Operator], machine: Machine, placement: Placement) -> float:
-    """Share of embedding rows that hit the cache.
+def expected_hit_frac(trace: Trace, operators: Sequence[Operator], machine: Machine, placement: Placement) -> Any:
+    """Share of embedding rows that hit the cache: of a machine, or of each where its values are columns.
 
     Parameters
     ----------
@@ -85,10 +87,14 @@ def expected_hit_frac(trace: Trace, operators: Sequence[Operator], machine: Mach
     is_cache = machine.timing is not None and machine.timing.memory.is_cache
     if not is_cache or (note is not None and note.source == SET_BY_USER):
         return given
-    cache_bytes = machine.sram.capacity_bytes
-    cache_bytes -= placement.lls_bytes if max(trace.live_bytes) <= placement.lls_bytes else 0.0
-    cache_bytes -= trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0
-    used, lookups, looked_up_bytes, held_bytes, n_tables = 0.0, 0.0, 0.0, 0.0, 0
+    lls_bytes, is_resident = placement.lls_bytes, np.equal(placement.weight_miss_frac, 0)
+    cache_bytes = machine.sram.capacity_bytes - np.where(max(trace.live_bytes) <= lls_bytes, lls_bytes, 0.0)
+    cache_bytes = cache_bytes - np.where(is_resident, trace.role_bytes("weight"), 0.0)
+    used: Any = 0.0
+    lookups: Any = 0.0
+    looked_up_bytes: Any = 0.0
+    n_tables: Any = 0
+    held_bytes = 0.0
     tables = [
         (operator.op, trace.tensors[name], operator.count)
         for operator in operators
@@ -97,18 +103,34 @@ def expected_hit_frac(trace: Trace, operators: Sequence[Operator], machine: Mach
     ]
     for op, tensor, count in sorted(tables, key=lambda table: table[1].n_bytes * table[1].count):
         held_bytes += tensor.n_bytes * tensor.count
-        if held_bytes <= placement.table_sram_bytes:
-            cache_bytes -= tensor.n_bytes * tensor.count
-            continue
+        is_whole = held_bytes <= np.asarray(placement.table_sram_bytes)
+        cache_bytes = cache_bytes - np.where(is_whole, tensor.n_bytes * tensor.count, 0.0)
         n_lookups = op.batch * op.pooling * count
-        used += use_rows(op).n_used * tensor.count
-        n_tables += op.n_tables * tensor.count
-        lookups += n_lookups
-        looked_up_bytes += n_lookups * op.dim * tensor.bytes_per_element
+        used = used + np.where(is_whole, 0.0, use_rows(op).n_used * tensor.count)
+        n_tables = n_tables + np.where(is_whole, 0, op.n_tables * tensor.count)
+        lookups = lookups + np.where(is_whole, 0.0, n_lookups)
+        looked_up_bytes = looked_up_bytes + np.where(is_whole, 0.0, n_lookups * op.dim * tensor.bytes_per_element)
+    cases = np.broadcast_arrays(given, machine.dram.access_bytes, cache_bytes, used, lookups, looked_up_bytes, n_tables)
+    columns = np.reshape(cases, (len(cases), -1))
+    unlike, place = np.unique(columns, axis=1, return_inverse=True)
+    hit_frac = np.array([_hit_frac(*case) for case in unlike.T.tolist()])[place]
+    return hit_frac if cases[0].shape else float(hit_frac[0])
+
+
+def _hit_frac(
+    given: float,
+    access_bytes: float,
+    cache_bytes: float,
+    used: float,
+    lookups: float,
+    looked_up_bytes: float,
+    n_tables: float,
+) -> float:
+    """Share of rows that hit, of tables that are looked up together and compete for a cache."""
     if not lookups:
         return given
-    line_bytes = math.ceil(looked_up_bytes / lookups / machine.dram.access_bytes) * machine.dram.access_bytes
-    return hit_rate(PRODUCTION, max(0.0, cache_bytes) / line_bytes / used, lookups / used, n_tables)
+    line_bytes = math.ceil(looked_up_bytes / lookups / access_bytes) * access_bytes
+    return hit_rate(PRODUCTION, max(0.0, cache_bytes) / line_bytes / used, lookups / used, int(n_tables))
 
 
 def hit_rate(reuse: Reuse, cached_frac: float, lookups_per_row: float, n_tables: int) -> float:

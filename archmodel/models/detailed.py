@@ -31,7 +31,7 @@ class Detailed:
 
     def supports(self, trace: Trace, machine: Machine) -> tuple[str, ...]:
         """Say why the model chosen would have no answer."""
-        return _choose(machine).supports(trace, machine)
+        return self.choose(machine).supports(trace, machine)
 
     def evaluate(self, trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Result:
         """Evaluate one trace on one machine.
@@ -41,17 +41,17 @@ class Detailed:
         UnsupportedError
             With every reason.
         """
-        return _choose(machine).evaluate(trace, machine, launch)
+        return self.choose(machine).evaluate(trace, machine, launch)
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
         rows: dict[int, dict[str, Any]] = {}
         for model in (Cycle(), Wave()):
-            idxs = [idx for idx, machine in enumerate(machines) if _choose(machine).name == model.name]
+            idxs = [idx for idx, machine in enumerate(machines) if self.choose(machine).name == model.name]
             table = model.evaluate_batch(trace, [machines[idx] for idx in idxs], launch)
             rows |= dict(zip(idxs, table.rows(), strict=True))
         return ResultTable.from_rows([rows[idx] for idx in range(len(machines))])
 
-
-def _choose(machine: Machine) -> Cycle | Wave:
-    return Wave() if machine.timing is None else Cycle()
+    def choose(self, machine: Machine) -> Cycle | Wave:
+        """Give the model that answers for a machine."""
+        return Wave() if machine.timing is None else Cycle()

@@ -68,11 +68,11 @@ class Wave:
         reasons = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
         if reasons or machine.wave is None:
             raise UnsupportedError(f"{trace.name} ({trace.phase}) on {machine.name}", reasons)
-        return _evaluate_fused(_fuse(trace, launch), machine, machine.wave, launch)
+        return _evaluate_fused(fuse_kernels(trace, launch), machine, machine.wave, launch)
 
     def evaluate_batch(self, trace: Trace, machines: Sequence[Machine], launch: LaunchMode = "graph") -> ResultTable:
         """Evaluate one trace on many machines: a row each, with ``status`` and ``message``."""
-        fused, rows = _fuse(trace, launch), []
+        fused, rows = fuse_kernels(trace, launch), []
         for machine in machines:
             against = (*self.supports(trace, machine), *reasons_against_launch(machine, launch))
             row: dict[str, Any] = {
@@ -87,8 +87,16 @@ class Wave:
         return ResultTable.from_rows(rows)
 
 
-def _fuse(trace: Trace, launch: LaunchMode) -> Trace:
-    """Join operators as a compiler does; what the host launches one by one stays apart."""
+def fuse_kernels(trace: Trace, launch: LaunchMode) -> Trace:
+    """Join operators as a compiler does; what the host launches one by one stays apart.
+
+    Parameters
+    ----------
+    trace
+        Of one step.
+    launch
+        As in `archmodel.mapping.place`.
+    """
     return trace if launch == "eager" else fuse(trace, _FUSED)
 
 
