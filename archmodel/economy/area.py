@@ -119,7 +119,8 @@ def arithmetic_mm2(machine: Machine, parameters: AreaParameters) -> Value:
     for engine in (machine.simd, machine.vector):
         if engine is not None:
             lanes = lanes + engine.lanes.get("fp32", min(engine.lanes.values(), key=np.max)) * lane_mm2
-    return machine.matrix.n_tiles * n_cells * macs + lanes
+    found: Value = machine.matrix.n_tiles * n_cells * macs + lanes
+    return found
 
 
 def _plain(value: Any) -> Any:

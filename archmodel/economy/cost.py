@@ -21,17 +21,17 @@ class ChipCost:
 
     Parameters
     ----------
-    total_usd
+    chip_usd
         What its buyer pays, margin included [$].
     parts_usd
-        By part; they sum up to ``total_usd`` [$].
+        By part; they sum up to ``chip_usd`` [$].
     yield_frac
         Share of compute dies that work.
     dies_per_wafer
         Compute dies on a wafer, good and bad.
     """
 
-    total_usd: Value
+    chip_usd: Value
     parts_usd: Mapping[str, Value]
     yield_frac: Value
     dies_per_wafer: Value
@@ -112,8 +112,9 @@ def count_dies(die_mm2: Value, parameters: CostParameters) -> Value:
     D. de Vries, Investigation of Gross Die Per Wafer Formulas, IEEE Trans. Semiconductor Manufacturing 18(1), 2005.
     """
     diameter_mm = parameters.wafer_diameter_mm - 2 * parameters.edge_mm
-    whole: Any = np.pi * diameter_mm**2 / (4 * die_mm2) - np.pi * diameter_mm / np.sqrt(2 * die_mm2)
-    return np.maximum(np.floor(whole), 1.0)
+    whole = np.pi * diameter_mm**2 / (4 * die_mm2) - np.pi * diameter_mm / np.sqrt(2 * die_mm2)
+    count: Value = np.maximum(np.floor(whole), 1.0)
+    return count
 
 
 def die_yield(critical_mm2: Value, parameters: CostParameters) -> Value:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from archmodel.economy.cost import ChipCost
-from archmodel.economy.power import PowerEstimate
 from archmodel.economy.types import Economy
 from archmodel.economy.values import Value
 
@@ -70,24 +68,22 @@ def site_w_per_chip(chip_w: Value, economy: Economy) -> Value:
     return chip_w / economy.fleet.chip_power_frac * economy.fleet.pue
 
 
-def capex_usd_per_chip(power: PowerEstimate, cost: ChipCost, economy: Economy) -> Value:
+def capex_usd_per_chip(tdp_w: Value, chip_usd: Value, economy: Economy) -> Value:
     """Chip, host, network and building of one chip [$].
 
     Parameters
     ----------
-    power, cost
-        Of the chip.
+    tdp_w, chip_usd
+        Design limit and price of the chip [W, $].
     economy
         Parameters.
     """
     p = economy.fleet
     around = p.host_usd_per_w + p.network_usd_per_w + p.building_usd_per_w
-    return cost.total_usd + site_w_per_chip(power.tdp_w, economy) * around
+    return chip_usd + site_w_per_chip(tdp_w, economy) * around
 
 
-def estimate_serving(
-    items_per_s: Value, average_w: Value, power: PowerEstimate, cost: ChipCost, economy: Economy
-) -> Serving:
+def estimate_serving(items_per_s: Value, average_w: Value, tdp_w: Value, chip_usd: Value, economy: Economy) -> Serving:
     """Estimate what the items that a chip produces cost.
 
     Parameters
@@ -96,8 +92,8 @@ def estimate_serving(
         Of one chip [1/s].
     average_w
         Power of the chip while it serves, by `estimate_energy` [W].
-    power, cost
-        Of the chip, by `estimate_power` and `estimate_chip_cost`.
+    tdp_w, chip_usd
+        Design limit and price of the chip, by `estimate_power` and `estimate_chip_cost` [W, $].
     economy
         Parameters.
 
@@ -107,8 +103,8 @@ def estimate_serving(
     the time and serve for the share ``utilisation`` of it; while they do not, they are taken to draw no power.
     """
     p = economy.fleet
-    provisioned_w, served_w = site_w_per_chip(power.tdp_w, economy), site_w_per_chip(average_w, economy)
-    servers: Any = cost.total_usd + provisioned_w * (p.host_usd_per_w + p.network_usd_per_w)
+    provisioned_w, served_w = site_w_per_chip(tdp_w, economy), site_w_per_chip(average_w, economy)
+    servers: Any = chip_usd + provisioned_w * (p.host_usd_per_w + p.network_usd_per_w)
     building: Any = provisioned_w * p.building_usd_per_w
     usd_per_hour = (
         (servers / p.server_life_years + building / p.building_life_years) / _HOURS_PER_YEAR
@@ -135,20 +131,20 @@ def usd_per_million_items(usd_per_hour: Value, items_per_s: Value) -> Value:
     return usd_per_hour / (items_per_s * 3600) * 1e6
 
 
-def estimate_fleet(power: PowerEstimate, cost: ChipCost, economy: Economy, site_w: float = GIGAWATT_W) -> Fleet:
+def estimate_fleet(tdp_w: Value, chip_usd: Value, economy: Economy, site_w: float = GIGAWATT_W) -> Fleet:
     """Estimate what a site holds and what it costs to build.
 
     Parameters
     ----------
-    power, cost
-        Of the chip, by `estimate_power` and `estimate_chip_cost`.
+    tdp_w, chip_usd
+        Design limit and price of the chip, by `estimate_power` and `estimate_chip_cost` [W, $].
     economy
         Parameters.
     site_w
         Power of the site [W].
     """
-    per_chip_w = site_w_per_chip(power.tdp_w, economy)
-    return fleet_of(site_w / per_chip_w, capex_usd_per_chip(power, cost, economy), site_w, economy)
+    per_chip_w = site_w_per_chip(tdp_w, economy)
+    return fleet_of(site_w / per_chip_w, capex_usd_per_chip(tdp_w, chip_usd, economy), site_w, economy)
 
 
 def fleet_for_capex(capex_usd: float, rack_usd: float, economy: Economy, site_w: float = GIGAWATT_W) -> Fleet:
