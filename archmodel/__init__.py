@@ -19,15 +19,16 @@ Names, in the order in which a newcomer needs them:
 `explain_operator`, `map_operator`         why an operator takes its cycles; which mappings were weighed
 `plot_roofline`, `plot_breakdown`          figures of results
 `verify_blocks`                            timing laws against hardware blocks, in a simulator
+`sweep`                                    many machines on a mix of workloads: all of a space, or a search
 `Machine`, `Trace`, `TraceBuilder`         what goes in
 `Result`, `ResultTable`                    what comes out
-`ArchmodelError` and its three children    what can go wrong: `InputError`, `UnknownNameError`, `UnsupportedError`
+`ArchmodelError` and its children          what can go wrong: `InputError`, `UnsupportedError`
 =========================================  ==========================================================================
 
-numba, matplotlib and pydantic are imported by the functions that need them, so that ``import archmodel`` costs little.
+numba, duckdb, matplotlib and pydantic are imported by the functions that need them, so that ``import archmodel`` costs little.
 """
 
-# `machine` and `workload` are also subpackages. archmodel.api imports those first, so the functions keep the names.
+# `machine`, `workload` and `sweep` are also subpackages. archmodel.api imports those first, so the functions keep the names.
 from archmodel.api import (
     evaluate,
     evaluate_batch,
@@ -40,11 +41,12 @@ from archmodel.api import (
     map_operator,
     models,
     operator_kinds,
+    sweep,
     verify_blocks,
     workload,
     workloads,
 )
-from archmodel.errors import ArchmodelError, InputError, UnknownNameError, UnsupportedError
+from archmodel.errors import ArchmodelError, InputError, UnsupportedError
 from archmodel.machine.types import Machine
 from archmodel.report import plot_breakdown, plot_roofline
 from archmodel.results import Result, ResultTable
@@ -59,7 +61,6 @@ __all__ = [
     "ResultTable",
     "Trace",
     "TraceBuilder",
-    "UnknownNameError",
     "UnsupportedError",
     "evaluate",
     "evaluate_batch",
@@ -74,6 +75,7 @@ __all__ = [
     "operator_kinds",
     "plot_breakdown",
     "plot_roofline",
+    "sweep",
     "verify_blocks",
     "workload",
     "workloads",

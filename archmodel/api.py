@@ -15,6 +15,7 @@ from archmodel.models import find_model
 from archmodel.models import models as known_models
 from archmodel.models.chips import spread_result, spread_row
 from archmodel.results import Result, ResultTable
+from archmodel.sweep.load import load_sweep
 from archmodel.workload.load import load_workload, workload_names
 from archmodel.workload.operators import operator_kinds as known_kinds
 from archmodel.workload.single import operators_trace, select
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from archmodel.lowering.run import Mode
     from archmodel.models.explain import Explanation
     from archmodel.results.timeline import Timeline
+    from archmodel.sweep.progress import Progress
+    from archmodel.sweep.run import SweepResult
     from archmodel.verify.run import Verification
 
 
@@ -417,6 +420,63 @@ def verify_blocks(
         verification = replace(verification, fits=fit_units(verification.played))
     write_files(verification, folder)
     return verification
+
+
+def sweep(
+    given: str | Path | Mapping[str, Any],
+    output: str | Path,
+    *,
+    points: int | None = None,
+    seed: int | None = None,
+    model: str | None = None,
+    mode: str | None = None,
+    executor: str = "threads",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    search: str | None = None,
+    evaluations: int | None = None,
+    tell: Callable[[Progress], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> SweepResult:
+    """Evaluate many machines on a mix of workloads, and go on where an earlier run of the same sweep has stopped.
+
+    Parameters
+    ----------
+    given
+        Name of a shipped sweep, path of a ``.yaml`` file, or what such a file would hold.
+    output
+        Folder for results.
+    points, seed, model, mode
+        As the sweep has them, if not given.
+    executor, workers, scheduler
+        ``threads``, ``processes`` or ``dask``; how many; the address of a Dask scheduler. Tables do not depend on them.
+    search, evaluations
+        ``enumerate``, ``auto`` or a search by name, and how many points it may evaluate. Without, a sweep evaluates all
+        points, or a random sample of as many as it says.
+    tell
+        Told how far it is.
+    say
+        Told what is out of the ordinary: parts that were corrupt, points without an answer, an empty front.
+
+    Raises
+    ------
+    InputError
+        When the sweep is wrong (lists every fault), or the folder cannot be written or holds something else.
+    UnsupportedError
+        When the base machine has no answer.
+    """
+    from archmodel.sweep.run import run_sweep
+
+    asked = {"points": points, "seed": seed, "model": model, "mode": mode}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    return run_sweep(
+        load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
+        search=search, n_evaluations=evaluations, tell=tell or _tell_nobody, say=say or _tell_nobody,
+    )  # fmt: skip
+
+
+def _tell_nobody(_: object) -> None:
+    """Ignore what is told."""
 
 
 def _operator_rows(

@@ -25,6 +25,8 @@ def build_app() -> App:
         ("compare", "Put several machines side by side on one workload."),
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),
+        ("sweep", "Evaluate many machines on a mix of workloads; find the best."),
+        ("query", "Ask the results of a sweep in SQL."),
         ("verify", "Hold the timing laws against hardware blocks, cycle by cycle, in a simulator."),
         ("plot", "Draw a figure: roofline or breakdown."),
         ("demo", "Run the main job: four workloads on five machines, a table and figures."),

@@ -29,10 +29,11 @@ _BASES: dict[str, Mapping[str, int]] = {
     "j": {"J": 1},
     "w": {"J": 1, "s": -1},
     "mm2": {"mm2": 1},
+    "usd": {"USD": 1},
 }
 _ENDING_OF = {
     "frequency": "hz", "time": "s", "capacity": "bytes", "bandwidth": "bytes_per_s", "rate": "flop_per_s", "power": "w",
-    "energy": "j", "area": "mm2", "bytes per cycle": "bytes_per_cycle", "cycles": "cycles",
+    "energy": "j", "area": "mm2", "bytes per cycle": "bytes_per_cycle", "cycles": "cycles", "money": "usd",
 }  # fmt: skip
 _DIMENSION_OF = {unit: dimension for dimension in _ENDING_OF for unit in UNITS[dimension]}
 _UNITS = "|".join(re.escape(unit) for unit in sorted(_DIMENSION_OF, key=len, reverse=True))

@@ -196,4 +196,3 @@ def leaf_path(machine: Machine, keys: Sequence[str]) -> LeafPath:
         path.append(name)
         here = getattr(here, name) if is_dataclass(here) else here.get(name) if isinstance(here, Mapping) else None
     return tuple(path)
-

@@ -40,16 +40,21 @@ FIGURES = {
     "perf_per_w": Figure("max", "perf_per_w", "perf_per_w", "{item}/s/W", "× base / W"),
     "perf_per_mm2": Figure("max", "perf_per_mm2", "perf_per_mm2", "{item}/s/mm2", "× base / mm2"),
     "perf_per_usd": Figure("max", "perf_per_usd", "perf_per_usd", "{item}/s/USD", "× base / USD"),
-    "area": Figure("min", "die_mm2", "die_mm2", "mm2", "mm2"),
+    "area": Figure("min", "silicon_mm2", "silicon_mm2", "mm2", "mm2"),
     "power": Figure("min", "power_w", "power_w", "W", "W"),
     "tdp": Figure("min", "tdp_w", "tdp_w", "W", "W"),
     "cost": Figure("min", "chip_usd", "chip_usd", "USD", "USD"),
+    "capex": Figure("min", "capex_per_gw_usd", "capex_per_gw_usd", "USD/GW", "USD/GW"),
 }
 """Figures by the name that objectives use."""
+
+CHIP = ("die_mm2", "n_dies", "silicon_mm2", "typical_w", "tdp_w", "chip_usd", "chips_per_gw", "capex_per_gw_usd")
+"""Columns of a chip, whatever it runs."""
 
 PER_WORKLOAD = {
     "latency_s": ("min", "s"),
     "lower_s": ("min", "s"),
+    "step_j": ("min", "J"),
     "throughput": ("max", "{item}/s"),
     "utilisation": ("max", ""),
     "j_per_item": ("min", "J/{item}"),
@@ -121,13 +126,14 @@ def point_columns(parts: Sequence[Part], space: Space) -> tuple[list[str], list[
     space
         Its axes.
     """
-    names, texts = [], []
+    names: list[str] = []
+    texts: list[str] = []
     for axis in space.axes:
         columns = axis_columns(axis)
         names += columns
         texts += [name for name, values in columns.items() if isinstance(values[0], str)]
     units = figure_units([part.label for part in parts], [""] * len(parts))
-    names += [column for column, _, _ in units.values()]
+    names += [*CHIP, *(column for column, _, _ in units.values())]
     return list(dict.fromkeys(names)), texts
 
 

@@ -1,0 +1,29 @@
+"""``archmodel query``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archmodel.cli.options import AsJson
+from archmodel.cli.show import print_json, print_table
+from archmodel.results.store import open_store
+
+
+def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
+    """Ask the results of a sweep in SQL (DuckDB); its tables are points, front and what else it has kept.
+
+    Parameters
+    ----------
+    folder
+        That 'archmodel sweep' has written.
+    sql
+        One select, e.g. 'select count(*) as n from points'; 'describe points' lists the columns.
+    json
+        Print JSON: one object per row.
+    """
+    answer = open_store(folder).query(sql)
+    rows = list(answer.rows())
+    if json:
+        print_json(rows)
+    else:
+        print_table(f"{len(rows)} rows", rows, {name: name for name in answer.columns})

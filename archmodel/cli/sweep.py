@@ -1,0 +1,134 @@
+"""``archmodel sweep``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+import archmodel as am
+from archmodel.cli.options import AsJson, WholeNumber
+from archmodel.cli.progress import ended_by_sigterm, show_progress
+from archmodel.cli.show import note, print_json, print_table
+from archmodel.cli.table import show_number
+
+if TYPE_CHECKING:
+    from archmodel.sweep.progress import Progress
+    from archmodel.sweep.run import SweepResult
+
+_LEAST_S = 1.0  # between two lines of progress
+
+
+def sweep(
+    name: str,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    points: WholeNumber = None,
+    seed: WholeNumber = None,
+    model: str | None = None,
+    mode: str | None = None,
+    executor: Literal["threads", "processes", "dask"] = "threads",
+    scheduler: str | None = None,
+    threads: WholeNumber = None,
+    search: Literal["auto", "enumerate", "nsga2", "tpe", "random"] | None = None,
+    evaluations: WholeNumber = None,
+    json: AsJson = False,
+) -> int:
+    """Evaluate many machines on a mix of workloads, and print the best; goes on where an earlier run has stopped.
+
+    Exit code 130 when it is interrupted; what is finished stays, and the same command goes on from there.
+
+    Parameters
+    ----------
+    name
+        A shipped sweep, or the path of a .yaml file.
+    output
+        Folder for results; results/NAME by default.
+    points
+        Evaluate so many points, drawn at random; by default as the sweep says.
+    seed
+        From which points are drawn.
+    model
+        Model to use, if not the one of the sweep.
+    mode
+        Of model cycle: representative or grid.
+    executor
+        Who evaluates: threads, processes (joblib), or a Dask cluster.
+    scheduler
+        Address of a Dask scheduler, e.g. tcp://10.0.0.1:8786; by default a cluster is started on this machine.
+    threads
+        Threads or processes; by default as many as there are processors.
+    search
+        Choose points by what earlier ones gave; auto: all if they fit the budget, else a search.
+    evaluations
+        Points that a search may evaluate.
+    json
+        Print JSON: counts, and the points of the front.
+    """
+    folder = output or Path("results") / Path(name).stem
+    last_s = 0.0
+    try:
+        with ended_by_sigterm(), show_progress("sweep") as show:
+
+            def tell(progress: Progress) -> None:
+                nonlocal last_s
+                if progress.n_done == progress.n_points or time.perf_counter() - last_s > _LEAST_S:
+                    last_s = time.perf_counter()
+                    show(progress.n_done, progress.n_points, say_progress(progress))
+
+            found = am.sweep(
+                name, folder, points=points, seed=seed, model=model, mode=mode, executor=executor,
+                scheduler=scheduler, workers=threads, search=search, evaluations=evaluations, tell=tell,
+                say=lambda text: note(f"note: {text}"),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        note(f"stopped; what is finished is in {folder}. Go on with: {shlex.join(['archmodel', *sys.argv[1:]])}")
+        return 130
+    print_sweep(found, folder, is_json=json)
+    return 0
+
+
+def say_progress(progress: Progress) -> str:
+    """Say how fast it goes, how long it takes, what failed, and what is best so far."""
+    parts = [f"{show_number(progress.points_per_s)} points/s"]
+    if progress.n_done < progress.n_points:
+        parts.append(f"{progress.eta_s:.0f} s left")
+    parts += [f"{progress.n_failed} failed"] if progress.n_failed else []
+    parts += [f"front {progress.n_front}"]
+    parts += [f"best {column} {show_number(value)}" for column, value in progress.best.items()]
+    return ", ".join(parts)
+
+
+def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
+    """Print the best point of each objective, and where the others are."""
+    run, front = found.run, list(found.front().rows())
+    counts = next(found.query(
+        "SELECT count(*) AS n_points, count(*) FILTER (status <> 'ok') AS n_failed, "
+        "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
+    ).rows())  # fmt: skip
+    n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
+    if is_json:
+        print_json({"folder": str(folder), **counts, "n_front": len(front), "objectives": run["objectives"],
+                    "n_assumed": n_assumed, "front": front})  # fmt: skip
+        return
+    if front:
+        rows = [{"best": name, **_best(front, each)} for name, each in run["objectives"].items()]
+        axes = {name: name.replace("_", " ") for name in run["axes"]}
+        columns = {each["column"]: f"{name} [{each['unit']}]" for name, each in run["objectives"].items()}
+        print_table(f"{run['title']}: the best point by each objective", rows, {"best": "best", **axes, **columns})
+    note(
+        f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
+        f"the conditions, {len(front)} on the front; all of it: archmodel query {folder} 'select * from front'"
+    )
+    note(f"note: {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the economy are assumed; "
+         f"they are listed in {folder / 'run.json'}")  # fmt: skip
+
+
+def _best(front: list[dict[str, Any]], objective: dict[str, str]) -> dict[str, Any]:
+    choose = min if objective["goal"] == "min" else max
+    return choose(front, key=lambda row: row[objective["column"]])

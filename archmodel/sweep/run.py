@@ -1,0 +1,296 @@
+"""Run a sweep: hand parts out, write them down, go on where an earlier run has stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.economy import load_economy
+from archmodel.errors import Fault, InputError
+from archmodel.machine.columns import list_leaves
+from archmodel.results.store import Store
+from archmodel.results.types import ResultTable
+from archmodel.sweep.executors import Executor, open_executor
+from archmodel.sweep.fields import build_trace, freeze
+from archmodel.sweep.load import Sweep
+from archmodel.sweep.objectives import axis_columns
+from archmodel.sweep.progress import Progress, Tally, as_minimised
+from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search
+from archmodel.sweep.space import Points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POINTS, FRONT = "points", "front"
+_PART_POINTS, _SLOW_PART_POINTS, _LEAST_PART_POINTS = 5000, 50, 16
+_N_PARTS = 24  # of a small sweep, so that its workers have something to share
+_N_EVALUATIONS = 2000  # of a search that says nothing else
+
+Say = Callable[[str], None]
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What a sweep has found; also of an earlier one, by its folder.
+
+    Parameters
+    ----------
+    store
+        Where it is.
+    """
+
+    store: Store
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What was asked, with what, and what of it is assumed."""
+        return self.store.run()
+
+    def front(self) -> ResultTable:
+        """Give the points that no other one beats in every objective, best of the first objective first."""
+        return self.store.query(f"SELECT * FROM {FRONT}")
+
+    def query(self, sql: str) -> ResultTable:
+        """Answer a query in SQL; tables are ``points`` and ``front``, and what else the sweep has kept."""
+        return self.store.query(sql)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Convert all points to a pandas DataFrame."""
+        return self.store.query(f"SELECT * FROM {POINTS}").to_pandas()
+
+
+def run_sweep(
+    sweep: Sweep,
+    folder: Path,
+    *,
+    executor: str = "threads",
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+    search: str | None = None,
+    n_evaluations: int | None = None,
+    tell: Tell = lambda _: None,
+    say: Say = lambda _: None,
+) -> SweepResult:
+    """Run a sweep, or the rest of it.
+
+    Parameters
+    ----------
+    sweep
+        What is asked.
+    folder
+        For results; if it has some of the same sweep, only what is missing is evaluated.
+    executor, n_workers, scheduler
+        Who evaluates, see `open_executor`; tables do not depend on it.
+    search
+        How points are chosen. ``None``: all of them, or a random sample if the sweep says how many; ``enumerate``: all;
+        ``auto``: all if they fit ``n_evaluations``, else a search; or a search by its name.
+    n_evaluations
+        Points that a search may evaluate.
+    tell
+        Told how far it is, whenever a part is done.
+    say
+        Told what is out of the ordinary.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or has results of something else.
+    UnsupportedError
+        When the base machine has no answer.
+    """
+    if search == "auto":
+        search = choose_search(sweep.space.n_points, n_evaluations or _N_EVALUATIONS, sweep.file.model)
+    n_points = _count_points(sweep, search, n_evaluations)
+    store, tally = Store(folder), Tally(sweep.objectives, n_points)
+    with store.lock():
+        store.begin(_describe(sweep, search, n_points))
+        start_s = time.perf_counter()
+        with open_executor(executor, sweep, n_workers, scheduler) as workers:
+            if search in (None, "enumerate"):
+                _run_parts(sweep, n_points, store, workers, tally, tell, say)
+            else:
+                _run_search(sweep, str(search), n_points, store, workers, tally, tell, say)
+        store.write_part(FRONT, 0, tally.sorted_front())
+        store.log(
+            event="finished", executor=executor, n_points=tally.n_done, n_failed=tally.n_failed,
+            elapsed_s=time.perf_counter() - start_s,
+        )  # fmt: skip
+    _say_missing(tally, say)
+    return SweepResult(store)
+
+
+def _count_points(sweep: Sweep, search: str | None, n_evaluations: int | None) -> int:
+    n_space, n_asked = sweep.space.n_points, sweep.file.points
+    if search is None:
+        return min(n_asked or n_space, n_space)
+    if search == "enumerate":
+        for key, n in (("points", n_asked), ("evaluations", n_evaluations)):
+            if n is not None and n < n_space:
+                text = f"{n} of {n_space} points are no enumeration; leave it out, or leave 'search' out for a sample"
+                raise InputError("sweep", [Fault(f"--{key}", text)])
+        return n_space
+    find_search(search)
+    return min(n_evaluations or _N_EVALUATIONS, n_space)
+
+
+def part_size(model: str, n_points: int) -> int:
+    """Choose how many points a part has: many where a point costs little, few where it costs much.
+
+    Parameters
+    ----------
+    model, n_points
+        What evaluates how many points.
+    """
+    most = _SLOW_PART_POINTS if model in CYCLE_MODELS else _PART_POINTS
+    return max(_LEAST_PART_POINTS, min(most, -(-n_points // _N_PARTS)))
+
+
+def _run_parts(
+    sweep: Sweep, n_points: int, store: Store, workers: Executor, tally: Tally, tell: Tell, say: Say
+) -> None:
+    """Evaluate the parts of a list of points that are not there yet."""
+    ids = sweep.space.sample(n_points, sweep.file.seed)
+    size = part_size(sweep.file.model, n_points)
+    missing = []
+    for idx in range(-(-n_points // size)):
+        if _is_there(store, idx, say):
+            tally.add(store.read_part(POINTS, idx), is_new=False)
+        else:
+            missing.append(idx)
+    if tally.n_done:
+        say(f"{tally.n_done} of {n_points} points are there from an earlier run")
+    work = ((idx, sweep.space.points(ids[idx * size : (idx + 1) * size])) for idx in missing)
+    with closing(workers.map(work)) as done:  # what is under way ends with it
+        for idx, table in done:
+            store.write_part(POINTS, idx, table)
+            store.log(event="part", table=POINTS, part=idx, n_points=len(table["point"]))
+            tally.add(table)
+            tell(tally.progress())
+
+
+def _is_there(store: Store, idx: int, say: Say) -> bool:
+    try:
+        return store.is_finished(POINTS, idx)
+    except ValueError as error:
+        aside = store.set_aside(POINTS, idx)
+        say(f"{store.part_path(POINTS, idx)} is corrupt ({error}): kept as {aside.name}, and made again")
+        store.log(event="corrupt", table=POINTS, part=idx, why=str(error))
+        return False
+
+
+def _run_search(
+    sweep: Sweep, search: str, n_points: int, store: Store, workers: Executor, tally: Tally, tell: Tell, say: Say
+) -> None:
+    """Let a search choose points; a batch is a part, and what is there from an earlier run is not evaluated again."""
+    known: dict[int, tuple[NDArray[np.float64], bool]] = {}
+    n_parts = 0
+    while _is_there(store, n_parts, say):
+        table = store.read_part(POINTS, n_parts)
+        _remember(known, table, sweep)
+        tally.add(table, is_new=False)
+        n_parts += 1
+    if tally.n_done:
+        say(f"{tally.n_done} points are there from an earlier run")
+
+    def evaluate(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        nonlocal n_parts
+        ids = sweep.space.ids(points)
+        is_new = np.array([int(each) not in known for each in ids], np.bool_)
+        if is_new.any():
+            table = _evaluate_batch(workers, points[is_new])
+            store.write_part(POINTS, n_parts, table)
+            store.log(event="part", table=POINTS, part=n_parts, n_points=len(table["point"]))
+            n_parts += 1
+            _remember(known, table, sweep)
+            tally.add(table)
+            tell(tally.progress())
+        found = [known[int(each)] for each in ids]
+        return np.array([values for values, _ in found]), np.array([is_feasible for _, is_feasible in found])
+
+    find = find_search(search)
+    for _ in find(sweep.space.n_values, evaluate, n_points, sweep.file.seed, store.folder):
+        pass
+
+
+def _evaluate_batch(workers: Executor, points: Points) -> dict[str, NDArray[Any]]:
+    """Evaluate points together, spread over the workers."""
+    pieces = np.array_split(points, min(8, -(-len(points) // _LEAST_PART_POINTS)))
+    tables = [table for _, table in sorted(workers.map(enumerate(pieces)), key=lambda done: done[0])]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _remember(known: dict[int, tuple[NDArray[np.float64], bool]], table: Mapping[str, Any], sweep: Sweep) -> None:
+    objectives = as_minimised(sweep.objectives, table)
+    for point, values, is_feasible in zip(table["point"], objectives, table["is_feasible"], strict=True):
+        known[int(point)] = values, bool(is_feasible)
+
+
+def _say_missing(tally: Tally, say: Say) -> None:
+    """Say why there may be less than was hoped for."""
+    if tally.n_failed:
+        say(f"{tally.n_failed} of {tally.n_done} points have no answer; why is in column 'message'")
+    if not len(tally.front["point"]):
+        n_able = tally.n_done - tally.n_failed
+        why = "no point has an answer" if not n_able else (
+            f"none of the {n_able} points with an answer meets every condition" if tally.n_infeasible == n_able
+            else "an objective has no value at any point that meets the conditions"
+        )  # fmt: skip
+        say(f"the front is empty: {why}")
+
+
+def _describe(sweep: Sweep, search: str | None, n_points: int) -> dict[str, Any]:
+    """Say what is asked, and with what; results of the same go together."""
+    file, base = sweep.file, sweep.base
+    economy = load_economy({path: str(value) for path, value in file.economy.items()})
+    workloads = {
+        part.label: {
+            "workload": part.workload, "settings": dict(part.settings), "share": part.weight,
+            "sha256": _hash(repr(build_trace(part.workload, freeze(part.settings)))),
+        }
+        for part in base.parts
+    }  # fmt: skip
+    asked = {
+        "archmodel": version("archmodel"),
+        "model": file.model, "mode": file.mode, "launch": file.launch,
+        "search": search, "n_points": n_points, "seed": file.seed,
+        "machine": {"name": base.name, "set": dict(base.texts), "sha256": _hash(repr(list(list_leaves(base.machine))))},
+        "workloads": workloads,
+        "axes": {axis.name: {each.label: _json(each.columns) for each in axis.choices} for axis in sweep.space.axes},
+        "objectives": dict(file.objectives),
+        "where": list(file.where),
+        "economy": {"set": dict(file.economy), "sha256": _hash(repr(economy))},
+    }  # fmt: skip
+    assumed = [path for path, note in base.machine.provenance.items() if note.kind == "assumed"]
+    return {
+        "sweep": sweep.name,
+        "title": file.title,
+        "notes": list(file.notes),
+        "n_space": sweep.space.n_points,
+        "axes": [next(iter(axis_columns(axis))) for axis in sweep.space.axes],
+        "objectives": {
+            each.name: {"column": each.column, "goal": each.goal, "unit": each.unit} for each in sweep.objectives
+        },
+        "sha256": _hash(json.dumps(asked)),
+        "asked": asked,
+        "assumed": {"machine": sorted(assumed), "economy": economy.of_kind("assumed")},
+    }
+
+
+def _json(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, str | int | float) or value is None else str(value)
+            for name, value in columns.items()}  # fmt: skip
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
