@@ -195,7 +195,7 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
 
 # Longer ones before their endings: ``_usd_per_w`` before ``_w``.
 _SUFFIXES = (
-    "_bytes_per_s", "_bytes_per_cycle", "_flop_per_s", "_j_per_byte_mm", "_j_per_byte", "_mm2_per_bytes_per_s",
+    "_mm2_per_bytes_per_s", "_bytes_per_s", "_bytes_per_cycle", "_flop_per_s", "_j_per_byte_mm", "_j_per_byte",
     "_mm2_per_byte", "_w_per_mm2_hz", "_w_per_mm2", "_usd_per_byte", "_usd_per_mm2", "_usd_per_w", "_usd_per_j",
     "_per_mm2", "_bytes", "_cycles", "_hz", "_s", "_w", "_j", "_v", "_mm2", "_mm", "_usd", "_years", "_frac",
 )  # fmt: skip

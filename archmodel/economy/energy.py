@@ -36,14 +36,6 @@ class Energy:
     parts_j: Mapping[str, Value]
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What happens per second, or in a step: operations by dtype and bytes by level."""
-
-    work: StepWork
-    traffic_bytes: Mapping[str, Any]
-
-
 def estimate_energy(
     machine: Machine, work: StepWork, traffic_bytes: Mapping[str, Value], latency_s: Value, economy: Economy
 ) -> Energy:
@@ -79,16 +71,9 @@ def estimate_energy(
     UnsupportedError
         When the node or the DRAM technology is not one that parameters are given for.
     """
-    parts = {
-        name: value / economy.energy.conversion_frac
-        for name, value in (
-            *dynamic_j(machine, work, traffic_bytes, economy).items(),
-            *((name, power * latency_s) for name, power in static_w(machine, economy).items()),
-        )
-    }
-    parts["conversion"] = add(parts) * (1 - economy.energy.conversion_frac)
-    for name in parts.keys() - {"conversion"}:
-        parts[name] = parts[name] * economy.energy.conversion_frac
+    parts = dynamic_j(machine, work, traffic_bytes, economy)
+    parts |= {name: power_w * latency_s for name, power_w in static_w(machine, economy).items()}
+    parts["conversion"] = add(parts) * (1 / economy.energy.conversion_frac - 1)
     energy_j = add(parts)
     return Energy(energy_j=energy_j, power_w=energy_j / latency_s, parts_j=parts)
 

@@ -222,6 +222,7 @@ KEYS = {
     "building_usd_per_w": "building",
     "defects_per_mm2": "defects",
     "sram_mm2_per_byte": "sram",
+    "link_mm2_per_bytes_per_s": "link",
     "wire_j_per_byte_mm": "wire",
     "n_tiles": "n_tiles",
     "sources": "sources",
