@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archmodel.kernels.matmul_shape import FAR_A, N_BUFFERS, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
+from archmodel.kernels.matmul_shape import FAR_A, NEAR_A, NEAR_B, OUTPUT, RESULT, WEIGHT
 from archmodel.kernels.program import (
     CAST,
     IN_A,
@@ -28,6 +28,7 @@ from archmodel.kernels.program import (
     STORE,
     UNIT,
     VECTOR,
+    WRITE_BACK,
 )
 from archmodel.lowering.program import CommandTable
 
@@ -147,12 +148,14 @@ def expand(table: CommandTable) -> Iterator[tuple[int, int]]:
 
 
 def write_words(table: CommandTable, product: Product, parameters: Mapping[str, int]) -> list[int]:
-    """Write the command words of a program for a PE with the given parameters."""
+    """Write the command words of a program for a PE with the given parameters; a cache writes back without any."""
     writer = _Writer(table, product, parameters)
     words, step, turn = [], 0, 0
     for outer, number in expand(table):
         step, turn = (0 if outer != turn else step), outer
         row = table.commands[number]
+        if row[UNIT] == WRITE_BACK:
+            continue
         words.append(writer.word(row, product.tile(turn, step)))
         step += int(row[UNIT] == MATRIX)
     return words
@@ -236,36 +239,65 @@ def place_tiles(
     return base, tile_bytes
 
 
-class _Writer:
-    """Keeps count of the tokens of each buffer, which say where a tile lies."""
+class SlotCounts:
+    """Counts the tokens of each buffer that commands take and give: they say where in local memory a tile lies.
 
+    Parameters
+    ----------
+    base, slot_bytes
+        Where each buffer begins, and bytes of a slot; of those in local memory.
+    capacity
+        Tokens of each buffer.
+    """
+
+    def __init__(self, base: Mapping[int, int], slot_bytes: Mapping[int, int], capacity: np.ndarray) -> None:
+        self._base, self._slot_bytes, self._capacity = base, slot_bytes, capacity
+        self._n_given = [0] * len(capacity)
+        self._n_taken = [0] * len(capacity)
+
+    def given(self, buffer: int) -> int:
+        """Count the tokens that a buffer was given."""
+        return self._n_given[buffer]
+
+    def place_given(self, buffer: int) -> int:
+        """Say where the tile goes that is given next."""
+        return self._place(buffer, self._n_given)
+
+    def place_taken(self, buffer: int) -> int:
+        """Say where the tile lies that is taken next."""
+        return self._place(buffer, self._n_taken)
+
+    def _place(self, buffer: int, counts: list[int]) -> int:
+        return self._base[buffer] + counts[buffer] % int(self._capacity[buffer]) * self._slot_bytes[buffer]
+
+    def finish(self, row: np.ndarray, payload: int, parameters: Mapping[str, int]) -> int:
+        """Count what a command takes and gives; returns its word, in the layout of the command processor."""
+        for column, counts, popped in ((IN_A, self._n_taken, 2), (IN_B, self._n_taken, 2), (OUT, self._n_given, 1)):
+            if row[column] != NONE:
+                counts[int(row[column])] += int(row[column + popped])
+        return payload << head_bits(parameters) | head_of(row, parameters)
+
+
+class _Writer:
     def __init__(self, table: CommandTable, product: Product, parameters: Mapping[str, int]) -> None:
-        self.product, self.parameters, self.capacity = product, parameters, table.capacity
-        self.base, self.tile_bytes = place_tiles(table, product, parameters)
-        self.n_given = [0] * N_BUFFERS
-        self.n_taken = [0] * N_BUFFERS
+        self.product, self.parameters = product, parameters
+        base, self.tile_bytes = place_tiles(table, product, parameters)
+        self.slots = SlotCounts(base, self.tile_bytes, table.capacity)
         self.n_stored = 0
 
     def word(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
-        """Word of the next command of the program, in the layout of the command processor."""
+        """Word of the next command of the program."""
         write = {
             PREFETCH: self._load, LOAD: self._load, MATRIX: self._multiply, REDUCE: self._reduce, SIMD: self._work,
             STORE: self._store,
         }[row[UNIT]]  # fmt: skip
-        payload = write(row, tile)
-        for column, counts, popped in ((IN_A, self.n_taken, 2), (IN_B, self.n_taken, 2), (OUT, self.n_given, 1)):
-            if row[column] != NONE:
-                counts[int(row[column])] += int(row[column + popped])
-        return payload << head_bits(self.parameters) | head_of(row, self.parameters)
-
-    def _slot(self, buffer: int, n: int) -> int:
-        return self.base[buffer] + n % int(self.capacity[buffer]) * self.tile_bytes[buffer]
+        return self.slots.finish(row, write(row, tile), self.parameters)
 
     def _load(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         p, buffer = self.product, int(row[OUT])
         first, n_rows = (0, p.block_m) if buffer in (FAR_A, NEAR_A) else (1, p.block_n)
         address, stride = p.locate(first, tile)
-        target = 0 if row[UNIT] == PREFETCH else self._slot(buffer, self.n_given[buffer])
+        target = 0 if row[UNIT] == PREFETCH else self.slots.place_given(buffer)
         is_shared = int(row[CAST] != OWN)
         return self._transfer(n_rows, p.block_k, address, stride, target) | is_shared << SHARED_BIT
 
@@ -273,14 +305,14 @@ class _Writer:
         n_rows, n_columns = (len(part) for part in self.product.share)
         address = self.product.addresses[2] + self.n_stored * self.tile_bytes[RESULT]
         self.n_stored += 1
-        return self._transfer(n_rows, n_columns, self._slot(RESULT, self.n_taken[RESULT]), n_columns, address)
+        return self._transfer(n_rows, n_columns, self.slots.place_taken(RESULT), n_columns, address)
 
     def _transfer(self, n_rows: int, row_bytes: int, source: int, stride: int, target: int) -> int:
         return pack(target, source, stride << 16 | row_bytes, n_rows)
 
     def _multiply(self, row: np.ndarray, tile: tuple[int, int, int]) -> int:
         p = self.product
-        a, b = (self._slot(buffer, self.n_taken[buffer]) for buffer in (NEAR_A, NEAR_B))
+        a, b = (self.slots.place_taken(buffer) for buffer in (NEAR_A, NEAR_B))
         held, streamed = (b, a) if p.holds_b else (a, b)
         n_streamed, n_held = p.block
         depths = p.block_k // (self.parameters["N_TILES"] * self.parameters["DEPTH"])
@@ -302,7 +334,7 @@ class _Writer:
         n_streamed, n_held = (len(part) for part in self.product.share)
         work = work << 3 | len(self.product.operations)
         work = (work << 8 | n_held // self.parameters["ROWS"]) << 8 | n_streamed
-        return work << 32 | pack(n_held << 16 | self._slot(RESULT, self.n_given[RESULT]))
+        return work << 32 | pack(n_held << 16 | self.slots.place_given(RESULT))
 
 
 def pack(*words: int) -> int:

@@ -78,6 +78,7 @@ def kernels(block: str = "riscv_core") -> dict[str, tuple[str, tuple[str, ...]]]
             for name in ("output", "panel")
             for form, defined in forms.items()
         }
+        found |= {"gemm_output_grid": ("gemm_grid.S", ("OUTPUT",)), "gemm_panel_grid": ("gemm_grid.S", ())}
         return found | {"rows": ("rows.S", ())}
     found = {
         name + form: (f"{name}.S", defined)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archmodel.kernels.program import IN_A, IN_B, LOAD, NONE, OUT, STORE, UNIT
+from archmodel.kernels.program import IN_A, IN_B, LOAD, OUT, STORE, UNIT
 from archmodel.lowering.program import CommandTable
-from archmodel.verify.command_words import expand, head_bits, head_of, pack
+from archmodel.verify.command_words import SlotCounts, expand, pack
 from archmodel.verify.integer_loops import gives_numbers, loop_code
 from archmodel.verify.row_programs import WORD_BYTES, RowKernel, count_elements
 
@@ -87,29 +87,24 @@ def write_row_words(table: CommandTable, kernel: RowKernel, layout: Layout, para
 
 
 class _Writer:
-    """Keeps count of the tokens of each buffer and of the steps: they say where everything lies."""
-
     def __init__(self, table: CommandTable, kernel: RowKernel, layout: Layout, parameters: Mapping[str, int]) -> None:
-        self.kernel, self.layout, self.parameters, self.capacity = kernel, layout, parameters, table.capacity
+        self.kernel, self.layout, self.parameters = kernel, layout, parameters
         self.first = loop_code()[1]
         self.fetches = self._fetches()
         sizes = [fetch.n_rows * fetch.row_bytes for fetch in self.fetches]
         sizes += [self._result_bytes(idx) for idx in range(len(kernel.steps))]
-        self.slot_bytes = [_up(size, parameters["DEPTH"]) for size in sizes]
-        ends = np.cumsum(np.array(self.slot_bytes) * self.capacity)
-        self.base: list[int] = [0, *ends[:-1].tolist()]
+        slot_bytes = [_up(size, parameters["DEPTH"]) for size in sizes]
+        ends = np.cumsum(np.array(slot_bytes) * table.capacity)
+        base: list[int] = [0, *ends[:-1].tolist()]
         if ends[-1] > 1 << parameters["ADDRESS"]:
             raise ValueError(f"tiles take {ends[-1]} bytes of local memory, which has {1 << parameters['ADDRESS']}")
-        self.n_given, self.n_taken = [0] * len(sizes), [0] * len(sizes)
+        self.slots = SlotCounts(dict(enumerate(base)), dict(enumerate(slot_bytes)), table.capacity)
         self.n_steps = self.n_stored = 0
 
     def word(self, row: np.ndarray) -> int:
         """Word of the next command of the program."""
         payload = {LOAD: self._load, STORE: self._store}.get(row[UNIT], self._step)(row)
-        for column, counts, popped in ((IN_A, self.n_taken, 2), (IN_B, self.n_taken, 2), (OUT, self.n_given, 1)):
-            if row[column] != NONE:
-                counts[row[column]] += int(row[column + popped])
-        return payload << head_bits(self.parameters) | head_of(row, self.parameters)
+        return self.slots.finish(row, payload, self.parameters)
 
     def _fetches(self) -> list[_Fetch]:
         """Say what the loads of each buffer bring; buffers of loads come first."""
@@ -135,15 +130,12 @@ class _Writer:
         numbers = self.kernel.rows_per_tile * WORD_BYTES if step.loop and gives_numbers(step.loop) else 0
         return self._elements_given(idx) * (WORD_BYTES if step.is_wide_out else 1) + numbers
 
-    def _slot(self, buffer: int, counts: list[int]) -> int:
-        return self.base[buffer] + counts[buffer] % int(self.capacity[buffer]) * self.slot_bytes[buffer]
-
     def _load(self, row: np.ndarray) -> int:
         buffer = int(row[OUT])
         fetch = self.fetches[buffer]
-        source = fetch.address + self.n_given[buffer] * fetch.token_bytes
-        indices = self._slot(int(row[IN_A]), self.n_taken) if fetch.is_indexed else 0
-        target = indices << 16 | self._slot(buffer, self.n_given)
+        source = fetch.address + self.slots.given(buffer) * fetch.token_bytes
+        indices = self.slots.place_taken(int(row[IN_A])) if fetch.is_indexed else 0
+        target = indices << 16 | self.slots.place_given(buffer)
         return pack(target, source, fetch.row_bytes << 16 | fetch.row_bytes, fetch.is_indexed << 17 | fetch.n_rows)
 
     def _store(self, row: np.ndarray) -> int:
@@ -151,15 +143,15 @@ class _Writer:
         n_bytes = k.rows_per_tile * k.n_cols * k.element_bytes
         target = self.layout.results + self.n_stored * n_bytes
         self.n_stored += 1
-        return pack(target, self._slot(int(row[IN_A]), self.n_taken), n_bytes << 16 | n_bytes, 1)
+        return pack(target, self.slots.place_taken(int(row[IN_A])), n_bytes << 16 | n_bytes, 1)
 
     def _step(self, row: np.ndarray) -> int:
         idx = self.n_steps % len(self.kernel.steps)
         self.n_steps += 1
-        step, source = self.kernel.steps[idx], self._slot(int(row[IN_A]), self.n_taken)
-        target = self._slot(int(row[OUT]), self.n_given)
+        step, source = self.kernel.steps[idx], self.slots.place_taken(int(row[IN_A]))
+        target = self.slots.place_given(int(row[OUT]))
         if step.loop:
-            held = self._slot(int(row[IN_B]), self.n_taken) if step.held else 0
+            held = self.slots.place_taken(int(row[IN_B])) if step.held else 0
             return self._loop(idx, source, target, held)
         code, b, a = step.operation
         n_vectors = count_elements(self.kernel, idx) // self.parameters["ROWS"]

@@ -7,6 +7,10 @@
 module grid #(
     parameter int GRID_COLS   = 2,
     parameter int GRID_ROWS   = 2,
+    parameter int DECODE      = 0,   // of the cores; see command_core.sv
+    parameter int LOAD        = 1,
+    parameter int MULTIPLY    = 2,
+    parameter int DIVIDE      = 1,
     parameter int QUEUE       = 4,   // of the PEs; see engines.sv
     parameter int TOKENS      = 3,
     parameter int UNDER_WAY   = 8,
@@ -45,7 +49,6 @@ module grid #(
     localparam int UNITS = 7,
     localparam int BUFFERS = 12,
     localparam int COUNT = $clog2(TOKENS + 1),
-    localparam int COMMAND = 128 + 3 * 4 + 6 * COUNT + 3,
     localparam int BITS = 8 * WIDTH,
     localparam int WORD = ADDRESS - 1 - $clog2(WIDTH),
     localparam int ROW_BITS = WORD - BANK_BITS - COLUMN_BITS
@@ -55,9 +58,10 @@ module grid #(
     input  logic                      refresh_enable,
     input  logic [BUFFERS*COUNT-1:0]  capacity,       // tokens of the circular buffers of every PE
     input  logic [15:0]               round_trip,
-    input  logic [PES-1:0]            command_valid,  // commands of each PE
-    output logic [PES-1:0]            command_ready,
-    input  logic [PES*COMMAND-1:0]    command_data,
+    input  logic                      host_valid,     // a word for a memory of a core
+    input  logic [90:0]               host_data,      // for which PE (0: all, else from 1 on), and as pe.sv takes it
+    output logic [PES-1:0]            is_running,     // the cores have been let go
+    output logic [PES-1:0]            accepts,        // commands are handed over
     output logic [PES*UNITS-1:0]      starts,         // strobes, by PE and unit
     output logic [PES*UNITS-1:0]      ended,
     output logic [PES*UNITS-1:0]      visible,
@@ -137,14 +141,16 @@ module grid #(
         logic up_ready, back_ready;
         /* verilator lint_on UNUSEDSIGNAL */
 
-        engines #(
-            .QUEUE(QUEUE), .TOKENS(TOKENS), .UNDER_WAY(UNDER_WAY), .PREFETCH(1), .REDUCE(GRID_COLS), .HOP(HOP),
-            .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS),
-            .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(2),
-            .EXPECTED(EXPECTED), .SLACK(SLACK), .ADDRESS(ADDRESS)
-        ) pe (
-            .clk, .rst_n, .capacity, .round_trip, .command_valid(command_valid[p]), .command_ready(command_ready[p]),
-            .command_data(command_data[p*COMMAND +: COMMAND]), .loop_address(), .loop_data('0), .load_valid,
+        pe #(
+            .DECODE(DECODE), .LOAD(LOAD), .MULTIPLY(MULTIPLY), .DIVIDE(DIVIDE), .QUEUE(QUEUE), .TOKENS(TOKENS),
+            .UNDER_WAY(UNDER_WAY), .PREFETCH(1), .REDUCE(GRID_COLS), .HOP(HOP), .N_TILES(N_TILES), .ROWS(ROWS),
+            .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH),
+            .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(2), .EXPECTED(EXPECTED),
+            .SLACK(SLACK), .ADDRESS(ADDRESS)
+        ) element (
+            .clk, .rst_n, .capacity, .round_trip,
+            .host_valid(host_valid && (host_data[90:83] == 0 || host_data[90:83] == 8'(p + 1))),
+            .host_data(host_data[82:0]), .is_running(is_running[p]), .accepts(accepts[p]), .load_valid,
             .load_ready, .load_address, .load_head, .load_bytes, .load_last, .load_shared, .response_valid,
             .response_data, .response_missed, .store_valid, .store_ready, .store_address,
             .store_bytes(), .store_data, .store_last, .store_done, .prefetch_valid, .prefetch_ready, .prefetch_rows,
@@ -152,7 +158,7 @@ module grid #(
             .down_valid(chain_valid[p]), .down_ready, .down_data(chain_data[p*SUMS +: SUMS]), .back_valid, .back_ready,
             .back_data, .home_valid(home_valid[p]), .home_ready(home_ready[p]),
             .home_data(home_data[p*BACK +: BACK]), .starts(starts[p*UNITS +: UNITS]), .ended(ended[p*UNITS +: UNITS]),
-            .visible(visible[p*UNITS +: UNITS]), .has_room(), .stalls(stalls[p*UNITS*5*32 +: UNITS*5*32]),
+            .visible(visible[p*UNITS +: UNITS]), .stalls(stalls[p*UNITS*5*32 +: UNITS*5*32]),
             .idle(is_idle[p])
         );
         pe_port #(.COORD(COORD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS)) port (

@@ -1,9 +1,13 @@
-// Bench of the grid: a source of commands per PE, the cells of the DRAM, what is written down.
+// Bench of the grid: a host that writes the programs of all cores, the cells of the DRAM, what is written down.
 //
 // Operands are written into the banks and the cells before a point, results are read from there after it.
 module grid_bench #(
     parameter int GRID_COLS   = 2,
     parameter int GRID_ROWS   = 2,
+    parameter int DECODE      = 0,
+    parameter int LOAD        = 1,
+    parameter int MULTIPLY    = 2,
+    parameter int DIVIDE      = 1,
     parameter int QUEUE       = 4,
     parameter int TOKENS      = 3,
     parameter int HOP         = 1,
@@ -49,11 +53,13 @@ module grid_bench #(
     output logic [7*5*32-1:0]       counters
 );
     localparam int PES = GRID_COLS * GRID_ROWS, UNITS = 7, BUFFERS = 12, COUNT = $clog2(TOKENS + 1), CAUSES = 5;
-    localparam int COMMAND = 128 + 3 * 4 + 6 * COUNT + 3;
     localparam int WORD = ADDRESS - 1 - $clog2(WIDTH), ROW_BITS = WORD - BANK_BITS - COLUMN_BITS;
 
-    logic [PES-1:0] command_valid, command_ready, is_issued;
-    logic [PES*COMMAND-1:0] command_data;
+    logic host_valid;
+    logic [90:0] host_data;
+    /* verilator lint_off UNUSEDSIGNAL */  // cores are let go together, and all but the first are only seen at work
+    logic [PES-1:0] is_running, accepts;
+    /* verilator lint_on UNUSEDSIGNAL */
     logic [PES*UNITS-1:0] starts, ended, visible;
     logic [PES*UNITS*CAUSES*32-1:0] stalls;
     logic idle, is_missed, precharge, activate, precharge_all, read, write;
@@ -66,15 +72,12 @@ module grid_bench #(
     logic [ROW_BITS-1:0] row_of [0:(1<<BANK_BITS)-1];
     logic [(1<<BANK_BITS)-1:0] is_open;
 
-    genvar p;
-    for (p = 0; p < PES; p++) begin : gen_command
-        stream_source #(.WIDTH(COMMAND)) source (
-            .clk, .run, .valid(command_valid[p]), .ready(command_ready[p]), .data(command_data[p*COMMAND +: COMMAND])
-        );
-        assign is_issued[p] = source.word >= source.n_words;
-    end
+    stream_source #(.WIDTH(91), .DEPTH(4096)) source_host (
+        .clk, .run, .valid(host_valid), .ready(1'b1), .data(host_data)
+    );
     grid #(
-        .GRID_COLS(GRID_COLS), .GRID_ROWS(GRID_ROWS), .QUEUE(QUEUE), .TOKENS(TOKENS), .HOP(HOP), .N_TILES(N_TILES),
+        .GRID_COLS(GRID_COLS), .GRID_ROWS(GRID_ROWS), .DECODE(DECODE), .LOAD(LOAD), .MULTIPLY(MULTIPLY),
+        .DIVIDE(DIVIDE), .QUEUE(QUEUE), .TOKENS(TOKENS), .HOP(HOP), .N_TILES(N_TILES),
         .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD),
         .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ADDRESS(ADDRESS), .LINK(LINK), .FIFO(FIFO),
         .BANKS(BANKS), .SRAM(SRAM), .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .BANK_BITS(BANK_BITS),
@@ -82,11 +85,11 @@ module grid_bench #(
         .T_RTW(T_RTW), .T_REFI(T_REFI), .T_RFC(T_RFC)
     ) dut (
         .clk, .rst_n(run), .refresh_enable(cfg_refresh), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]),
-        .round_trip(cfg_round_trip), .command_valid, .command_ready, .command_data, .starts, .ended, .visible, .stalls,
+        .round_trip(cfg_round_trip), .host_valid, .host_data, .is_running, .accepts, .starts, .ended, .visible, .stalls,
         .is_missed, .idle, .precharge, .activate, .precharge_all, .row_bank, .row, .read, .write, .column_bank, .column,
         .write_data, .read_data
     );
-    assign done = run && &is_issued && idle;
+    assign done = is_running[0] && idle;
 
     // Cells of the DRAM; as in the bench of the channel, a closed bank inverts data, ACT of an open one closes it
     assign cell_at = {row_of[column_bank], column_bank, column};
@@ -100,6 +103,20 @@ module grid_bench #(
             row_of[row_bank] <= row;
         end
     end
+
+    // What reads behind the cache would give, once a point is done: lines in the cache hide those in DRAM
+    localparam int TAG = WORD + 1 - $clog2(LINE * SETS + 1);
+    logic [WIDTH*8-1:0] far [0:(1<<WORD)-1];
+    /* verilator lint_off BLKSEQ */  // the second loop overwrites what the first one has copied
+    always_ff @(posedge clk)
+        if (done) begin
+            for (int i = 0; i < 1 << WORD; i++) far[i] = dram[i];
+            for (int i = 0; i < SETS * WAYS * LINE; i++)
+                if (dut.cache.cache.is_known[i/LINE/WAYS][i/LINE%WAYS])
+                    far[(32'(dut.cache.cache.tags[i/LINE/WAYS][i/LINE%WAYS*TAG +: TAG]) * SETS + i / LINE / WAYS) * LINE
+                        + i % LINE] = dut.cache.cache.memory[i];
+        end
+    /* verilator lint_on BLKSEQ */
 
     // Mean over the PEs, once a point is done
     function automatic logic [UNITS*CAUSES*32-1:0] mean(input logic [PES*UNITS*CAUSES*32-1:0] of);
@@ -119,16 +136,16 @@ module grid_bench #(
         for (int i = 0; i < STROBES; i += 32) fold = fold ^ 32'(strobes >> i);
     endfunction
     always_ff @(posedge clk)
-        if (!run) checksum <= 0;
+        if (!is_running[0]) checksum <= 0;
         else if (!done) checksum <= {checksum[30:0], checksum[31]} ^ fold({starts, ended, visible});
 
     // Of the first and of the last PE
     event_log #(.EVENTS(2 * 3 * UNITS)) log (  // without the ends of prefetches; see README.md
-        .clk, .run, .done, .cycles,
+        .clk, .run(is_running[0]), .done, .cycles,
         .strobes({
             visible[(PES-1)*UNITS +: UNITS], ended[(PES-1)*UNITS+1 +: UNITS-1], starts[(PES-1)*UNITS +: UNITS],
             visible[0 +: UNITS], ended[1 +: UNITS-1], starts[0 +: UNITS], is_missed,
-            command_valid[0] && command_ready[0]
+            accepts[0]
         })
     );
 endmodule

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from archmodel.kernels import matmul_shape, program
 from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
-from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
 from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
 from archmodel.kernels.noc import packet_cycles
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
-    DRAM,
-    ISSUE,
     LOAD,
     N_COMMAND_FIELDS,
-    NONE,
-    OWN,
-    SRAM,
-    STORE,
 )
-from archmodel.kernels.tile_commands import put, take_and_give
 from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
 from archmodel.lowering.record import new_record
 from archmodel.lowering.run import run_table
-from archmodel.verify import command_words
-from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, expand, write_words
+from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, write_words
+from archmodel.verify.core_programs import program_product, program_rows
+from archmodel.verify.grid_cores import issue_on_cores
+from archmodel.verify.grid_gathers import Gather, serve_by_batch, write_gather, write_gather_words
 from archmodel.verify.kernels import mode_runs
 
 FULL = 0.23  # of the points are products whose loads ask for more than their ports give
@@ -188,8 +182,7 @@ def play_product(
     at_c = a.size if is_far else a.size + b.size
     rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
     part_m, part_k = m // rows, k // cols
-    sources, parts = {}, []
-    gaps = [int(table.commands[number, ISSUE]) - 1 for _, number in expand(table)]
+    programs, words, parts = [], [], []
     for pe in range(rows * cols):
         y, x = divmod(pe, cols)
         starts = (y * part_m * k + x * part_k, at_b + x * part_k * (n if is_far else 1), at_c + pe * part_m * n // cols)
@@ -198,17 +191,20 @@ def play_product(
             mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols,
             is_far,
         )  # fmt: skip
-        sources[f"command[{pe}]"] = {"data": write_words(table, part, parameters), "gap": gaps}
+        programs.append(program_product(table, part, parameters, "_grid"))
+        words.append(write_words(table, part, parameters))
         parts.append({"first_c": starts[2], "member": x, "row": y})
     tile_k = mapping.block_k if mapping.stationary == OUTPUT else part_k
     tiles = b.reshape(n // mapping.block_n, mapping.block_n, cols, -1, tile_k).transpose(2, 0, 3, 1, 4)
     near, far = (a.tobytes(), tiles.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
+    issued = issue_on_cores(table, programs, words, parameters)
     return {
         "config": {
             "capacity": capacities(table, parameters), "round_trip": round_trip(parameters, int(timing.outstanding)),
             "refresh": int(is_far),
         },
-        "sources": sources, "sinks": {}, "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
+        "sources": {"host": {"data": issued.host, "gap": [0]}}, "sinks": {},
+        "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
         "results": {
             "sram": {
                 "memories": [_bank(i) for i in range(parameters["BANKS"])], "first": at_c // parameters["WIDTH"],
@@ -221,7 +217,8 @@ def play_product(
             "operations": operations, "is_far": bool(is_far), "parts": parts,
             "is_saturated": timing.outstanding > fair_share(parameters),
         },
-        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in table],
+        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in issued.written],
+        "compact": [part.tolist() for part in issued.compact], "launch": issued.launch,
     }  # fmt: skip
 
 
@@ -235,62 +232,25 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     n_batches = int(rng.integers(min(LEAST_BATCHES, most_gathered // n_gathered), most_gathered // n_gathered + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
     lists = rng.integers(0, n_rows, (n_pes, n_batches, n_gathered)).astype(np.int32)
-    commands = _gather_program(p, timing, lists, row_bytes)
-    at_results = lists.nbytes
-    sources = {}
-    for pe in range(n_pes):
-        at = pe * n_batches * n_gathered
-        payloads = _gather_payloads(p, at, at_results, lists.shape[1:], row_bytes)
-        words = [
-            payload << command_words.head_bits(p) | command_words.head_of(row, p)
-            for payload, row in zip(payloads, commands.commands, strict=True)
-        ]  # fmt: skip
-        sources[f"command[{pe}]"] = {"data": words, "gap": [int(issue) - 1 for issue in commands.commands[:, ISSUE]]}
+    gather = Gather(n_batches, n_gathered, row_bytes, most, lists.nbytes)
+    services = _count_services(p, lists, row_bytes)
+    commands = write_gather(gather, timing, services)
+    words = [write_gather_words(commands, gather, pe, p) for pe in range(n_pes)]
+    issued = issue_on_cores(commands, [program_rows(commands, of_pe, p) for of_pe in words], words, p)
     return {
         "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p, fair_share(p)), "refresh": 1},
-        "sources": sources, "sinks": {},
+        "sources": {"host": {"data": issued.host, "gap": [0]}}, "sinks": {},
         "memories": {**_in_banks(lists.tobytes(), p), "dram": _words(table.tobytes(), p)},
         "results": {
             "sram": {
-                "memories": [_bank(i) for i in range(p["BANKS"])], "first": at_results // p["WIDTH"],
+                "memories": [_bank(i) for i in range(p["BANKS"])], "first": lists.nbytes // p["WIDTH"],
                 "n": lists.size * row_bytes // p["WIDTH"],
             }
         },
         "gather": {"lists": lists.tolist(), "row_bytes": row_bytes}, "rows": table.tolist(),
-        "table": [part.tolist() for part in commands],
+        "table": [part.tolist() for part in serve_by_batch(issued.written, services)],
+        "compact": [part.tolist() for part in issued.compact], "launch": issued.launch,
     }  # fmt: skip
-
-
-def _gather_program(parameters: Parameters, t: PeTiming, lists: np.ndarray, row_bytes: int) -> CommandTable:
-    """Write the program of a gather: the lists, then rows and a store, batch by batch.
-
-    The cache and the channel behind it are one resource. A batch holds it for a cycle per beat and for the time of each
-    line that it lacks; which lines these are is followed in the order of the PEs, and all PEs get the mean.
-    """
-    n_batches, n_gathered = lists.shape[1:]
-    commands, n = np.zeros((1 + 2 * n_batches, N_COMMAND_FIELDS), np.int64), 0
-    services = _count_services(parameters, lists, row_bytes)
-    lists_buffer, rows_buffer = NEAR
-
-    def occupancy(n_rows: int, n_bytes: float) -> int:
-        return transfer_cycles(
-            n_rows, n_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
-            t.bucket_bytes, t.bucket_rate,
-        )  # fmt: skip
-
-    n_bytes = 4.0 * n_batches * n_gathered
-    near = service_cycles(n_bytes, t.own_width)
-    n = put(commands, n, LOAD, t.instruction_cycles, occupancy(1, n_bytes), t.sram_latency, SRAM, near, OWN)
-    take_and_give(commands, n - 1, NONE, 0, lists_buffer, 1, 1)
-    took, near = occupancy(n_gathered, float(row_bytes)), service_cycles(float(n_gathered * row_bytes), t.store_width)
-    for batch in range(n_batches):
-        n = put(commands, n, LOAD, t.instruction_cycles, took, t.sram_latency, DRAM, services[batch], OWN)
-        take_and_give(commands, n - 1, lists_buffer, int(batch == n_batches - 1), rows_buffer, 1, 1)
-        n = put(commands, n, STORE, t.instruction_cycles, took, t.sram_latency, SRAM, near, OWN)
-        take_and_give(commands, n - 1, rows_buffer, 1, NONE, 0, 0)
-    capacity = np.ones(N_BUFFERS, np.int64)
-    capacity[rows_buffer] = 2
-    return CommandTable(commands, np.array([n, 0, 0, 0, 1]), capacity)
 
 
 def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -> list[int]:
@@ -307,19 +267,6 @@ def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -
     opening = p["T_RP"] + p["T_RCD"] - 2
     cycles = n_pes * n_gathered * row_bytes // p["WIDTH"] + misses * line + rows_opened * opening
     return [int(refreshed(p, n / n_pes, opening) + 0.5) for n in cycles]
-
-
-def _gather_payloads(
-    parameters: Parameters, at: int, at_results: int, shape: tuple[int, ...], row_bytes: int
-) -> Iterator[int]:
-    """Write the payloads of the load of the lists, and of the loads of rows and their stores."""
-    n_batches, n_gathered = shape
-    table, n_bytes, stride = 1 << parameters["ADDRESS"] - 1, 4 * n_batches * n_gathered, row_bytes << 16 | row_bytes
-    yield command_words.pack(0, 4 * at, n_bytes << 16 | n_bytes, 1)
-    for batch in range(n_batches):
-        slot, first = n_bytes + batch % 2 * n_gathered * row_bytes, batch * n_gathered
-        yield command_words.pack(4 * first << 16 | slot, table, stride, 1 << 17 | n_gathered)
-        yield command_words.pack(at_results + (at + first) * row_bytes, slot, stride, n_gathered)
 
 
 def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
@@ -348,8 +295,7 @@ def _bank(number: int) -> str:
 def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles, events of the first and the last PE, and the stall ledger, the mean of all PEs, of mode ``grid``."""
     table, grid = CommandTable(*(np.array(part) for part in stimulus["table"])), grid_of(parameters)
-    n_commands = len(stimulus["sources"]["command[0]"]["data"])
-    record = new_record(grid.n_pes, N_BUFFERS, n_commands * grid.n_pes)
+    record = new_record(grid.n_pes, N_BUFFERS, len(table.commands) * grid.n_pes)
     run = run_table(table, grid, "grid", parameters["QUEUE"], record=record)
     stalls = run.stall_cycles.sum(axis=0)
     counters = {
@@ -369,8 +315,8 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
 
 def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable[[], int]]:
     """Give what runs the program in each mode of the model."""
-    table = CommandTable(*(np.array(part) for part in stimulus["table"]))
-    return mode_runs(table, grid_of(parameters), parameters["QUEUE"], 1)
+    compact = CommandTable(*(np.array(part) for part in stimulus["compact"]))
+    return mode_runs(compact, grid_of(parameters), parameters["QUEUE"], stimulus["launch"] + 1)
 
 
 def _count_misses(parameters: Parameters, stimulus: dict[str, Any]) -> int:

@@ -38,18 +38,8 @@ from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
 from archmodel.lowering.record import new_record
 from archmodel.lowering.run import run_table
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
-from archmodel.verify.core_programs import (
-    CoreProgram,
-    follow_core,
-    host_words,
-    issue_by_command,
-    kind_table,
-    mean_issue,
-    program_product,
-    program_rows,
-    pushed_words,
-    run_core,
-)
+from archmodel.verify.core_issue import follow_core, issue_by_command, mean_issue, pushed_words, run_core
+from archmodel.verify.core_programs import CoreProgram, host_words, kind_table, program_product, program_rows
 from archmodel.verify.integer_loops import loop_code
 from archmodel.verify.kernels import mode_runs
 from archmodel.verify.row_points import draw_rows

@@ -32,6 +32,8 @@ module pe #(
     parameter int OUTSTANDING = 2,
     parameter int REQUEST     = 2,
     parameter int FABRIC      = 4,   // cycles from asking for a beat until it is written; 2 or more
+    parameter int EXPECTED    = FABRIC,  // in a grid; see engines.sv
+    parameter int SLACK       = 0,
     parameter int VLEN        = 128, // vector unit
     parameter int DLEN        = 32,  // up to 8 · DEPTH
     parameter int CHAIN       = 3,
@@ -118,8 +120,8 @@ module pe #(
         .BUFFERS(BUFFERS), .QUEUE(QUEUE), .TOKENS(TOKENS), .UNDER_WAY(UNDER_WAY), .PREFETCH(PREFETCH),
         .REDUCE(REDUCE), .HOP(HOP), .VECTOR(VECTOR), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS),
         .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
-        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .VLEN(VLEN), .DLEN(DLEN), .CHAIN(CHAIN),
-        .VECTOR_LOAD(VECTOR_LOAD), .LOOPS(LOOPS), .ADDRESS(ADDRESS)
+        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .FABRIC(FABRIC), .EXPECTED(EXPECTED), .SLACK(SLACK), .VLEN(VLEN),
+        .DLEN(DLEN), .CHAIN(CHAIN), .VECTOR_LOAD(VECTOR_LOAD), .LOOPS(LOOPS), .ADDRESS(ADDRESS)
     ) units (
         .clk, .rst_n(is_running), .capacity, .round_trip, .command_valid, .command_ready(), .command_data,
         .loop_address, .loop_data, .load_valid, .load_ready, .load_address, .load_head, .load_bytes, .load_last,

@@ -8,19 +8,12 @@ import pytest
 from archmodel.kernels.matmul_shape import INPUT, OUTPUT, WEIGHT
 from archmodel.kernels.program import ISSUE
 from archmodel.lowering.program import CommandTable
-from archmodel.verify import core_programs
+from archmodel.verify import core_issue
 from archmodel.verify.bench import load_law
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, write_words
 from archmodel.verify.contract import find_unit
-from archmodel.verify.core_programs import (
-    follow_core,
-    kind_table,
-    mean_issue,
-    program_product,
-    program_rows,
-    pushed_words,
-    run_core,
-)
+from archmodel.verify.core_issue import follow_core, mean_issue, pushed_words, run_core
+from archmodel.verify.core_programs import kind_table, program_product, program_rows
 
 LAW = load_law(find_unit("pe").folder)
 BUILD = {**find_unit("pe").contract.builds["small"], "CORE": 1, "SLOTS": 16}
@@ -98,7 +91,7 @@ def test_issue_is_the_time_from_push_to_push_and_its_mean():
 
 def test_code_that_a_full_queue_would_speed_up_is_refused():
     trace = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 2, 0]])  # load, push, use of the word
-    core = core_programs.core_times(BUILD)._replace(load=2)
+    core = core_issue.core_times(BUILD)._replace(load=2)
     with pytest.raises(ValueError, match="a push lies between a load and what waits for its word"):
-        core_programs._check_loads(trace, core)
-    core_programs._check_loads(trace, core._replace(load=1))
+        core_issue._check_loads(trace, core)
+    core_issue._check_loads(trace, core._replace(load=1))

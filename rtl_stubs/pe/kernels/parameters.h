@@ -44,6 +44,10 @@
 #define C_STEP 128
 #define C_SHAPE 132     // words 2 and 3 of the store
 #define C_ROWS 136
+#define REDUCE 140      // words of a reduction; in a grid alone, as what follows
+#define REDUCE_1 144
+#define X_IS_FAR 148    // tiles are prefetched
+#define Y_IS_FAR 152
 
 // The next slot of a circular buffer
     .macro next slot, bytes, end, first
