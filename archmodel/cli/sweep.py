@@ -117,10 +117,7 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
                     "n_assumed": n_assumed, "front": front})  # fmt: skip
         return
     if front:
-        rows = [{"best": name, **_best(front, each)} for name, each in run["objectives"].items()]
-        axes = {name: name.replace("_", " ") for name in run["axes"]}
-        columns = {each["column"]: f"{name} [{each['unit']}]" for name, each in run["objectives"].items()}
-        print_table(f"{run['title']}: the best point by each objective", rows, {"best": "best", **axes, **columns})
+        print_table(f"{run['title']}: the best point by each objective", *_tabulate(run, front))
     note(
         f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
         f"the conditions, {len(front)} on the front; all of it: archmodel query {folder} 'select * from front'"
@@ -129,6 +126,22 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
          f"they are listed in {folder / 'run.json'}")  # fmt: skip
 
 
-def _best(front: list[dict[str, Any]], objective: dict[str, str]) -> dict[str, Any]:
-    choose = min if objective["goal"] == "min" else max
-    return choose(front, key=lambda row: row[objective["column"]])
+def _tabulate(run: dict[str, Any], front: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Choose the best point of each objective: its choices on every axis, and its objectives; rows and headings."""
+    rows = []
+    for name, objective in run["objectives"].items():
+        choose = min if objective["goal"] == "min" else max
+        point = choose(front, key=lambda row: row[objective["column"]])
+        choices = {axis: _label(point, choices) for axis, choices in run["asked"]["axes"].items()}
+        values = {f"{key} [{each['unit']}]": point[each["column"]] for key, each in run["objectives"].items()}
+        rows.append({"best": name, **choices, **values})
+    return rows, {name: name for name in rows[0]}
+
+
+def _label(point: dict[str, Any], choices: dict[str, dict[str, Any]]) -> str:
+    """Say the choice of a point on one axis as the sweep writes it."""
+    return next(
+        label
+        for label, columns in choices.items()
+        if all(value is None or point[column] == value for column, value in columns.items())
+    )

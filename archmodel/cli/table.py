@@ -18,12 +18,14 @@ _UNITS = (
     ("_flop_per_s", "FLOP/s"),
     ("_bytes_per_s", "B/s"),
     ("_cycles_per_s", ""),  # the heading says it
+    ("_per_s", ""),  # the heading says it
     ("_s", "s"),
     ("_j", "J"),
     ("_w", "W"),
     ("_hz", "Hz"),
     ("_bytes", "B"),
     ("_flop", "FLOP"),
+    ("_usd", "USD"),
 )
 
 
@@ -109,7 +111,7 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
     if name == "utilisation" or name.endswith("_frac"):
         return f"{100 * value:.1f} %"
     for ending, unit in _UNITS:
-        if name.endswith(ending) or name == ending[1:]:
+        if (name.endswith(ending) and not name.endswith(f"_per{ending}")) or name == ending[1:]:
             return format_si(value, unit).rstrip()
     if isinstance(value, tuple):
         return " ".join(f"{part:,}" for part in value)

@@ -130,8 +130,12 @@ class Store:
     def log(self, **said: Any) -> None:
         """Add a line to the log: what has happened, when, and where."""
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "host": socket.gethostname(), "process": os.getpid()}
-        with self._writing(self.folder / "log.jsonl"), (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps({**line, **said})}\n")
+        path = self.folder / "log.jsonl"
+        with self._writing(path), path.open("ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            is_cut_off = file.read(1) not in (b"", b"\n")  # by the end of a process
+            file.write(b"\n" * is_cut_off + json.dumps({**line, **said}).encode() + b"\n")
 
     def part_path(self, table: str, idx: int) -> Path:
         """Name the file of a part."""

@@ -23,7 +23,6 @@ from archmodel.results.types import ResultTable
 from archmodel.sweep.executors import Executor, open_executor
 from archmodel.sweep.fields import build_trace, freeze
 from archmodel.sweep.load import Sweep
-from archmodel.sweep.objectives import axis_columns
 from archmodel.sweep.progress import Progress, Tally, as_minimised
 from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search
 from archmodel.sweep.space import Points
@@ -277,7 +276,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int) -> dict[str, Any]
         "title": file.title,
         "notes": list(file.notes),
         "n_space": sweep.space.n_points,
-        "axes": [next(iter(axis_columns(axis))) for axis in sweep.space.axes],
+        "axes": [axis.name for axis in sweep.space.axes],
         "objectives": {
             each.name: {"column": each.column, "goal": each.goal, "unit": each.unit} for each in sweep.objectives
         },
