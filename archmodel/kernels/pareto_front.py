@@ -90,33 +90,60 @@ def dominated_volume(points: Any, reference: Any) -> float:
         return volume
     if n_objectives == 2:
         lowest = reference[1]
-        for point in np.argsort(points[:, 0]):
+        for point in _order(points, 0):
             if points[point, 1] < lowest:
                 volume += (reference[0] - points[point, 0]) * (lowest - points[point, 1])
                 lowest = points[point, 1]
         return volume
     last = n_objectives - 1
-    order = np.argsort(-points[:, last])
-    base = np.ascontiguousarray(points[order, :last])
-    for place in range(n_points):
+    order = _order(points, last)
+    limited = np.empty((n_points, last))
+    for place in range(n_points - 1, -1, -1):
+        corner = points[order[place]]
         box = 1.0
         for k in range(last):
-            box *= reference[k] - base[place, k]
-        covered = dominated_volume(_limit(base[place + 1 :], base[place]), np.ascontiguousarray(reference[:last]))
-        volume += (reference[last] - points[order[place], last]) * (box - covered)
+            box *= reference[k] - corner[k]
+        n_limited = _limit(points, order[:place], corner, limited)
+        covered = dominated_volume(limited[:n_limited], reference[:last])
+        volume += (reference[last] - corner[last]) * (box - covered)
     return volume
 
 
 @kernel
-def _limit(points: Any, corner: Any) -> Any:
-    """Give what points cover of the box of a corner: each moved into it, without those that others cover."""
-    limited = np.maximum(points, corner)
-    kept = np.ones(limited.shape[0], np.bool_)
-    for point in range(limited.shape[0]):
-        for other in range(limited.shape[0]):
-            if other == point or not kept[other]:
-                continue
-            if np.all(limited[other] <= limited[point]):
-                kept[point] = False
-                break
-    return limited[kept]
+def _order(points: Any, k: int) -> Any:
+    """Order points by one objective, the least first; compiled in a fraction of the time of `numpy.argsort`."""
+    order = np.empty(points.shape[0], np.int64)
+    for point in range(points.shape[0]):
+        place = point
+        while place > 0 and points[order[place - 1], k] > points[point, k]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = point
+    return order
+
+
+@kernel
+def _limit(points: Any, chosen: Any, corner: Any, out_limited: Any) -> int:
+    """Move points into the box of a corner, in all objectives but the last; returns how many no other one covers."""
+    n_objectives = out_limited.shape[1]
+    n_kept = 0
+    for point in chosen:
+        for k in range(n_objectives):
+            out_limited[n_kept, k] = max(points[point, k], corner[k])
+        n_before, n_kept, is_covered = n_kept, 0, False
+        for other in range(n_before):
+            covers = True
+            is_worse = True
+            for k in range(n_objectives):
+                covers = covers and out_limited[other, k] <= out_limited[n_before, k]
+                is_worse = is_worse and out_limited[other, k] >= out_limited[n_before, k]
+            is_covered = is_covered or covers
+            if covers or not is_worse:
+                for k in range(n_objectives):
+                    out_limited[n_kept, k] = out_limited[other, k]
+                n_kept += 1
+        if not is_covered:
+            for k in range(n_objectives):
+                out_limited[n_kept, k] = out_limited[n_before, k]
+            n_kept += 1
+    return n_kept

@@ -98,7 +98,8 @@ def trace_hypervolume(
     """
     if objectives.shape[1] > MOST_TRACED_OBJECTIVES:
         n_steps = 1
-    ends = np.unique(np.linspace(0, len(objectives), n_steps + 1).round().astype(np.int64)[1:])
+    n_steps = min(n_steps, len(objectives))
+    ends = np.linspace(0, len(objectives), n_steps + 1).round().astype(np.int64)[1:]
     front, volumes, start = objectives[:0], [], 0
     for end in ends:
         joined = np.concatenate([front, objectives[start:end][is_feasible[start:end]]])

@@ -162,14 +162,15 @@ def draw_unseen(generator: np.random.Generator, n_values: Sequence[int], n_wante
         Keys of points, see `keys_of`; what is drawn is added.
     """
     n_wanted = min(n_wanted, count_points(n_values) - len(seen))
+    most = np.asarray(n_values, np.int64)
     drawn: list[Points] = []
     while len(drawn) < n_wanted:
-        # One point after the other, so that a longer draw begins like a shorter one.
-        point = generator.integers(0, np.asarray(n_values, np.int64))
-        key = point.tobytes()
-        if key not in seen:
-            seen.add(key)
-            drawn.append(point)
+        # Points are drawn in rows, in the order of the stream: a longer draw begins like a shorter one.
+        for point in generator.integers(0, most, size=(max(n_wanted - len(drawn), 64), len(most))):
+            key = point.tobytes()
+            if key not in seen and len(drawn) < n_wanted:
+                seen.add(key)
+                drawn.append(point)
     return np.array(drawn, np.int64).reshape(len(drawn), len(n_values))
 
 
