@@ -22,6 +22,7 @@ from archmodel.workload.single import operators_trace, select
 from archmodel.workload.types import Level, Operator, Trace
 
 if TYPE_CHECKING:
+    from archmodel.economy.assess import Assessment
     from archmodel.lowering.run import Mode
     from archmodel.models.explain import Explanation
     from archmodel.results.timeline import Timeline
@@ -473,6 +474,41 @@ def sweep(
         load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
         search=search, n_evaluations=evaluations, tell=tell or _tell_nobody, say=say or _tell_nobody,
     )  # fmt: skip
+
+
+def cost(
+    machine: Machine,
+    trace: Trace | None = None,
+    *,
+    model: str = "roofline",
+    launch: LaunchMode = "graph",
+    mode: str | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Assessment:
+    """Say what a machine takes and costs, and what a workload on it does.
+
+    Parameters
+    ----------
+    machine
+        One chip.
+    trace
+        The workload, if any.
+    model, launch, mode
+        As in `evaluate`.
+    parameters
+        Other values of parameters by dotted path: ``{"fleet.electricity": "0.08 USD/kWh"}``.
+
+    Raises
+    ------
+    InputError
+        When a parameter is wrong; lists every fault.
+    UnsupportedError
+        When there is no answer, with every reason.
+    """
+    from archmodel.economy.assess import assess
+    from archmodel.economy.load import load_economy
+
+    return assess(machine, load_economy(parameters), trace, model=model, launch=launch, mode=mode)
 
 
 def _tell_nobody(_: object) -> None:

@@ -23,6 +23,7 @@ def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
 
 WholeNumber = Annotated[int | None, Parameter(converter=_read_whole_number, n_tokens=1)]
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
+Assumptions = Annotated[tuple[str, ...], Parameter(name="--assume", negative=(), show_default=False)]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
 
 
