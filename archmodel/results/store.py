@@ -113,10 +113,9 @@ class Store:
             changed = [key for key in {**there, **here} if there.get(key) != here.get(key)]
             if changed:
                 shown = [f"{key}: {there.get(key)!r} there, {here.get(key)!r} now" for key in changed[:_N_SHOWN]]
-                more = [f"… and {len(changed) - _N_SHOWN} more"] if len(changed) > _N_SHOWN else []
-                text = "holds results of another sweep; take another folder, or delete this one"
-                where = str(self.folder)
-                raise InputError(SUBJECT, [Fault(where, text), *(Fault("", each) for each in [*shown, *more])])
+                shown += [f"and {len(changed) - _N_SHOWN} more"] if len(changed) > _N_SHOWN else []
+                text = f"holds results of another sweep ({'; '.join(shown)}); take another folder, or delete this one"
+                raise InputError(SUBJECT, [Fault(str(self.folder), text)])
             return
         self.write_text(path, f"{json.dumps({'schema': SCHEMA_VERSION, **run}, indent=1)}\n")
 

@@ -18,18 +18,18 @@ Dimension = tuple[tuple[str, int], ...] | str
 """Powers of the base units, sorted by their name; or ``text``, ``truth``."""
 
 _PLAIN: Dimension = ()
-_BASES: dict[str, Mapping[str, int]] = {
-    "flop_per_s": {"FLOP": 1, "s": -1},
-    "bytes_per_s": {"B": 1, "s": -1},
-    "bytes_per_cycle": {"B": 1, "cycle": -1},
-    "bytes": {"B": 1},
-    "cycles": {"cycle": 1},
-    "hz": {"s": -1},
-    "s": {"s": 1},
-    "j": {"J": 1},
-    "w": {"J": 1, "s": -1},
-    "mm2": {"mm2": 1},
-    "usd": {"USD": 1},
+_ENDINGS: dict[str, tuple[str, Mapping[str, int]]] = {  # of columns: the unit and its dimension
+    "flop_per_s": ("FLOP/s", {"FLOP": 1, "s": -1}),
+    "bytes_per_s": ("B/s", {"B": 1, "s": -1}),
+    "bytes_per_cycle": ("B/cycle", {"B": 1, "cycle": -1}),
+    "bytes": ("B", {"B": 1}),
+    "cycles": ("cycles", {"cycle": 1}),
+    "hz": ("Hz", {"s": -1}),
+    "s": ("s", {"s": 1}),
+    "j": ("J", {"J": 1}),
+    "w": ("W", {"J": 1, "s": -1}),
+    "mm2": ("mm2", {"mm2": 1}),
+    "usd": ("USD", {"USD": 1}),
 }
 _ENDING_OF = {
     "frequency": "hz", "time": "s", "capacity": "bytes", "bandwidth": "bytes_per_s", "rate": "flop_per_s", "power": "w",
@@ -89,10 +89,10 @@ class Condition:
 
 def dimension_of(column: str) -> Dimension:
     """Read the dimension of a column off the end of its name."""
-    for ending, bases in _BASES.items():
+    for ending, (_, powers) in _ENDINGS.items():
         if column == ending or column.endswith(f"_{ending}"):
             rest = column.removesuffix(ending).removesuffix("_")
-            return _PLAIN if rest.endswith("_per") or rest == "per" else tuple(sorted(bases.items()))
+            return _PLAIN if rest.endswith("_per") or rest == "per" else tuple(sorted(powers.items()))
     return _PLAIN
 
 
@@ -103,8 +103,8 @@ def _parse(text: str) -> tuple[ast.expr, dict[str, tuple[float, Dimension]]]:
     def name_it(match: re.Match[str]) -> str:
         dimension = _DIMENSION_OF[match[2]]
         key = f"_quantity{len(quantities)}"
-        bases = tuple(sorted(_BASES[_ENDING_OF[dimension]].items()))
-        quantities[key] = (Quantity(dimension).parse(match[0]), bases)
+        powers = tuple(sorted(_ENDINGS[_ENDING_OF[dimension]][1].items()))
+        quantities[key] = (Quantity(dimension).parse(match[0]), powers)
         return f" {key} "
 
     named = _QUANTITY.sub(name_it, text).strip()
@@ -160,9 +160,9 @@ def _require_same(left: Dimension, right: Dimension, verb: str) -> None:
 def _say(dimension: Dimension) -> str:
     if isinstance(dimension, str):
         return {"text": "text", "truth": "a comparison"}[dimension]
-    named = {tuple(sorted(_BASES[ending].items())): UNITS[name] for name, ending in _ENDING_OF.items()}
+    named = {tuple(sorted(powers.items())): unit for unit, powers in _ENDINGS.values()}
     if dimension in named:
-        return f"a value in {next(iter(named[dimension]))}"
+        return f"a value in {named[dimension]}"
     return "a value in " + "·".join(base if power == 1 else f"{base}^{power}" for base, power in dimension)
 
 

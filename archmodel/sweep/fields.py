@@ -107,7 +107,7 @@ def make_choice(label: str, given: Mapping[str, Any], base: Base) -> Choice:
             launch = str(value)
             columns[_LAUNCH] = launch
             if launch not in get_args(LaunchMode):
-                faults.append(f"{path}: {suggest(launch, get_args(LaunchMode))}")
+                faults.append(f"{path}: {launch!r} is no launch mode; {suggest(launch, get_args(LaunchMode))}")
         elif first == _WORKLOAD:
             meant = (
                 [part for part in base.parts if rest[-1] in known_settings(part)]

@@ -230,7 +230,7 @@ def _check_model(file: SweepFile, document: Document, faults: list[Fault]) -> No
     try:
         find_model(file.model, file.mode)
     except InputError as error:
-        key = "mode" if "mode" in error.subject else "model"
+        key = "model" if error.subject == "model" else "mode"
         faults += [Fault(document.where((key,)), f"{key}: {fault}") for fault in error.faults]
 
 

@@ -138,7 +138,7 @@ def point_columns(parts: Sequence[Part], space: Space) -> tuple[list[str], list[
 
 
 def axis_columns(axis: Axis) -> dict[str, list[Any]]:
-    """Give the columns of an axis, a value per choice: of each field, and its labels where it sets several.
+    """Give the columns of an axis, a value per choice: of each field, and its labels where its name is another one.
 
     Parameters
     ----------
@@ -146,5 +146,6 @@ def axis_columns(axis: Axis) -> dict[str, list[Any]]:
         Of a space.
     """
     fields = {name: [choice.columns[name] for choice in axis.choices] for name in axis.choices[0].columns}
-    name = axis.name.replace(".", "_")
-    return fields if len(fields) == 1 or name in fields else {name: [c.label for c in axis.choices], **fields}
+    name, column = axis.name.replace(".", "_"), next(iter(fields))
+    is_field = len(fields) == 1 and (column.startswith(name) or name.endswith(column))
+    return fields if is_field else {name: [choice.label for choice in axis.choices], **fields}

@@ -20,18 +20,20 @@ from archmodel.errors import Fault, InputError
 from archmodel.machine.columns import list_leaves
 from archmodel.results.store import Store
 from archmodel.results.types import ResultTable
+from archmodel.sweep.baseline import compare, draw_baseline
+from archmodel.sweep.batches import LEAST_PART_POINTS, Batches, is_there
 from archmodel.sweep.executors import Executor, open_executor
-from archmodel.sweep.fields import build_trace, freeze
 from archmodel.sweep.load import Sweep
 from archmodel.sweep.progress import Progress, Tally, as_minimised
-from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search
+from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search, join
 from archmodel.sweep.space import Points
+from archmodel.workload.load import read_workload
 
 if TYPE_CHECKING:
     import pandas as pd
 
-POINTS, FRONT = "points", "front"
-_PART_POINTS, _SLOW_PART_POINTS, _LEAST_PART_POINTS = 5000, 50, 16
+POINTS, FRONT, BASELINE, HYPERVOLUME = "points", "front", "baseline", "hypervolume"
+_PART_POINTS, _SLOW_PART_POINTS = 5000, 50
 _N_PARTS = 24  # of a small sweep, so that its workers have something to share
 _N_EVALUATIONS = 2000  # of a search that says nothing else
 
@@ -152,7 +154,7 @@ def part_size(model: str, n_points: int) -> int:
         What evaluates how many points.
     """
     most = _SLOW_PART_POINTS if model in CYCLE_MODELS else _PART_POINTS
-    return max(_LEAST_PART_POINTS, min(most, -(-n_points // _N_PARTS)))
+    return max(LEAST_PART_POINTS, min(most, -(-n_points // _N_PARTS)))
 
 
 def _run_parts(
@@ -163,7 +165,7 @@ def _run_parts(
     size = part_size(sweep.file.model, n_points)
     missing = []
     for idx in range(-(-n_points // size)):
-        if _is_there(store, idx, say):
+        if is_there(store, POINTS, idx, say):
             tally.add(store.read_part(POINTS, idx), is_new=False)
         else:
             missing.append(idx)
@@ -178,61 +180,19 @@ def _run_parts(
             tell(tally.progress())
 
 
-def _is_there(store: Store, idx: int, say: Say) -> bool:
-    try:
-        return store.is_finished(POINTS, idx)
-    except ValueError as error:
-        aside = store.set_aside(POINTS, idx)
-        say(f"{store.part_path(POINTS, idx)} is corrupt ({error}): kept as {aside.name}, and made again")
-        store.log(event="corrupt", table=POINTS, part=idx, why=str(error))
-        return False
-
-
 def _run_search(
     sweep: Sweep, search: str, n_points: int, store: Store, workers: Executor, tally: Tally, tell: Tell, say: Say
 ) -> None:
-    """Let a search choose points; a batch is a part, and what is there from an earlier run is not evaluated again."""
-    known: dict[int, tuple[NDArray[np.float64], bool]] = {}
-    n_parts = 0
-    while _is_there(store, n_parts, say):
-        table = store.read_part(POINTS, n_parts)
-        _remember(known, table, sweep)
-        tally.add(table, is_new=False)
-        n_parts += 1
-    if tally.n_done:
-        say(f"{tally.n_done} points are there from an earlier run")
-
-    def evaluate(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        nonlocal n_parts
-        ids = sweep.space.ids(points)
-        is_new = np.array([int(each) not in known for each in ids], np.bool_)
-        if is_new.any():
-            table = _evaluate_batch(workers, points[is_new])
-            store.write_part(POINTS, n_parts, table)
-            store.log(event="part", table=POINTS, part=n_parts, n_points=len(table["point"]))
-            n_parts += 1
-            _remember(known, table, sweep)
-            tally.add(table)
-            tell(tally.progress())
-        found = [known[int(each)] for each in ids]
-        return np.array([values for values, _ in found]), np.array([is_feasible for _, is_feasible in found])
-
-    find = find_search(search)
-    for _ in find(sweep.space.n_values, evaluate, n_points, sweep.file.seed, store.folder):
-        pass
-
-
-def _evaluate_batch(workers: Executor, points: Points) -> dict[str, NDArray[Any]]:
-    """Evaluate points together, spread over the workers."""
-    pieces = np.array_split(points, min(8, -(-len(points) // _LEAST_PART_POINTS)))
-    tables = [table for _, table in sorted(workers.map(enumerate(pieces)), key=lambda done: done[0])]
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def _remember(known: dict[int, tuple[NDArray[np.float64], bool]], table: Mapping[str, Any], sweep: Sweep) -> None:
-    objectives = as_minimised(sweep.objectives, table)
-    for point, values, is_feasible in zip(table["point"], objectives, table["is_feasible"], strict=True):
-        known[int(point)] = values, bool(is_feasible)
+    """Let a search choose points, and compare it with as many points at random."""
+    evaluate = Batches(sweep, store, workers, POINTS, tally, tell, say)
+    n_values, seed = sweep.space.n_values, sweep.file.seed
+    found = join(list(find_search(search)(n_values, evaluate, n_points, seed, store.folder)))
+    evaluate(found.points)  # a journal may know points whose part is lost
+    others = Tally(sweep.objectives, len(found.points))
+    baseline = draw_baseline(
+        n_values, Batches(sweep, store, workers, BASELINE, others, tell, say), found, seed
+    )
+    store.write_part(HYPERVOLUME, 0, compare(search, found, baseline, [each.name for each in sweep.objectives]))
 
 
 def _say_missing(tally: Tally, say: Say) -> None:
@@ -255,7 +215,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int) -> dict[str, Any]
     workloads = {
         part.label: {
             "workload": part.workload, "settings": dict(part.settings), "share": part.weight,
-            "sha256": _hash(repr(build_trace(part.workload, freeze(part.settings)))),
+            "sha256": _hash(repr(read_workload(part.workload)[1])),
         }
         for part in base.parts
     }  # fmt: skip
