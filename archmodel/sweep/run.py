@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from archmodel.economy import load_economy
 from archmodel.errors import Fault, InputError
@@ -21,12 +18,11 @@ from archmodel.machine.columns import list_leaves
 from archmodel.results.store import Store
 from archmodel.results.types import ResultTable
 from archmodel.sweep.baseline import compare, draw_baseline
-from archmodel.sweep.batches import LEAST_PART_POINTS, Batches, is_there
+from archmodel.sweep.batches import LEAST_PART_POINTS, Batches, Say, is_there
 from archmodel.sweep.executors import Executor, open_executor
 from archmodel.sweep.load import Sweep
-from archmodel.sweep.progress import Progress, Tally, as_minimised
+from archmodel.sweep.progress import Tally, Tell
 from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search, join
-from archmodel.sweep.space import Points
 from archmodel.workload.load import read_workload
 
 if TYPE_CHECKING:
@@ -36,9 +32,6 @@ POINTS, FRONT, BASELINE, HYPERVOLUME = "points", "front", "baseline", "hypervolu
 _PART_POINTS, _SLOW_PART_POINTS = 5000, 50
 _N_PARTS = 24  # of a small sweep, so that its workers have something to share
 _N_EVALUATIONS = 2000  # of a search that says nothing else
-
-Say = Callable[[str], None]
-Tell = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +182,7 @@ def _run_search(
     found = join(list(find_search(search)(n_values, evaluate, n_points, seed, store.folder)))
     evaluate(found.points)  # a journal may know points whose part is lost
     others = Tally(sweep.objectives, len(found.points))
-    baseline = draw_baseline(
-        n_values, Batches(sweep, store, workers, BASELINE, others, tell, say), found, seed
-    )
+    baseline = draw_baseline(n_values, Batches(sweep, store, workers, BASELINE, others, tell, say), found, seed)
     store.write_part(HYPERVOLUME, 0, compare(search, found, baseline, [each.name for each in sweep.objectives]))
 
 
