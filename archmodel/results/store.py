@@ -30,6 +30,7 @@ SUBJECT = "results"
 SCHEMA_VERSION = 1
 """Of the folder; a newer one is not read."""
 
+_SQL_TYPES = {"i": "BIGINT", "f": "DOUBLE", "b": "BOOLEAN", "O": "VARCHAR"}
 _N_SHOWN = 6  # differences that a message lists
 
 
@@ -172,8 +173,7 @@ class Store:
                 except duckdb.Error as error:
                     draft.unlink(missing_ok=True)
                     raise OSError(0, str(error).splitlines()[0]) from error
-        self.write_text(_checksum_path(path), f"{_hash(draft)}  {path.name}\n")
-        with self._writing(path):
+            self.write_text(_checksum_path(path), f"{_hash(draft)}  {path.name}\n")
             _publish(draft, path)
 
     def is_finished(self, table: str, idx: int) -> bool:
@@ -285,8 +285,10 @@ def _publish(draft: Path, path: Path) -> None:
 
 
 def _select(name: str, column: NDArray[Any]) -> str:
+    """Select a column with its type, which an empty table would not show; NaN becomes NULL."""
     quoted = '"' + name.replace('"', '""') + '"'
-    return f"CASE WHEN isnan({quoted}) THEN NULL ELSE {quoted} END AS {quoted}" if column.dtype.kind == "f" else quoted
+    value = f"CASE WHEN isnan({quoted}) THEN NULL ELSE {quoted} END" if column.dtype.kind == "f" else quoted
+    return f"CAST({value} AS {_SQL_TYPES[column.dtype.kind]}) AS {quoted}"
 
 
 def _quote(text: str) -> str:
