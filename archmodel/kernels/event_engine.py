@@ -70,7 +70,6 @@ from archmodel.kernels.program import (
     N_QUEUE_FIELDS,
     N_REQUEST_FIELDS,
     N_RESERVED,
-    N_RESOURCES,
     N_ROWS,
     N_SLOT_FIELDS,
     N_STARTED,
@@ -96,6 +95,7 @@ from archmodel.kernels.program import (
     SERVICE,
     SLOT_COMMAND,
     SLOT_LANE,
+    SLOT_SERVER,
     SPACE,
     STARTED_AT,
     TOKEN_CAUSE,
@@ -149,7 +149,7 @@ def run_program(
     out_stall : ndarray (P, U, 5) int64
         Cycles for which it waits for data, space, issue, arbitration or DRAM, until its last command starts.
     out_served : ndarray (R,) int64
-        Cycles for which each shared resource serves.
+        Cycles for which each server of a shared resource serves.
 
     Returns
     -------
@@ -161,14 +161,10 @@ def run_program(
     n_buffers, n_lanes = state.buffers.shape[1], state.asks.shape[1]
     n_tokens, n_queue, n_requests = state.tokens.shape[2], state.queues.shape[2], state.requests.shape[2]
     token_mask, queue_mask, request_mask = n_tokens - 1, n_queue - 1, n_requests - 1
-    n_line = state.line.shape[1]
+    n_servers, n_line, _ = state.line.shape
     line_mask = n_line - 1
-    capacity, queue_depth, in_turn, slot_member = (
-        program.capacity,
-        program.queue_depth,
-        program.in_turn,
-        program.slot_member,
-    )
+    capacity, queue_depth, in_turn, slack = program.capacity, program.queue_depth, program.in_turn, program.slack
+    slot_member = program.slot_member
     slot_size, slot_granted, slot_free_at = program.slot_size, state.slot_granted, state.slot_free_at
     n_joined, n_left, free_at, last_granted = state.n_joined, state.n_left, state.free_at, state.last_granted
     commands = program.commands.reshape(-1).view(_COMMAND)
@@ -209,7 +205,7 @@ def run_program(
                 served_at = granted_at + command[SERVICE]
                 if command[RESOURCE] == DRAM:
                     cause = DRAM_WAIT
-                elif cause != DRAM_WAIT and served_at > ended_at:
+                elif cause != DRAM_WAIT and served_at > ended_at + slack:
                     cause = ARBITRATION
                 ended_at = max(ended_at, served_at)
                 row = request[REQUEST_ROW]
@@ -315,7 +311,7 @@ def run_program(
                             )
                             n_events += n_written
                             if n_written == 0:
-                                n_lost += n_units + N_RESOURCES
+                                n_lost += n_units + n_servers
                                 lost_from = min(lost_from, issued_at)
                         has_wrapped = False
                 elif to_look_at > 0:
@@ -434,10 +430,11 @@ def run_program(
                     if slot[N_MISSING] == 0:
                         # Requests come almost in order of time: the place is close to the end.
                         asked_at = slot[ASKED_AT]
-                        first = command[RESOURCE] * n_line
-                        k = n_joined[command[RESOURCE]]
-                        n_joined[command[RESOURCE]] = k + 1
-                        while k > n_left[command[RESOURCE]]:
+                        server = slot_size[slot_idx, SLOT_SERVER]
+                        first = server * n_line
+                        k = n_joined[server]
+                        n_joined[server] = k + 1
+                        while k > n_left[server]:
                             before = line[_at(first + ((k - 1) & line_mask))]
                             if before[WAITS_SINCE] < asked_at or (
                                 before[WAITS_SINCE] == asked_at and before[WAITING_SLOT] <= slot_idx
@@ -452,20 +449,20 @@ def run_program(
                         wait[WAITING_SLOT] = slot_idx
                 else:
                     break
-        # Which resource grants next, and to whom?
-        granted_at, resource = _FAR, NONE
-        for r in range(N_RESOURCES):
+        # Which server grants next, and to whom?
+        granted_at, server = _FAR, NONE
+        for r in range(n_servers):
             if n_left[r] < n_joined[r]:
                 at = max(line[_at(r * n_line + (n_left[r] & line_mask))][WAITS_SINCE], free_at[r])
                 if at < granted_at:
-                    granted_at, resource = at, r
-        if resource == NONE:
+                    granted_at, server = at, r
+        if server == NONE:
             break
-        first, chosen = resource * n_line, n_left[resource]
-        if in_turn and resource != LINK:
+        first, chosen = server * n_line, n_left[server]
+        if in_turn and server != LINK:
             # In turn: of those who ask by now, the first one after the one served last; the others keep their order.
-            best_rank, last = _FAR, last_granted[resource]
-            for k in range(n_left[resource], n_joined[resource]):
+            best_rank, last = _FAR, last_granted[server]
+            for k in range(n_left[server], n_joined[server]):
                 wait = line[_at(first + (k & line_mask))]
                 if wait[WAITS_SINCE] > granted_at:
                     break
@@ -473,12 +470,12 @@ def run_program(
                 chosen = k if rank < best_rank else chosen
                 best_rank = min(rank, best_rank)
         slot_idx = line[_at(first + (chosen & line_mask))][WAITING_SLOT]
-        for k in range(chosen, n_left[resource], -1):
+        for k in range(chosen, n_left[server], -1):
             before, wait = line[_at(first + ((k - 1) & line_mask))], line[_at(first + (k & line_mask))]
             wait[WAITS_SINCE] = before[WAITS_SINCE]
             wait[WAITING_SLOT] = before[WAITING_SLOT]
-        n_left[resource] += 1
-        last_granted[resource] = slot_idx
+        n_left[server] += 1
+        last_granted[server] = slot_idx
         place = slot_granted[slot_idx] & request_mask
         slot_granted[slot_idx] += 1
         lane, n_members = slot_size[slot_idx, SLOT_LANE], slot_size[slot_idx, N_MEMBERS]
@@ -488,13 +485,13 @@ def run_program(
         slot[N_MISSING] = n_members
         granted = slot[SLOT_COMMAND]
         hold = commands[_at(granted)][HOLD]
-        if resource == LINK:
+        if server == LINK:
             # The PEs of a group have their links to themselves.
             granted_at = max(granted_at, slot_free_at[slot_idx])
             slot_free_at[slot_idx] = granted_at + hold
         else:
-            free_at[resource] = granted_at + hold
-        out_served[resource] += hold
+            free_at[server] = granted_at + hold
+        out_served[server] += hold
     # A unit is busy until it can take a command; the last one only keeps it until its result is there.
     for pe in range(n_pes):
         for u in range(n_units):

@@ -25,7 +25,7 @@ REQUEST_AT, REQUEST_CAUSE, REQUEST_ROW = range(3)
 N_REQUEST_FIELDS = 3
 ASKED_AT, N_MISSING, SLOT_COMMAND = range(3)
 N_SLOT_FIELDS = 3
-N_MEMBERS, SLOT_LANE, FIRST_MEMBER = range(3)
+N_MEMBERS, SLOT_LANE, FIRST_MEMBER, SLOT_SERVER = range(4)
 WAITS_SINCE, WAITING_SLOT = range(2)
 N_WAIT_FIELDS = 2
 # Columns of a row of a record: a command from its being issued until its result is visible, and what it waited for. Or
@@ -42,7 +42,7 @@ N_RECORD_COUNTS = 3
 DATA, SPACE, ISSUED, ARBITRATION, DRAM_WAIT = range(5)
 N_CAUSES = 5
 # Resources that requests share: SRAM and DRAM of the chip, its link to the host, and the links between the PEs of one
-# group.
+# group. Each is a server of the same number; further ports of the SRAM are servers behind these.
 SRAM, DRAM, HOST, LINK = range(4)
 N_RESOURCES = 4
 # Who shares a request: nobody, or the PEs that need the same part of the first operand, the second or the result.

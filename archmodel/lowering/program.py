@@ -64,12 +64,21 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Logical grid of the PEs of a program: parts of the batch, of the rows, of the columns and of the depth."""
+    """Logical grid of the PEs of a program.
+
+    Parameters
+    ----------
+    n_batch, n_m, n_n, n_k
+        Parts of the batch, of the rows, of the columns and of the depth.
+    n_ports
+        Ports of the SRAM. PE p is behind port p mod ``n_ports``.
+    """
 
     n_batch: int = 1
     n_m: int = 1
     n_n: int = 1
     n_k: int = 1
+    n_ports: int = 1
 
     @property
     def n_pes(self) -> int:
@@ -86,6 +95,14 @@ class Grid:
             "same_c": (batch * self.n_m + m) * self.n_n + n,
         }
         return shared[cast].astype(np.int64)
+
+    def ports(self, cast: str) -> Ints:
+        """Give every group of a cast the port of its PEs: (G,); −1 where these are behind several."""
+        group, port = self.groups(cast), np.arange(self.n_pes) % self.n_ports
+        first, last = np.full(self.n_groups(cast), self.n_ports), np.full(self.n_groups(cast), NONE)
+        np.minimum.at(first, group, port)
+        np.maximum.at(last, group, port)
+        return np.where(first == last, first, NONE)
 
     def n_groups(self, cast: str) -> int:
         """Count the requests of a cast that the whole grid makes at a time."""
@@ -110,6 +127,8 @@ class Program:
         The PEs.
     is_round_robin
         Shared resources grant requests in turn instead of by age.
+    slack_cycles
+        For which a request may wait before that counts as arbitration in the stall ledger.
     """
 
     body: tuple[Command, ...]
@@ -121,6 +140,7 @@ class Program:
     queue_depth: int = 8
     grid: Grid = field(default_factory=Grid)
     is_round_robin: bool = False
+    slack_cycles: int = 0
 
 
 class CommandTable(NamedTuple):
@@ -183,7 +203,11 @@ def _wrong_sizes(program: Program) -> list[Fault]:
         if not 1 <= size <= MAX_TOKENS
     ] + [
         Fault(name, f"{times} is not allowed; allowed: whole numbers from {least}")
-        for name, times, least in (("n_inner", program.n_inner, 0), ("n_outer", program.n_outer, 1))
+        for name, times, least in (
+            ("n_inner", program.n_inner, 0),
+            ("n_outer", program.n_outer, 1),
+            ("slack_cycles", program.slack_cycles, 0),
+        )
         if times < least
     ]
 

@@ -38,6 +38,7 @@ from archmodel.kernels.program import (
     OWN,
     RESOURCE,
     SERVICE,
+    SRAM,
     UNIT,
 )
 from archmodel.kernels.steady_state import N_WATCH_FIELDS
@@ -58,14 +59,16 @@ class ProgramPack(NamedTuple):
         How many commands of each unit are in prologue, body and epilogue.
     cast_slot : (P, L) int64
         Group of a PE for each lane.
-    slot_size : (S, 3) int64
-        Members of a group, its lane, and where its members begin.
+    slot_size : (S, 4) int64
+        Members of a group, its lane, where its members begin, and the server of its requests.
     slot_member : (P · L,) int64
         The PEs of the groups, one group after the other.
     queue_depth : int
         Commands that wait in front of a unit.
     in_turn : bool
         Round-robin instead of oldest first.
+    slack : int
+        Cycles for which a request may wait before that counts as arbitration.
     """
 
     commands: Ints
@@ -77,6 +80,7 @@ class ProgramPack(NamedTuple):
     slot_member: Ints
     queue_depth: int
     in_turn: bool
+    slack: int
 
 
 class EngineState(NamedTuple):
@@ -97,7 +101,8 @@ class EngineState(NamedTuple):
         Requests of a group being gathered.
     slot_granted, slot_free_at : (S,) int64
     line : (R, W, 2) int64
-        Requests that wait for a resource, the oldest first, ties in order of the slots.
+        Requests that wait for a server, the oldest first, ties in order of the slots. Servers are the shared resources,
+        the SRAM with its first port, and then its other ports.
     n_joined, n_left : (R,) int64
         Requests that have joined the line and left it.
     free_at, last_granted : (R,) int64
@@ -162,7 +167,7 @@ class Run:
     stall_cycles
         (P, U, 5): for which it waited, by `CAUSES`, until its last command started.
     served_cycles
-        (R,): for which each shared resource served.
+        (R,): for which each shared resource (`SHARED`) served, the SRAM at its first port; then its other ports.
     """
 
     cycles: int
@@ -190,7 +195,9 @@ def run(program: Program, mode: Mode = "grid") -> Run:
         When a command names what is not there or can never start.
     """
     table = tabulate(program)
-    return run_table(table, program.grid, mode, program.queue_depth, program.is_round_robin)
+    return run_table(
+        table, program.grid, mode, program.queue_depth, program.is_round_robin, slack_cycles=program.slack_cycles
+    )
 
 
 def run_table(
@@ -200,36 +207,39 @@ def run_table(
     queue_depth: int,
     is_round_robin: bool = False,
     record: EventRecord | None = None,
+    slack_cycles: int = 0,
 ) -> Run:
-    """Run a program given as arrays; other parameters as in `run`.
+    """Run a program given as arrays; other parameters as in `Program` and `run`.
 
     Parameters
     ----------
     record
         Filled with what happens. If it is of a part of the run only, all repetitions are followed.
     """
+    if grid.n_ports > 1:
+        _check_ports(table, grid)
     is_grid = mode == "grid"
     chosen, lag = (table, 0) if is_grid else _share(table, grid)
-    pack = _pack(chosen, grid if is_grid else Grid(), queue_depth, is_round_robin)
-    state = _new_state(pack)
+    followed = grid if is_grid else Grid()
+    pack = _pack(chosen, followed, queue_depth, is_round_robin, slack_cycles)
+    n_servers = N_RESOURCES + followed.n_ports - 1
+    state = _new_state(pack, n_servers)
     n_pes, n_units = state.units.shape[:2]
     busy, stall = np.zeros((n_pes, n_units), dtype=np.int64), np.zeros((n_pes, n_units, N_CAUSES), dtype=np.int64)
-    served = np.zeros(N_RESOURCES, dtype=np.int64)
+    served = np.zeros(n_servers, dtype=np.int64)
     record = new_record(n_pes, table.capacity.size, 0, 0, 0) if record is None else record
     repeats = _new_log(state, is_watching=not is_grid and not record.is_of_part)
     cycles, n_commands, n_skipped = run_program(pack, state, repeats, record, busy, stall, served)
-    _check_finished(pack, state)
+    _check_finished(pack, state, n_commands)
     n_like = 1 if is_grid else grid.n_pes
     at_least = int(served[:LINK].max())  # one PE may be served early in the turn of all
     return Run(max(int(cycles) + lag, at_least), int(n_commands) * n_like, int(n_skipped) * n_like, busy, stall, served)
 
 
-def _check_finished(pack: ProgramPack, state: EngineState) -> None:
+def _check_finished(pack: ProgramPack, state: EngineState, n_commands: int) -> None:
     """Refuse a program that came to a halt: its commands wait for one another."""
-    n_outer = pack.loops[4]
-    if (state.cores[:, CORE_OUTER] == n_outer).all() and (
-        state.units[..., N_STARTED] == state.units[..., N_ISSUED]
-    ).all():
+    n_prologue, n_body, n_epilogue, n_inner, n_outer = pack.loops.tolist()
+    if n_commands == len(state.cores) * n_outer * (n_prologue + n_inner * n_body + n_epilogue):
         return
     pe = int(np.argmax(state.cores[:, CORE_OUTER] < n_outer))
     waiting = [UNITS[u] for u in np.flatnonzero(state.units[pe, :, N_STARTED] < state.units[pe, :, N_ISSUED])]
@@ -247,7 +257,7 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     transfer of their own, and do not meet again.
     """
     commands = table.commands.copy()
-    n_groups = _groups_of_casts(grid)[commands[:, CAST]]
+    n_groups = _groups_at_a_time(grid)[(commands[:, RESOURCE] == SRAM).astype(np.int64), commands[:, CAST]]
     is_shared = (commands[:, RESOURCE] != NONE) & (commands[:, RESOURCE] != LINK)
     is_own = is_shared & (commands[:, CAST] == OWN)
     alone = np.maximum(commands[:, OCCUPANCY], commands[:, SERVICE])
@@ -259,9 +269,26 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
 
 
 @lru_cache(maxsize=64)
-def _groups_of_casts(grid: Grid) -> Ints:
-    """Count the requests of each cast that the whole grid makes at a time."""
-    return np.array([grid.n_groups(cast) for cast in CASTS], dtype=np.int64)
+def _groups_at_a_time(grid: Grid) -> Ints:
+    """Count the requests of each cast at a time: those of the whole grid, and those at the busiest port of the SRAM."""
+    groups = [grid.n_groups(cast) for cast in CASTS]
+    ports = [grid.ports(cast) for cast in CASTS]
+    at_port = [int(np.bincount(port[port != NONE]).max(initial=0)) for port in ports]
+    return np.array([groups, at_port], dtype=np.int64)
+
+
+@lru_cache(maxsize=64)
+def _divided_casts(grid: Grid) -> frozenset[int]:
+    """Name the casts with groups of PEs that are behind several ports of the SRAM."""
+    return frozenset(number for number, cast in enumerate(CASTS) if (grid.ports(cast) == NONE).any())
+
+
+def _check_ports(table: CommandTable, grid: Grid) -> None:
+    """Refuse requests to the SRAM that PEs behind several of its ports share."""
+    asked = set(table.commands[table.commands[:, RESOURCE] == SRAM, CAST].tolist())
+    if divided := sorted(asked & _divided_casts(grid)):
+        text = "is shared by PEs behind several ports of the SRAM; allowed are groups behind one port"
+        raise InputError("program", [Fault(f"cast {CASTS[cast]!r}", text) for cast in divided])
 
 
 def hold_cycles(table: CommandTable, grid: Grid, mode: Mode) -> Ints:
@@ -269,42 +296,46 @@ def hold_cycles(table: CommandTable, grid: Grid, mode: Mode) -> Ints:
     return (table if mode == "grid" else _share(table, grid)[0]).commands[:, HOLD]
 
 
-def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool) -> ProgramPack:
+def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool, slack: int) -> ProgramPack:
     commands, loops = table.commands, table.loops
-    parts = np.repeat([0, 1, 2], loops[:3])
-    unit_parts = np.zeros((len(UNITS), 3), dtype=np.int64)
-    np.add.at(unit_parts, (commands[:, UNIT], parts), 1)
+    unit_parts = np.bincount(3 * commands[:, UNIT] + np.repeat([0, 1, 2], loops[:3]), minlength=3 * len(UNITS))
     # Requests of one unit to different resources may be granted out of order: they are lanes of their own.
-    shared = commands[:, RESOURCE] != NONE
-    lanes, lane = np.unique(commands[shared][:, [UNIT, CAST, RESOURCE]], axis=0, return_inverse=True)
+    asked = [tuple(row) for row in commands[:, [UNIT, CAST, RESOURCE]].tolist()]
+    lanes = sorted({row for row in asked if row[2] != NONE})
     packed = commands.copy()
-    packed[shared, LANE] = lane.reshape(-1)
-    casts = tuple(CASTS[cast] for cast in lanes[:, 1]) or ("own",)
-    return ProgramPack(packed, loops, unit_parts, table.capacity, *_slots(grid, casts), queue_depth, is_round_robin)
+    packed[:, LANE] = [lanes.index(row) if row[2] != NONE else OWN for row in asked]
+    kinds = tuple((CASTS[cast], resource) for _, cast, resource in lanes) or (("own", LINK),)
+    slots = _slots(grid, kinds)
+    unit_parts = unit_parts.reshape(-1, 3)
+    return ProgramPack(packed, loops, unit_parts, table.capacity, *slots, queue_depth, is_round_robin, slack)
 
 
 @lru_cache(maxsize=64)
-def _slots(grid: Grid, casts: tuple[str, ...]) -> tuple[Ints, Ints, Ints]:
-    """Give numbers to the groups of PEs that share requests: for each lane, the groups of its cast."""
-    cast_slot = np.empty((grid.n_pes, len(casts)), dtype=np.int64)
+def _slots(grid: Grid, lanes: tuple[tuple[str, int], ...]) -> tuple[Ints, Ints, Ints]:
+    """Give numbers to the groups of PEs that share requests: for each lane (a cast, a resource), those of its cast."""
+    cast_slot = np.empty((grid.n_pes, len(lanes)), dtype=np.int64)
     sizes, members, n_slots = [], [], 0
-    for lane, cast in enumerate(casts):
+    for lane, (cast, resource) in enumerate(lanes):
         group = grid.groups(cast)
         cast_slot[:, lane] = n_slots + group
         counts = np.bincount(group)
         first = lane * grid.n_pes + np.concatenate(([0], np.cumsum(counts)[:-1]))
-        sizes.append(np.stack([counts, np.full(counts.size, lane), first], axis=1))
+        server = np.full(counts.size, resource)
+        if resource == SRAM:
+            port = grid.ports(cast)
+            server = np.where(port > 0, N_RESOURCES - 1 + port, SRAM)
+        sizes.append(np.stack([counts, np.full(counts.size, lane), first, server], axis=1))
         members.append(np.argsort(group, kind="stable"))
         n_slots += counts.size
     return cast_slot, np.concatenate(sizes).astype(np.int64), np.concatenate(members).astype(np.int64)
 
 
-def _new_state(pack: ProgramPack) -> EngineState:
+def _new_state(pack: ProgramPack, n_servers: int) -> EngineState:
     """Make the state of a machine on which nothing has happened yet."""
     n_pes, n_lanes = pack.cast_slot.shape
     n_units, n_buffers, n_slots = len(UNITS), pack.capacity.size, pack.slot_size.shape[0]
-    n_tokens = _power_of_two(int(pack.capacity.max(initial=1)))
-    n_requests = _power_of_two(int(pack.capacity.sum()))
+    capacity = pack.capacity.tolist()
+    n_tokens, n_requests = _power_of_two(max(capacity, default=1)), _power_of_two(sum(capacity))
     zeros = {
         "units": (n_pes, n_units, N_UNIT_FIELDS),
         "buffers": (n_pes, n_buffers, N_BUFFER_FIELDS),
@@ -316,11 +347,11 @@ def _new_state(pack: ProgramPack) -> EngineState:
         "slots": (n_slots, n_requests, N_SLOT_FIELDS),
         "slot_granted": (n_slots,),
         "slot_free_at": (n_slots,),
-        "line": (N_RESOURCES, _power_of_two(n_slots * n_requests), N_WAIT_FIELDS),
-        "n_joined": (N_RESOURCES,),
-        "n_left": (N_RESOURCES,),
-        "free_at": (N_RESOURCES,),
-        "last_granted": (N_RESOURCES,),
+        "line": (n_servers, _power_of_two(n_slots * n_requests), N_WAIT_FIELDS),
+        "n_joined": (n_servers,),
+        "n_left": (n_servers,),
+        "free_at": (n_servers,),
+        "last_granted": (n_servers,),
     }
     state = EngineState(**{name: np.zeros(shape, dtype=np.int64) for name, shape in zeros.items()})
     state.slots[:, :, N_MISSING] = pack.slot_size[:, N_MEMBERS, None]
@@ -335,8 +366,9 @@ def _new_log(state: EngineState, *, is_watching: bool) -> RepeatLog:
     _, n_buffers, n_tokens, _ = state.tokens.shape
     _, n_lanes, n_requests, _ = state.requests.shape
     n_phase = 3 + n_units * (3 + 3 * n_queue) + n_buffers * (3 + 3 * n_tokens)
-    n_phase = (n_phase + n_lanes * (2 + 3 * n_requests) + 2 * N_RESOURCES) if is_watching else 0
-    n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_COUNTS + 2 * n_lanes + N_RESOURCES
+    n_servers = state.free_at.size
+    n_phase = (n_phase + n_lanes * (2 + 3 * n_requests) + 2 * n_servers) if is_watching else 0
+    n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_COUNTS + 2 * n_lanes + n_servers
     shapes = [(2, N_WATCH_FIELDS), (n_phase,), (2, n_phase), (2,), (n_counts,), (2, n_counts), (2, n_units)]
     watch, phase, saved, size, counts, saved_counts, saved_free = (np.zeros(shape, dtype=np.int64) for shape in shapes)
     ring = max(n_queue, n_tokens, n_requests)

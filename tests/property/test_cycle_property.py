@@ -21,8 +21,8 @@ from archmodel.lowering.run import run
 class Pe:
     """One PE: its core, its queues, its units and its buffers, in which every token has a time."""
 
-    def __init__(self, name):
-        self.name = name  # (batch, m, n, k)
+    def __init__(self, name, port):
+        self.name, self.port = name, port  # (batch, m, n, k), of the SRAM
         self.n_issued, self.core_free = 0, 0
         self.queues = {unit: [] for unit in UNITS}  # (issued at, command)
         self.free = dict.fromkeys(UNITS, 0)
@@ -71,14 +71,15 @@ def simulate(program):
     """Go from one time at which something may happen to the next, and let happen what can."""
     grid = program.grid
     parts = product(*map(range, (grid.n_batch, grid.n_m, grid.n_n, grid.n_k)))
-    pes = [Pe(name) for name in parts]
+    pes = [Pe(name, number % grid.n_ports) for number, name in enumerate(parts)]
+    servers = [*((name, 0) for name in SHARED), *(("sram", port) for port in range(1, grid.n_ports))]
     listed = [*program.prologue, *program.body * program.n_inner, *program.epilogue] * program.n_outer
     n_sharing = {(cast, key): sum(sharers(grid, cast, pe.name) == key for pe in pes)
                  for cast in CASTS for key in {sharers(grid, cast, pe.name) for pe in pes}}  # fmt: skip
     waiting = defaultdict(list)  # slot: requests, each a list of (asked at, PE, command)
     n_asked, n_granted = defaultdict(int), defaultdict(int)
-    free, served = defaultdict(int), dict.fromkeys(SHARED, 0)
-    last = dict.fromkeys(SHARED, (-1,))  # nobody yet
+    free, served = defaultdict(int), dict.fromkeys(servers, 0)
+    last = dict.fromkeys(servers, (-1,))  # nobody yet
     times, last_end = [0], 0
 
     def ask(pe, command, now):
@@ -90,19 +91,20 @@ def simulate(program):
             waiting[slot].append([])
         waiting[slot][nth].append((now, pe, command))
 
-    def choose(resource, now):
-        """Name the slot whose oldest request the resource serves now, if it is free and one has asked."""
-        ready = []
+    def choose(server, now):
+        """Name the slot whose oldest request the server serves now, if it is free and one has asked."""
+        ready, (resource, port) = [], server
         for slot, requests in waiting.items():
             if n_granted[slot] == len(requests):
                 continue
             request = requests[n_granted[slot]]
             gathered = len(request) == n_sharing[CASTS[slot[1]], slot[2]]
-            place = (resource, slot) if resource == "link" else resource
-            if gathered and request[0][2].resource == resource and free[place] <= now:
+            place = (resource, slot) if resource == "link" else server
+            is_here = request[0][2].resource == resource and (resource != "sram" or request[0][1].port == port)
+            if gathered and is_here and free[place] <= now:
                 ready.append((max(asked for asked, _, _ in request), slot))
         if program.is_round_robin and resource != "link":
-            ready = [(slot <= last[resource], slot) for _, slot in ready]
+            ready = [(slot <= last[server], slot) for _, slot in ready]
         return min(ready)[1] if ready else None
 
     while times:
@@ -137,14 +139,14 @@ def simulate(program):
                             heapq.heappush(times, end)
                             last_end = max(last_end, end)
                         is_new = True
-        for resource in SHARED:
-            while (slot := choose(resource, now)) is not None:
+        for server in servers:
+            while (slot := choose(server, now)) is not None:
                 request = waiting[slot][n_granted[slot]]
                 n_granted[slot] += 1
-                last[resource] = slot
+                last[server] = slot
                 service = request[0][2].service_cycles
-                free[(resource, slot) if resource == "link" else resource] = now + service
-                served[resource] += service
+                free[("link", slot) if server[0] == "link" else server] = now + service
+                served[server] += service
                 heapq.heappush(times, now + service)
                 for asked, pe, command in request:
                     done = max(asked + command.occupancy_cycles, now + service)
@@ -263,6 +265,7 @@ one_pe = st.just(Grid())
 small_grids = st.sampled_from(
     [Grid(), Grid(n_m=2), Grid(n_n=3), Grid(2, 1, 2, 1), Grid(1, 2, 2, 1), Grid(1, 2, 1, 2), Grid(n_k=4)]
 )
+grids_with_ports = st.sampled_from([Grid(n_m=3, n_k=2, n_ports=2), Grid(1, 2, 2, 2, 2), Grid(1, 2, 1, 4, 4)])
 quick = {
     "deadline": None,
     "derandomize": True,
@@ -270,11 +273,15 @@ quick = {
 }
 
 
-@pytest.mark.parametrize("programs", [matmuls, pipelines])
+@pytest.mark.parametrize(
+    ("programs", "grids"),
+    [(matmuls, small_grids), (pipelines, small_grids), (matmuls, grids_with_ports)],
+    ids=["matmuls", "pipelines", "matmuls-ports"],
+)
 @settings(max_examples=150, **quick)
 @given(data=st.data())
-def test_engine_equals_the_slow_simulator(programs, data):
-    program = data.draw(programs(few, st.integers(1, 4), small_grids))
+def test_engine_equals_the_slow_simulator(programs, grids, data):
+    program = data.draw(programs(few, st.integers(1, 4), grids))
     result, expected = run(program), simulate(program)
     assert result.cycles == expected["cycles"]
     assert result.busy_cycles.tolist() == expected["busy"]

@@ -193,6 +193,55 @@ def test_oldest_request_goes_first_unless_units_take_turns(is_round_robin, cycle
     assert result.cycles == cycles
 
 
+def test_ports_of_the_sram_serve_side_by_side():
+    body = (load(1, "a", 10), matrix(2, "a"))
+    # PEs 0 and 2 are behind the first port, 1 and 3 behind the second: the multiplies start at 10 and at 20.
+    result = follow(*body, grid=Grid(n_m=4, n_ports=2))
+    assert result.cycles == 10 + 10 + 2
+    assert [stalls(result, "matrix", pe) for pe in range(4)] == [
+        {"arbitration": 10}, {"arbitration": 10}, {"arbitration": 20}, {"arbitration": 20},
+    ]  # fmt: skip
+    assert result.served_cycles.tolist() == [20, 0, 0, 0, 20]
+    assert follow(*body, grid=Grid(n_m=4)).cycles == 4 * 10 + 2
+
+
+def test_busy_port_keeps_only_its_own_pes_waiting():
+    # Three PEs are behind the first of two ports, two behind the second: nobody there waits for the fifth load.
+    result = follow(load(1, "a", 10), matrix(2, "a"), grid=Grid(n_m=5, n_ports=2))
+    assert [stalls(result, "matrix", pe)["arbitration"] for pe in range(5)] == [10, 10, 20, 20, 30]
+    assert result.cycles == 30 + 2
+
+
+def test_dram_has_no_ports():
+    body = (Command("load", 0, 1, 0, (), "a", resource="dram", service_cycles=10), matrix(2, "a"))
+    assert follow(*body, grid=Grid(n_m=4, n_ports=2)).cycles == 4 * 10 + 2
+
+
+def test_request_shared_behind_a_port_is_served_by_that():
+    result = follow(load(1, "a", 10, cast="same_b"), matrix(2, "a"), grid=Grid(n_m=4, n_k=2, n_ports=2))
+    assert result.served_cycles.tolist() == [10, 0, 0, 0, 10]
+    assert result.cycles == 10 + 2
+
+
+@pytest.mark.parametrize("mode", ["grid", "representative"])
+def test_request_of_several_ports_is_refused(mode):
+    with pytest.raises(InputError) as caught:
+        follow(load(1, "a", 10, cast="same_c"), matrix(2, "a"), grid=Grid(n_m=4, n_k=2, n_ports=2), mode=mode)
+    assert str(caught.value) == (
+        "1 error in program\n"
+        "  cast 'same_c': is shared by PEs behind several ports of the SRAM; allowed are groups behind one port"
+    )
+
+
+def test_one_pe_waits_for_those_behind_its_port():
+    # Loads follow one another every 4 · 10 cycles at each port, and three of the four PEs end up to 30 cycles later.
+    grid = Grid(n_m=4, n_k=2, n_ports=2)
+    result = follow(load(1, "a", 10), matrix(2, "a"), grid=grid, mode="representative", n_inner=3)
+    assert (
+        result.cycles == 2 * 40 + 10 + 2 + 30 == follow(load(1, "a", 10), matrix(2, "a"), grid=grid, n_inner=3).cycles
+    )
+
+
 @pytest.mark.parametrize(("cast", "n_served"), [("own", 4), ("same_a", 2), ("same_b", 2), ("same_c", 4)])
 def test_request_of_several_pes_is_served_once(cast, n_served):
     result = follow(load(1, "a", 10, cast=cast), matrix(1, "a"), grid=Grid(n_m=2, n_n=2))
