@@ -8,8 +8,8 @@ import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.matmul_search import time_matmul
-from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_search import read_mapping, time_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN
@@ -60,10 +60,7 @@ def time_matmuls(shapes: Any, timings: Any, mappings: Any, out_cycles: Any, out_
     loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)
     work = np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64)
     for p in range(shapes.shape[0]):
-        mapping = MatmulMapping(
-            mappings[p, 0], mappings[p, 1], mappings[p, 2], mappings[p, 3], mappings[p, 4],
-            mappings[p, 5], mappings[p, 6], mappings[p, 7], mappings[p, 8],
-        )  # fmt: skip
+        mapping = read_mapping(mappings, p)
         shape, timing = read_shape(shapes, p), read_timing(timings, p)
         cycles, serial = time_matmul(shape, mapping, timing, commands, loops, capacity, work)
         out_cycles[p, 0], out_cycles[p, 1] = cycles, serial

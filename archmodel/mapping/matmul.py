@@ -2,21 +2,24 @@
 
 The search is bounded: every way to factor the PEs into parts of batch, m, n and k, three choices of what stays in
 place, five block heights and widths each, block depths by halves, two or three tiles buffered. The closed form of the
-program judges (`archmodel.kernels.closed_form`).
+program judges (`archmodel.kernels.closed_form`), bounds of it first (`archmodel.kernels.matmul_variants`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.closed_form import N_STATIONS
+from archmodel.kernels.matmul_batch import read_timing
+from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_variants import search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -52,16 +55,59 @@ def find_mapping(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidate:
     """
     question = repr((shape, timing, n_pes))
     known = recall(question)
-    if known is not None:
-        return Candidate(MatmulMapping(*known[:-2]), *known[-2:])
-    best = list_mappings(shape, timing, n_pes)[0]
-    remember(question, [*(int(value) for value in best.mapping), best.cycles, best.serial_cycles])
-    return best
+    if known is None:
+        found = find_mappings(shape, np.array([timing], np.float64), n_pes)
+        known = [*found.mappings[0].tolist(), *found.cycles[0].tolist()]
+        remember(question, known)
+    return Candidate(MatmulMapping(*known[:-2]), *known[-2:])
+
+
+class Found(NamedTuple):
+    """The fastest mapping on each of V machines (V, 9), its cycles (V, 2), and cycles at work by station (V, 15)."""
+
+    mappings: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    work_cycles: NDArray[np.int64]
+
+
+def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
+    """Find the mapping that `list_mappings` has first, on each of many machines.
+
+    Parameters
+    ----------
+    shape, n_pes
+        Product, and PEs of each machine.
+    timings
+        Fields of `PeTiming`, a row per machine (V, 39). Rows differ in what `matmul_variants.search_variants` allows.
+
+    Raises
+    ------
+    UnsupportedError
+        When the smallest blocks do not fit local memory.
+    """
+    shape = as_plain(shape)
+    timing = read_timing(timings, 0)
+    grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
+    most = MOST_CANDIDATES * len(grids)
+    candidates, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
+    n = list_candidates(shape, timing, grids, candidates, places)
+    if not n:
+        raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
+    n_machines = len(timings)
+    found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
+    search_variants(shape, timings, candidates[:n], places[:n], *found)
+    return found
+
+
+def as_plain(shape: MatmulShape) -> MatmulShape:
+    """Give the same shape in plain types, for which there is one compiled kernel."""
+    types = (int, int, int, int, float, float, float, bool, bool, bool, int, float, bool, bool, bool)
+    return MatmulShape(*(make(value) for make, value in zip(types, shape[:-1], strict=True)), shape.window)
 
 
 def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Candidate]:
     """List the best mapping of every grid and stationarity, fastest first; raises as `find_mapping`."""
-    grids = np.array(list(_grids(shape, timing, n_pes)), dtype=np.int64)
+    grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     mappings, cycles = np.empty((3 * len(grids), 9), dtype=np.int64), np.empty((3 * len(grids), 2), dtype=np.int64)
     search_matmul(shape, timing, grids, mappings, cycles)
     found = [
@@ -70,18 +116,25 @@ def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Cand
         if took[0] >= 0
     ]
     if not found:
-        dims = f"{shape.batch} x {shape.m} x {shape.n} x {shape.k}"
-        reason = f"no blocks of a matmul of {dims} fit the {timing.local_bytes:g} B of local memory; make it larger"
-        raise UnsupportedError("mapping", (reason,))
+        raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
     return sorted(found, key=lambda candidate: (candidate.cycles, candidate.serial_cycles))
 
 
-def _grids(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Iterator[tuple[int, int, int, int]]:
+def _say_too_small(shape: MatmulShape, timing: PeTiming) -> str:
+    dims = f"{shape.batch} x {shape.m} x {shape.n} x {shape.k}"
+    return f"no blocks of a matmul of {dims} fit the {timing.local_bytes:g} B of local memory; make it larger"
+
+
+def _count_chained(k: int, tile_depth: int) -> int:
+    return min(MOST_CHAINED, max(1, k // tile_depth))
+
+
+@lru_cache(maxsize=1024)
+def _list_grids(batch: int, m: int, n: int, most_chained: int, n_pes: int) -> NDArray[np.int64]:
     """Factor the PEs into parts of batch, m, n and k, none with more parts than there are rows, columns or products.
 
     A product that is too small, or of sizes that no factors suit, leaves as few PEs idle as it can.
     """
-    most_chained = min(MOST_CHAINED, max(1, shape.k // timing.tile_depth))
     for n_used in range(n_pes, 0, -1):
         found = [
             (n_b, n_m, n_n, n_k)
@@ -89,11 +142,11 @@ def _grids(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Iterator[tuple[i
             for n_k in _divisors(n_used // n_b)
             for n_m in _divisors(n_used // n_b // n_k)
             for n_n in (n_used // n_b // n_k // n_m,)
-            if n_b <= shape.batch and n_m <= shape.m and n_n <= shape.n and n_k <= most_chained
+            if n_b <= batch and n_m <= m and n_n <= n and n_k <= most_chained
         ]
         if found:
-            yield from found
-            return
+            return np.array(found, np.int64)
+    return np.empty((0, 4), np.int64)
 
 
 @cache
