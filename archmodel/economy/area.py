@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from archmodel.economy.types import AreaParameters, Economy
-from archmodel.economy.values import Value, add, at_node, machine_node_nm, of_technology
+from archmodel.economy.values import Value, add, at_node, lanes_of, machine_node_nm, of_technology
 from archmodel.machine.types import Machine
 
 
@@ -118,7 +118,7 @@ def arithmetic_mm2(machine: Machine, parameters: AreaParameters) -> Value:
     lanes: Any = 0.0
     for engine in (machine.simd, machine.vector):
         if engine is not None:
-            lanes = lanes + engine.lanes.get("fp32", min(engine.lanes.values(), key=np.max)) * lane_mm2
+            lanes = lanes + lanes_of(engine, "fp32") * lane_mm2
     found: Value = machine.matrix.n_tiles * n_cells * macs + lanes
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from archmodel.economy.area import estimate_area
 from archmodel.economy.types import Economy, EnergyParameters
-from archmodel.economy.values import Value, add, at_node, machine_node_nm, of_technology
+from archmodel.economy.values import Value, add, at_node, lanes_of, machine_node_nm, of_technology
 from archmodel.economy.work import StepWork
 from archmodel.machine.types import LaneEngine, Machine
 
@@ -58,8 +58,8 @@ def estimate_energy(
     Model
     -----
     ``(Σ operations · energy + Σ bytes · energy + static power · latency) / conversion``. On-die energies go with the
-    square of the supply (`Power.supply_v`). Bytes of SRAM and DRAM cross 2/3 of the edge of a die, the mean distance of
-    two points in it. Static power: `static_w`.
+    square of the supply (`Power.supply_v`). Bytes of SRAM and DRAM cross 2/3 of the edge of a square of all compute
+    dies, the mean distance of two points in it along its edges. Static power: `static_w`.
 
     Sources
     -------
@@ -84,7 +84,7 @@ def dynamic_j(machine: Machine, work: StepWork, traffic_bytes: Mapping[str, Any]
     supply = supply_factor(machine, p)
     sram_scale = at_node(p.sram_scale, node, "energy of SRAM") * supply
     area = estimate_area(machine, economy)
-    wire = p.wire_j_per_byte_mm * 2 / 3 * np.sqrt(area.die_mm2) * supply
+    wire = p.wire_j_per_byte_mm * 2 / 3 * np.sqrt(area.die_mm2 * area.n_dies) * supply
     matrix: Any = sum(n * mac_j(dtype, node, p) for dtype, n in work.macs.items())
     simd = machine.simd or machine.vector
     vector = machine.vector or machine.simd
@@ -199,7 +199,7 @@ def lane_j(dtype: str, engine: LaneEngine | None, node_nm: float, p: EnergyParam
     product = operation_j(dtype, node_nm, p.multiply_45nm_j, p.multiply_7nm_j, p)
     total = operation_j(dtype, node_nm, p.add_45nm_j, p.add_7nm_j, p)
     instruction = operation_j("fp32", node_nm, p.multiply_45nm_j, p.multiply_7nm_j, p) / p.multiply_7nm_j["fp32"]
-    lanes: Any = 1.0 if engine is None else engine.lanes.get(dtype, min(engine.lanes.values(), key=np.max))
+    lanes: Any = 1.0 if engine is None else lanes_of(engine, dtype)
     return (product + total) / 2 + p.instruction_j * instruction / lanes
 
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from archmodel.dtypes import dtype_bytes
 from archmodel.economy.energy import estimate_energy
 from archmodel.economy.types import Economy
-from archmodel.economy.values import Value
+from archmodel.economy.values import Value, lanes_of
 from archmodel.economy.work import StepWork
 from archmodel.machine.types import Machine
 
@@ -51,7 +49,8 @@ def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
     Model
     -----
     Typical: engines, local memories (which feed the matrix engine) and SRAM work at ``operating_point.compute`` of
-    their peaks, DRAM and links at ``operating_point.traffic``; energy as of a step of one second (`estimate_energy`).
+    their peaks (lanes in FP32), DRAM and links at ``operating_point.traffic``; energy as of a step of one second
+    (`estimate_energy`).
     Design limit: typical power over ``typical_over_tdp``.
 
     Sources
@@ -68,10 +67,9 @@ def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
     dtype = next((name for name in _USUAL if name in dtypes), next(iter(dtypes)))
     macs: Any = machine.peak_flop_per_s("matrix", dtype) / 2 * point.compute_frac
     ops = {
-        name: {lane_dtype: machine.pe.n_pes * engine.lanes[lane_dtype] * machine.clock_hz * point.compute_frac}
+        name: {"fp32": machine.pe.n_pes * lanes_of(engine, "fp32") * machine.clock_hz * point.compute_frac}
         for name, engine in (("simd", machine.simd), ("vector", machine.vector))
         if engine is not None
-        for lane_dtype in (min(engine.lanes, key=lambda each: np.max(engine.lanes[each])),)
     }
     elements_per_mac = 1 / machine.matrix.reuse_rows + 1 / machine.matrix.reuse_cols
     link = machine.scale_up.bandwidth_bytes_per_s if machine.scale_up else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from archmodel.economy.types import EnergyParameters, node_nm
 from archmodel.errors import UnsupportedError
-from archmodel.machine.types import Machine
+from archmodel.machine.types import LaneEngine, Machine
 
 Value: TypeAlias = float | NDArray[np.float64]
 """A number, or one per machine (M,)."""
@@ -78,6 +79,19 @@ def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> fl
             f"{what} of {machine.name}", [f"dram.technology is {technology!r}; known: {', '.join(table)}"]
         )
     return table[technology]
+
+
+def lanes_of(engine: LaneEngine, dtype: str) -> Any:
+    """Lanes of an engine in a dtype; in one that it does not have, the fewest of any.
+
+    Parameters
+    ----------
+    engine
+        SIMD engine or vector core.
+    dtype
+        Of the elements.
+    """
+    return engine.lanes[dtype] if dtype in engine.lanes else reduce(np.minimum, engine.lanes.values())
 
 
 def add(parts: Mapping[str, Any]) -> Any:

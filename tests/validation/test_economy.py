@@ -38,21 +38,21 @@ BY_GPUS = {"mtia_v1": -0.239, "mtia_2i": -0.162, "mtia_300": -0.156}
 AREA_LIMIT = 0.25
 # Machine → published typical power [W], and error with the operating point calibrated on each of the three.
 TYPICAL = {
-    "mtia_v1": (25, {"mtia_v1": 0.0, "mtia_2i": -0.023, "mtia_300": 0.169}),
-    "mtia_2i": (65, {"mtia_v1": 0.039, "mtia_2i": 0.0, "mtia_300": 0.328}),
-    "mtia_300": (667, {"mtia_v1": -0.110, "mtia_2i": -0.125, "mtia_300": 0.0}),
+    "mtia_v1": (25, {"mtia_v1": 0.0, "mtia_2i": -0.025, "mtia_300": 0.162}),
+    "mtia_2i": (65, {"mtia_v1": 0.043, "mtia_2i": 0.0, "mtia_300": 0.324}),
+    "mtia_300": (667, {"mtia_v1": -0.108, "mtia_2i": -0.124, "mtia_300": 0.0}),
 }
 POWER_LIMIT = 0.20
 # Machine → published design limit [W], and error of typical power over the share that the three MTIA have.
 TDP = {
-    "mtia_v1": (35, -0.028),
-    "mtia_2i": (85, 0.081),
-    "mtia_300": (912, -0.113),
-    "h100_sxm": (700, -0.349),
-    "h200_sxm": (700, -0.221),
-    "mi300x": (750, 0.020),
-    "tt_wormhole_n150": (160, -0.186),
-    "tt_blackhole_p150": (300, -0.124),
+    "mtia_v1": (35, -0.027),
+    "mtia_2i": (85, 0.088),
+    "mtia_300": (912, -0.111),
+    "h100_sxm": (700, -0.316),
+    "h200_sxm": (700, -0.175),
+    "mi300x": (750, 0.100),
+    "tt_wormhole_n150": (160, -0.144),
+    "tt_blackhole_p150": (300, -0.128),
 }
 PRODUCTION = [f"recommendation/mtia_{name}" for name in ("lc1", "lc2", "lc3", "lc4", "lc5", "hc1", "hc2", "hc3", "hc4")]
 # Cost without margin and card in USD (Silicon Analysts, Cost Bridge Chart, February 2026; estimates), and our error.
