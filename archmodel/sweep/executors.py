@@ -19,6 +19,8 @@ from archmodel.sweep.space import Points
 ExecutorName = Literal["threads", "processes", "dask"]
 Work = tuple[int, Points]
 Done = tuple[int, Table]
+CONNECT_S = 10.0
+"""For which a scheduler may take to answer [s]."""
 _AHEAD = 2  # parts per worker that are under way: none waits, and few are lost when a sweep is stopped
 
 
@@ -147,7 +149,7 @@ def _open_client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
             yield client
         return
     try:
-        client = dask.Client(scheduler, timeout="10s")
+        client = dask.Client(scheduler, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         text = f"{scheduler!r} is no scheduler that answers: {error}; start one with 'dask scheduler'"
         raise InputError("executor", [Fault("--scheduler", text)]) from None
