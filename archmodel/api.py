@@ -436,6 +436,7 @@ def sweep(
     scheduler: str | None = None,
     search: str | None = None,
     evaluations: int | None = None,
+    fidelity: str | None = None,
     tell: Callable[[Progress], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> SweepResult:
@@ -454,6 +455,9 @@ def sweep(
     search, evaluations
         ``enumerate``, ``auto`` or a search by name, and how many points it may evaluate. Without, a sweep evaluates all
         points, or a random sample of as many as it says.
+    fidelity
+        Models, cheapest first, each of which evaluates what the one before has left, e.g.
+        ``roofline,analytic:500,cycle:grid:24`` (points at most); in place of a model and of a search.
     tell
         Told how far it is.
     say
@@ -466,13 +470,15 @@ def sweep(
     UnsupportedError
         When the base machine has no answer.
     """
+    from archmodel.sweep.fidelity import read_rungs
     from archmodel.sweep.run import run_sweep
 
     asked = {"points": points, "seed": seed, "model": model, "mode": mode}
     changes = {key: value for key, value in asked.items() if value is not None}
     return run_sweep(
         load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
-        search=search, n_evaluations=evaluations, tell=tell or _tell_nobody, say=say or _tell_nobody,
+        search=search, n_evaluations=evaluations, rungs=read_rungs(fidelity) if fidelity else (),
+        tell=tell or _tell_nobody, say=say or _tell_nobody,
     )  # fmt: skip
 
 
@@ -509,6 +515,25 @@ def cost(
     from archmodel.economy.load import load_economy
 
     return assess(machine, load_economy(parameters), trace, model=model, launch=launch, mode=mode)
+
+
+def open_sweep(folder: str | Path) -> SweepResult:
+    """Open what an earlier sweep has found.
+
+    Parameters
+    ----------
+    folder
+        Its results.
+
+    Raises
+    ------
+    InputError
+        When there are none, or they are of a newer archmodel.
+    """
+    from archmodel.results.store import open_store
+    from archmodel.sweep.run import SweepResult
+
+    return SweepResult(open_store(folder))
 
 
 def _tell_nobody(_: object) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archmodel.sweep.progress import Progress
     from archmodel.sweep.run import SweepResult
 
+HYPERVOLUME, FIDELITY = "hypervolume", "fidelity"  # tables that a search and a series of models leave
 _LEAST_S = 1.0  # between two lines of progress
 
 
@@ -37,6 +38,7 @@ def sweep(
     threads: WholeNumber = None,
     search: Literal["auto", "enumerate", "nsga2", "tpe", "random"] | None = None,
     evaluations: WholeNumber = None,
+    fidelity: str | None = None,
     json: AsJson = False,
 ) -> int:
     """Evaluate many machines on a mix of workloads, and print the best; goes on where an earlier run has stopped.
@@ -67,6 +69,8 @@ def sweep(
         Choose points by what earlier ones gave; auto: all if they fit the budget, else a search.
     evaluations
         Points that a search may evaluate.
+    fidelity
+        Models, cheapest first; each evaluates what the one before has left: roofline,analytic,cycle:grid.
     json
         Print JSON: counts, and the points of the front.
     """
@@ -83,8 +87,8 @@ def sweep(
 
             found = am.sweep(
                 name, folder, points=points, seed=seed, model=model, mode=mode, executor=executor,
-                scheduler=scheduler, workers=threads, search=search, evaluations=evaluations, tell=tell,
-                say=lambda text: note(f"note: {text}"),
+                scheduler=scheduler, workers=threads, search=search, evaluations=evaluations, fidelity=fidelity,
+                tell=tell, say=lambda text: note(f"note: {text}"),
             )  # fmt: skip
     except KeyboardInterrupt:
         note(f"stopped; what is finished is in {folder}. Go on with: {shlex.join(['archmodel', *sys.argv[1:]])}")
@@ -114,19 +118,49 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
     n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
     if is_json:
         print_json({"folder": str(folder), **counts, "n_front": len(front), "objectives": run["objectives"],
-                    "n_assumed": n_assumed, "front": front})  # fmt: skip
+                    "n_assumed": n_assumed, "front": front, "hypervolume": found.rows_of(HYPERVOLUME),
+                    "fidelity": found.rows_of(FIDELITY)})  # fmt: skip
         return
     if front:
-        print_table(f"{run['title']}: the best point by each objective", *_tabulate(run, front))
+        print_table(f"{run['title']} (the best point by each objective)", *tabulate_best(run, front))
     note(
         f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
         f"the conditions, {len(front)} on the front; all of it: archmodel query {folder} 'select * from front'"
     )
+    for text in (*say_search(found.rows_of(HYPERVOLUME)), *say_rungs(found.rows_of(FIDELITY))):
+        note(f"note: {text}")
     note(f"note: {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the economy are assumed; "
          f"they are listed in {folder / 'run.json'}")  # fmt: skip
 
 
-def _tabulate(run: dict[str, Any], front: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def say_search(rows: list[dict[str, Any]]) -> list[str]:
+    """Say what a search was worth, beside points at random."""
+    last = {row["search"]: row for row in rows}
+    drawn = last.get("random")
+    return [
+        f"hypervolume {show_number(row['hypervolume'])} after {row['n_evaluations']} evaluations with {name}, "
+        f"{show_number(drawn['hypervolume'])} at random"
+        for name, row in last.items()
+        if drawn and name != "random"
+    ]
+
+
+def say_rungs(rows: list[dict[str, Any]]) -> list[str]:
+    """Say what each model was given and has left, and how often it was right."""
+    said = []
+    for row in rows[:-1]:
+        correlations = {name.removeprefix("rank_correlation_"): value for name, value in row.items() if "rank" in name}
+        ranks = ", ".join(f"{name} {show_number(value)}" for name, value in correlations.items() if value is not None)
+        share = "no front" if row["final_front_frac"] is None else f"{row['final_front_frac']:.0%} of the final front"
+        said.append(
+            f"{row['model']}: {row['n_points']} points, {row['n_front']} on its front, {row['n_kept']} stay; "
+            f"its front has {share}; of {row['n_controls']} controls, {row['n_controls_on_front']} on the next front; "
+            f"correlation of ranks with the next model: {ranks or 'none'}"
+        )
+    return said
+
+
+def tabulate_best(run: dict[str, Any], front: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Choose the best point of each objective: its choices on every axis, and its objectives; rows and headings."""
     rows = []
     for name, objective in run["objectives"].items():

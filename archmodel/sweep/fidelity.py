@@ -112,6 +112,8 @@ def read_rungs(text: str) -> tuple[Rung, ...]:
             faults.append(Fault("--fidelity", f"{name!r}: no points are too few; give 1 or more"))
         usual = MOST_POINTS.get(":".join(words), MOST_POINTS.get(model, OTHER_MOST_POINTS))
         rungs.append(Rung(model, mode, usual if limit is None else int(limit)))
+    for name in sorted({each.name for each in rungs if [other.name for other in rungs].count(each.name) > 1}):
+        faults.append(Fault("--fidelity", f"{name!r} is there twice; once is enough"))
     if len(names) < 2:
         faults.append(Fault("--fidelity", f"{text!r} is one model; give two or more, e.g. roofline,analytic"))
     if faults:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,20 +17,18 @@ from archmodel.errors import Fault, InputError
 from archmodel.machine.columns import list_leaves
 from archmodel.results.store import Store
 from archmodel.results.types import ResultTable
-from archmodel.sweep.baseline import compare, draw_baseline
-from archmodel.sweep.batches import LEAST_PART_POINTS, Batches, Say, is_there
+from archmodel.sweep.batches import Say
 from archmodel.sweep.executors import Executor, open_executor
+from archmodel.sweep.fidelity import Rung
 from archmodel.sweep.load import Sweep
 from archmodel.sweep.progress import Tally, Tell
-from archmodel.sweep.search import CYCLE_MODELS, choose_search, find_search, join
+from archmodel.sweep.search import choose_search, find_search
+from archmodel.sweep.tasks import FRONT, POINTS, Task
 from archmodel.workload.load import read_workload
 
 if TYPE_CHECKING:
     import pandas as pd
 
-POINTS, FRONT, BASELINE, HYPERVOLUME = "points", "front", "baseline", "hypervolume"
-_PART_POINTS, _SLOW_PART_POINTS = 5000, 50
-_N_PARTS = 24  # of a small sweep, so that its workers have something to share
 _N_EVALUATIONS = 2000  # of a search that says nothing else
 
 
@@ -55,6 +53,10 @@ class SweepResult:
         """Give the points that no other one beats in every objective, best of the first objective first."""
         return self.store.query(f"SELECT * FROM {FRONT}")
 
+    def rows_of(self, table: str) -> list[dict[str, Any]]:
+        """Give the rows of a table; none if the sweep has not left it."""
+        return list(self.query(f'SELECT * FROM "{table}"').rows()) if (self.store.folder / table).exists() else []
+
     def query(self, sql: str) -> ResultTable:
         """Answer a query in SQL; tables are ``points`` and ``front``, and what else the sweep has kept."""
         return self.store.query(sql)
@@ -73,6 +75,7 @@ def run_sweep(
     scheduler: str | None = None,
     search: str | None = None,
     n_evaluations: int | None = None,
+    rungs: Sequence[Rung] = (),
     tell: Tell = lambda _: None,
     say: Say = lambda _: None,
 ) -> SweepResult:
@@ -91,6 +94,8 @@ def run_sweep(
         ``auto``: all if they fit ``n_evaluations``, else a search; or a search by its name.
     n_evaluations
         Points that a search may evaluate.
+    rungs
+        Models that evaluate what the one before has left, in place of the model of the sweep; not with a search.
     tell
         Told how far it is, whenever a part is done.
     say
@@ -105,85 +110,44 @@ def run_sweep(
     """
     if search == "auto":
         search = choose_search(sweep.space.n_points, n_evaluations or _N_EVALUATIONS, sweep.file.model)
-    n_points = _count_points(sweep, search, n_evaluations)
-    store, tally = Store(folder), Tally(sweep.objectives, n_points)
-    with store.lock():
-        store.begin(_describe(sweep, search, n_points))
+    if rungs and search:
+        raise InputError("sweep", [Fault("--search", "goes not with --fidelity; leave one of them out")])
+    n_points = _count_points(sweep, search, n_evaluations, rungs)
+    ids = sweep.space.sample(n_points, sweep.file.seed)
+
+    def open_workers(sweep: Sweep) -> AbstractContextManager[Executor]:
+        return open_executor(executor, sweep, n_workers, scheduler)
+
+    task = Task(sweep, Store(folder), open_workers, tell, say)
+    with task.store.lock():
+        task.store.begin(_describe(sweep, search, n_points, rungs))
         start_s = time.perf_counter()
-        with open_executor(executor, sweep, n_workers, scheduler) as workers:
-            if search in (None, "enumerate"):
-                _run_parts(sweep, n_points, store, workers, tally, tell, say)
-            else:
-                _run_search(sweep, str(search), n_points, store, workers, tally, tell, say)
-        store.write_part(FRONT, 0, tally.sorted_front())
-        store.log(
+        if rungs:
+            tally = task.climb(rungs, ids)
+        elif search is None:
+            tally = task.run_parts(sweep, ids, POINTS)
+        else:
+            tally = task.search(search, n_points)
+        task.store.write_part(FRONT, 0, tally.sorted_front())
+        task.store.log(
             event="finished", executor=executor, n_points=tally.n_done, n_failed=tally.n_failed,
             elapsed_s=time.perf_counter() - start_s,
         )  # fmt: skip
     _say_missing(tally, say)
-    return SweepResult(store)
+    return SweepResult(task.store)
 
 
-def _count_points(sweep: Sweep, search: str | None, n_evaluations: int | None) -> int:
-    n_space, n_asked = sweep.space.n_points, sweep.file.points
+def _count_points(sweep: Sweep, search: str | None, n_evaluations: int | None, rungs: Sequence[Rung]) -> int:
+    n_space = sweep.space.n_points
     if search is None:
-        return min(n_asked or n_space, n_space)
+        return min(sweep.file.points or n_space, n_space, rungs[0].most_points if rungs else n_space)
     if search == "enumerate":
-        for key, n in (("points", n_asked), ("evaluations", n_evaluations)):
-            if n is not None and n < n_space:
-                text = f"{n} of {n_space} points are no enumeration; leave it out, or leave 'search' out for a sample"
-                raise InputError("sweep", [Fault(f"--{key}", text)])
+        if n_evaluations is not None and n_evaluations < n_space:
+            text = f"{n_evaluations} of {n_space} points are no enumeration; leave it out, or take another search"
+            raise InputError("sweep", [Fault("--evaluations", text)])
         return n_space
     find_search(search)
     return min(n_evaluations or _N_EVALUATIONS, n_space)
-
-
-def part_size(model: str, n_points: int) -> int:
-    """Choose how many points a part has: many where a point costs little, few where it costs much.
-
-    Parameters
-    ----------
-    model, n_points
-        What evaluates how many points.
-    """
-    most = _SLOW_PART_POINTS if model in CYCLE_MODELS else _PART_POINTS
-    return max(LEAST_PART_POINTS, min(most, -(-n_points // _N_PARTS)))
-
-
-def _run_parts(
-    sweep: Sweep, n_points: int, store: Store, workers: Executor, tally: Tally, tell: Tell, say: Say
-) -> None:
-    """Evaluate the parts of a list of points that are not there yet."""
-    ids = sweep.space.sample(n_points, sweep.file.seed)
-    size = part_size(sweep.file.model, n_points)
-    missing = []
-    for idx in range(-(-n_points // size)):
-        if is_there(store, POINTS, idx, say):
-            tally.add(store.read_part(POINTS, idx), is_new=False)
-        else:
-            missing.append(idx)
-    if tally.n_done:
-        say(f"{tally.n_done} of {n_points} points are there from an earlier run")
-    work = ((idx, sweep.space.points(ids[idx * size : (idx + 1) * size])) for idx in missing)
-    with closing(workers.map(work)) as done:  # what is under way ends with it
-        for idx, table in done:
-            store.write_part(POINTS, idx, table)
-            store.log(event="part", table=POINTS, part=idx, n_points=len(table["point"]))
-            tally.add(table)
-            tell(tally.progress())
-
-
-def _run_search(
-    sweep: Sweep, search: str, n_points: int, store: Store, workers: Executor, tally: Tally, tell: Tell, say: Say
-) -> None:
-    """Let a search choose points, and compare it with as many points at random."""
-    evaluate = Batches(sweep, store, workers, POINTS, tally, tell, say)
-    n_values, seed = sweep.space.n_values, sweep.file.seed
-    found = join(list(find_search(search)(n_values, evaluate, n_points, seed, store.folder)))
-    evaluate(found.points)  # a journal may know points whose part is lost
-    others = Tally(sweep.objectives, len(found.points))
-    baseline = draw_baseline(n_values, Batches(sweep, store, workers, BASELINE, others, tell, say), found, seed)
-    store.write_part(HYPERVOLUME, 0, compare(search, found, baseline, [each.name for each in sweep.objectives]))
 
 
 def _say_missing(tally: Tally, say: Say) -> None:
@@ -199,7 +163,7 @@ def _say_missing(tally: Tally, say: Say) -> None:
         say(f"the front is empty: {why}")
 
 
-def _describe(sweep: Sweep, search: str | None, n_points: int) -> dict[str, Any]:
+def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[Rung]) -> dict[str, Any]:
     """Say what is asked, and with what; results of the same go together."""
     file, base = sweep.file, sweep.base
     economy = load_economy({path: str(value) for path, value in file.economy.items()})
@@ -214,6 +178,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int) -> dict[str, Any]
         "archmodel": version("archmodel"),
         "model": file.model, "mode": file.mode, "launch": file.launch,
         "search": search, "n_points": n_points, "seed": file.seed,
+        "fidelity": {each.name: each.most_points for each in rungs},
         "machine": {"name": base.name, "set": dict(base.texts), "sha256": _hash(repr(list(list_leaves(base.machine))))},
         "workloads": workloads,
         "axes": {axis.name: {each.label: _json(each.columns) for each in axis.choices} for axis in sweep.space.axes},

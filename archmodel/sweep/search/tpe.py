@@ -44,8 +44,8 @@ def ask_for_points(
     known = journal.read() if journal else []
     # Whole batches only: the points of one that was cut off are asked for again, and are the same.
     n_whole = len(known) - (len(known) - N_STARTUP) % BATCH if len(known) >= N_STARTUP else 0
-    if n_whole:
-        yield estimator.tell(known[:n_whole])
+    while estimator.n_told < n_whole:
+        yield estimator.tell(known[estimator.n_told :][: BATCH if estimator.n_told else N_STARTUP])
     while estimator.n_told < n_evaluations:
         points = estimator.ask(min(BATCH if estimator.n_told else N_STARTUP, n_evaluations - estimator.n_told))
         trials = _make_trials(optuna, Batch(points, *evaluate(points)), n_values)
