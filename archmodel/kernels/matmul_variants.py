@@ -175,7 +175,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
 
 
 @kernel
-def bound_dram(bounds: Any, bytes_a: float, bytes_b: float, t: PeTiming) -> float:
+def bound_dram(bounds: Any, bytes_a: float, bytes_b: float, t: PeTiming) -> Any:
     """Count what a candidate takes at least because of its DRAM.
 
     Parameters

@@ -138,7 +138,7 @@ def _operand_reads_per_mac(machine: Machine) -> float:
     return 1 / rows + 1 / cols
 
 
-def _lane_s(machine: Machine, engine: LaneEngine | None, dtype: str) -> float:
+def _lane_s(machine: Machine, engine: LaneEngine | None, dtype: str) -> Any:
     """Seconds per operation: one per lane and cycle. A dtype without lanes of its own is converted to fp32."""
     lanes = engine.lanes if engine else {}
     return _inverse(machine.pe.n_pes * lanes.get(dtype, lanes.get("fp32", 0.0)) * machine.clock_hz)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -231,19 +232,16 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
     operator = trace.operators[idx]
     tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
     assert machine.timing is not None  # whoever asks has checked
-    # SRAM that holds neither activations nor weights is cache.
-    live_bytes = trace.live_bytes[idx] if trace.is_alternatives else max(trace.live_bytes)
-    used = placement.lls_bytes if live_bytes <= placement.lls_bytes else 0.0
-    used += trace.role_bytes("weight") if placement.weight_miss_frac == 0 else 0.0
-    used += sum(tensor.n_bytes for tensor in tensors if tensor.level == "sram")
-    cache_bytes = max(0.0, machine.sram.capacity_bytes - used)
+    live_bytes = count_live(trace, idx)
+    is_spilled, is_resident = bool(live_bytes > placement.lls_bytes), bool(placement.weight_miss_frac == 0)
+    n_bytes = sum(tensor.n_bytes for tensor in tensors if tensor.level == "sram")
+    write_frac = find_write_frac(trace, idx, is_spilled, is_resident)
+    cache_bytes = count_cache(trace, machine.sram.capacity_bytes, placement.lls_bytes, n_bytes, is_spilled, is_resident)
 
     def locate(names: tuple[str, ...]) -> tuple[Place, ...]:
-        found = (trace.tensors[name] for name in names)
-        return tuple(Place(each.dtype, each.role, _is_far(each, live_bytes, placement)) for each in found)
+        return _locate(trace, names, is_spilled, is_resident)
 
     op, bound, tail = operator.op, operator.tensors, Tail()
-    places = locate(bound)
     if isinstance(op, Fused):
         bound = op.head_tensors
         operations, functions = op.tail_operations, op.tail_functions
@@ -252,7 +250,7 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
         op=op.principal,
         dtype=operator.dtype,
         places=locate(bound),
-        timing=lower_timing(machine, machine.timing, operator.dtype, cache_bytes, _write_frac(operator.op, places)),
+        timing=lower_timing(machine, machine.timing, operator.dtype, float(cache_bytes), write_frac),
         n_pes=machine.pe.n_pes,
         array=machine.array,
         is_round_robin=machine.timing.memory.arbitration == "round_robin",
@@ -273,19 +271,59 @@ def _count_exchange(operator: Operator, machine: Machine) -> int:
     return math.ceil(time_exchange(operator.op, operator.dtype, machine.scale_up).time_s * machine.clock_hz)
 
 
-def _write_frac(op: OperatorKind, places: tuple[Place, ...]) -> float:
-    """Share of the bytes between an operator and DRAM that it writes, each operand moved once."""
-    moved_bytes = {True: 0.0, False: 0.0}
-    for operand, place in zip(op.operands(), places, strict=True):
+def count_live(trace: Trace, idx: int) -> float:
+    """Bytes of activations that SRAM must hold for an operator to have its own there [B]."""
+    return trace.live_bytes[idx] if trace.is_alternatives else max(trace.live_bytes)
+
+
+def count_cache(
+    trace: Trace, capacity_bytes: Any, lls_bytes: Any, operand_bytes: float, is_spilled: bool, is_resident: bool
+) -> Any:
+    """Bytes of SRAM that hold neither activations nor weights: they are cache [B].
+
+    Parameters
+    ----------
+    trace
+        The step.
+    capacity_bytes, lls_bytes
+        Of the SRAM, and set aside for activations; of a machine or of many [B].
+    operand_bytes
+        Of operands that the caller put there [B].
+    is_spilled, is_resident
+        Activations are in DRAM; weights are in SRAM.
+    """
+    used = 0.0 if is_spilled else lls_bytes
+    used = used + (trace.role_bytes("weight") if is_resident else 0.0)
+    return np.maximum(0.0, capacity_bytes - (used + operand_bytes))
+
+
+def find_write_frac(trace: Trace, idx: int, is_spilled: bool, is_resident: bool) -> float:
+    """Share of the bytes between an operator and DRAM that it writes, each operand moved once.
+
+    Parameters
+    ----------
+    trace, idx
+        The operator.
+    is_spilled, is_resident
+        Activations are in DRAM; weights are in SRAM.
+    """
+    operator, moved_bytes = trace.operators[idx], {True: 0.0, False: 0.0}
+    places = _locate(trace, operator.tensors, is_spilled, is_resident)
+    for operand, place in zip(operator.op.operands(), places, strict=True):
         if place.is_far:
             moved_bytes[operand.is_output] += operand.n_touched * place.element_bytes
     return moved_bytes[True] / max(1.0, sum(moved_bytes.values()))
 
 
-def _is_far(tensor: Tensor, live_bytes: float, placement: Placement) -> bool:
+def _locate(trace: Trace, names: tuple[str, ...], is_spilled: bool, is_resident: bool) -> tuple[Place, ...]:
+    tensors = (trace.tensors[name] for name in names)
+    return tuple(Place(each.dtype, each.role, _is_far(each, is_spilled, is_resident)) for each in tensors)
+
+
+def _is_far(tensor: Tensor, is_spilled: bool, is_resident: bool) -> bool:
     """Whether a tensor is in DRAM: as placement says; activations when their buffer does not fit what is set aside."""
     if tensor.level is not None:
         return tensor.level == "dram"
     if tensor.role == "weight":
-        return placement.weight_miss_frac > 0
-    return tensor.role in ("kv_cache", "table") or live_bytes > placement.lls_bytes
+        return not is_resident
+    return tensor.role in ("kv_cache", "table") or is_spilled

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from archmodel.lowering.lower import lay_out_tables
 from archmodel.machine.types import Machine
@@ -57,24 +60,10 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
     As in the roofline: tables take the DRAM that is left, smallest first, and rows beyond it are behind the host link;
     a table that fits beside all smaller ones in the SRAM that is left is always hit.
     """
-    bound = zip(operator.op.operands(), operator.tensors, strict=True)
-    rows = [name for operand, name in bound if operand.row > 0]
-    if not rows:
+    if not any(operand.row > 0 for operand in operator.op.operands()):
         return None
     assert machine.timing is not None  # whoever asks has checked
-    hit_frac, remote_frac = 0.0, 0.0
-    table = next((trace.tensors[name] for name in rows if trace.tensors[name].role == "table"), None)
-    if table is not None and table.level == "sram":
-        hit_frac = 1.0
-    elif table is not None:
-        first_byte, n_bytes = lay_out_tables(trace)[table.name]
-        last_byte = first_byte + n_bytes
-        competing = (operator,) if trace.is_alternatives else trace.operators
-        # What looks rows up once finds none of them in the cache.
-        is_bag = isinstance(operator.op, EmbeddingBag)
-        known = expected_hit_frac(trace, competing, machine, placement) if is_bag else 0.0
-        hit_frac = known if last_byte > placement.table_sram_bytes else 1.0
-        remote_frac = min(1.0, max(0.0, (last_byte - placement.table_dram_bytes) / max(1.0, n_bytes)))
+    hit_frac, remote_frac = find_shares(trace, operator, machine, placement)
     dma, engines = machine.timing.dma, machine.timing.engines
     per_command = dma.rows_per_command or 1
     return RowAccess(
@@ -82,7 +71,35 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
         pooled_rows=engines.pooled_rows or dma.outstanding,
         index_cycles=0 if dma.rows_per_command else math.ceil(dma.index_cycles or 0),
         unit_bytes=machine.dram.access_bytes,
-        hit_frac=hit_frac,
-        remote_frac=remote_frac,
+        hit_frac=float(hit_frac),
+        remote_frac=float(remote_frac),
         host_width=machine.host.bandwidth_bytes_per_s / machine.clock_hz,
     )
+
+
+def find_shares(trace: Trace, operator: Operator, machine: Machine, placement: Placement) -> tuple[Any, Any]:
+    """Share of an operator's rows of tables that the cache has, and of the others that are behind the host link.
+
+    Parameters
+    ----------
+    trace, operator
+        The operator and the trace that it is of.
+    machine, placement
+        Where; their values are scalars or columns.
+    """
+    bound = zip(operator.op.operands(), operator.tensors, strict=True)
+    rows = [trace.tensors[name] for operand, name in bound if operand.row > 0]
+    table = next((tensor for tensor in rows if tensor.role == "table"), None)
+    if table is None:
+        return 0.0, 0.0
+    if table.level == "sram":
+        return 1.0, 0.0
+    first_byte, n_bytes = lay_out_tables(trace)[table.name]
+    last_byte = first_byte + n_bytes
+    competing = (operator,) if trace.is_alternatives else trace.operators
+    # What looks rows up once finds none of them in the cache.
+    is_bag = isinstance(operator.op, EmbeddingBag)
+    known = expected_hit_frac(trace, competing, machine, placement) if is_bag else 0.0
+    hit_frac = np.where(last_byte > np.asarray(placement.table_sram_bytes), known, 1.0)
+    beyond = (last_byte - np.asarray(placement.table_dram_bytes)) / max(1.0, n_bytes)
+    return hit_frac, np.minimum(1.0, np.maximum(0.0, beyond))

@@ -41,11 +41,13 @@ class MachineColumns:
 
     def machine(self) -> Machine:
         """Make one machine whose values are scalars or columns."""
-        return put_leaves(self.base, self.columns)
+        machine: Machine = put_leaves(self.base, self.columns)
+        return machine
 
     def at(self, idx: int) -> Machine:
         """Make one of the machines."""
-        return put_leaves(self.base, {path: column[idx].item() for path, column in self.columns.items()})
+        machine: Machine = put_leaves(self.base, {path: column[idx].item() for path, column in self.columns.items()})
+        return machine
 
     def take(self, chosen: NDArray[Any]) -> MachineColumns:
         """Choose some of the machines, by index or by mask."""

@@ -101,8 +101,13 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
 
 def as_plain(shape: MatmulShape) -> MatmulShape:
     """Give the same shape in plain types, for which there is one compiled kernel."""
-    types = (int, int, int, int, float, float, float, bool, bool, bool, int, float, bool, bool, bool)
-    return MatmulShape(*(make(value) for make, value in zip(types, shape[:-1], strict=True)), shape.window)
+    return shape._replace(
+        batch=int(shape.batch), m=int(shape.m), n=int(shape.n), k=int(shape.k), a_bytes=float(shape.a_bytes),
+        b_bytes=float(shape.b_bytes), c_bytes=float(shape.c_bytes), is_a_far=bool(shape.is_a_far),
+        is_b_far=bool(shape.is_b_far), is_c_far=bool(shape.is_c_far), operations=int(shape.operations),
+        tail_bytes=float(shape.tail_bytes), is_tail_far=bool(shape.is_tail_far), turns_a=bool(shape.turns_a),
+        turns_c=bool(shape.turns_c),
+    )  # fmt: skip
 
 
 def list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> list[Candidate]:

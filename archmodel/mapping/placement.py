@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archmodel.errors import UnknownNameError, UnsupportedError
 from archmodel.machine.types import Machine
@@ -91,27 +90,6 @@ def place(trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Place
         if machine.scale_up
         else (),
     )
-
-
-def fits(trace: Trace, machine: Machine) -> NDArray[np.bool_]:
-    """Say which of many machines hold a trace and link its chips: what `reasons_against` refuses by numbers.
-
-    Parameters
-    ----------
-    trace, machine
-        What, and where; values of the machine are scalars or columns.
-    """
-    able = resident_bytes(trace, machine) <= machine.dram.capacity_bytes
-    if machine.scale_up is not None:
-        spanned = [operator.op.n_chips_spanned() for operator in trace.operators]
-        able &= max([trace.plan.n_linked, *spanned]) <= np.asarray(machine.scale_up.n_chips)
-    for operator in trace.operators:
-        tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
-        for level, capacity_bytes in (("sram", machine.sram.capacity_bytes), ("dram", machine.dram.capacity_bytes)):
-            n_bytes = sum(t.n_bytes for t in tensors if t.level == level)
-            if n_bytes:
-                able &= n_bytes <= np.asarray(capacity_bytes)
-    return np.asarray(able)
 
 
 def reasons_against_launch(machine: Machine, launch: LaunchMode) -> tuple[str, ...]:

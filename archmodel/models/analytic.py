@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_batch import time_matmuls
+from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.lowering.operators.matmul import is_one_product, lower_shape, pack_points
 from archmodel.lowering.phases import Phase, find_site
+from archmodel.lowering.sites import SiteColumns
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
-from archmodel.mapping.matmul import find_mapping
+from archmodel.mapping.matmul import find_mapping, find_mappings
 from archmodel.models import register
-from archmodel.models.counted import STATIONS, Count, CountedModel, add_stations
+from archmodel.models.counted import STATIONS, Count, CountedModel, Counts, add_stations
 from archmodel.workload.types import Trace
 
 
@@ -40,6 +43,11 @@ class Analytic(CountedModel):
         counted = [phase.count() for phase in phases]
         cycles, serial_cycles = sum(count[0] for count in counted), sum(count[1] for count in counted)
         return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases[-1].mapping)
+
+    def count_products(self, shape: MatmulShape, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+        """Count one product on machines that are alike but for DRAM and cache: the mapper has counted it."""
+        found = find_mappings(shape, columns.timings(some), columns.sites[columns.near[some[0]]].n_pes)
+        return Counts(found.cycles, found.work_cycles)
 
     def count_machines(
         self, traces: Sequence[Trace], machines: Sequence[Machine], placements: Sequence[Placement]

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archmodel.kernels.roofline import time_traces
+from archmodel.lowering.lower import pack_columns, pack_operators, pack_placement
 from archmodel.lowering.packs import Floats
+from archmodel.lowering.sites import distinct, is_under
 from archmodel.machine.columns import MachineColumns
-from archmodel.mapping import LaunchMode, place
+from archmodel.mapping import LaunchMode, Placement, place, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
 from archmodel.models import Model, find_model
 from archmodel.models.chips import spread_result, spread_row
-from archmodel.models.counted import CountedModel, fuse_for
+from archmodel.models.counted import BINDERS as COUNTED_BINDERS
+from archmodel.models.counted import MOST_CYCLES, CountedModel, fuse_for
+from archmodel.models.counted_columns import sum_steps
 from archmodel.models.detailed import Detailed
+from archmodel.models.roofline import Roofline
 from archmodel.models.traffic import LEVELS, count_traffic
 from archmodel.models.wave import Wave, fuse_kernels
 from archmodel.results import RESOURCES
@@ -25,7 +32,12 @@ from archmodel.workload.types import Trace
 
 BINDERS = (*RESOURCES, "layout", "issue", "latency", "launch")
 """What may bind for most of a step, of any model."""
-_CHUNK = 64  # machines that exist as objects at a time
+_OBJECTS = 64  # machines that exist as objects at a time
+_BLOCK = 4096  # machines that a thread is given at a time
+_DECIDING = ("sram.capacity_bytes", "sram.partition_bytes", "dram.capacity_bytes", "scale_up.n_chips")
+"""What decides by its value whether a machine can run a trace."""
+_PEAK = ("pe", "matrix", "array")
+"""What decides whether it takes too many cycles."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,12 @@ _VALUES = ("latency_s", "lower_s", "upper_s", "launch_s", "utilisation", "throug
 
 
 def evaluate_columns(
-    model: str, trace: Trace, machines: MachineColumns, launch: LaunchMode = "graph", mode: str | None = None
+    model: str,
+    trace: Trace,
+    machines: MachineColumns,
+    launch: LaunchMode = "graph",
+    mode: str | None = None,
+    n_threads: int = 1,
 ) -> Totals:
     """Evaluate one trace on many machines of one structure: the same numbers as one by one, bit for bit.
 
@@ -73,20 +90,141 @@ def evaluate_columns(
         As in `archmodel.models.find_model`.
     trace, machines, launch
         What, where, and how it is started, as in `Model.evaluate_batch`.
+    n_threads
+        Threads that run kernels.
 
     Raises
     ------
     InputError
         When there is no such model, mode or launch mode.
     """
-    return _evaluate_each(find_model(model, mode), trace, machines, launch)
+    found = find_model(model, mode)
+    timed = _choose(found, machines)
+    if not _is_columnar(timed, trace, machines):
+        return _evaluate_each(timed, trace, machines, launch)
+    messages = _find_messages(timed, trace, machines, launch)
+    able = np.flatnonzero(messages == "")
+    totals = {name: np.full(machines.n_machines, math.nan) for name in _VALUES}
+    traffic = {level: np.full(machines.n_machines, math.nan) for level in LEVELS}
+    bound = np.full(machines.n_machines, -1, np.int8)
+    if len(able):
+        fused, ready = prepare(timed, trace, machines.take(able), launch)
+        step = _time_step(timed, fused, ready, launch, n_threads)
+        messages[able] = step.messages
+        is_timed = step.messages == ""
+        for name, values in _total(fused, ready, step).items():
+            totals[name][able] = values
+        for level, n_bytes in count_traffic(fused, ready, launch).items():
+            traffic[level][able] = np.where(is_timed, n_bytes, math.nan)
+        names = np.array([BINDERS.index(name) for name in step.binders], np.int8)
+        bound[able] = np.where(is_timed, names[np.argmax(step.bound_s, axis=1)], -1)
+    return Totals(**totals, bound=bound, traffic_bytes=traffic, messages=messages)
+
+
+def _choose(model: Model, machines: MachineColumns) -> Model:
+    """Give the model that answers for machines of one structure."""
+    return cast("Model", model.choose(machines.base)) if isinstance(model, Detailed) else model
+
+
+def _is_columnar(model: Model, trace: Trace, machines: MachineColumns) -> bool:
+    """Whether machines need not be objects: for the roofline, and for counts of chips on their own."""
+    if trace.plan.pp > 1 or trace.exchanges:
+        return False
+    if not isinstance(model, CountedModel):
+        return isinstance(model, Roofline)
+    is_placed = any(tensor.level is not None for tensor in trace.tensors.values())
+    return machines.base.array is None and machines.base.timing is not None and not (trace.is_alternatives or is_placed)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Times of a step on M machines [s]; NaN where there is none, and then a message says why."""
+
+    latency_s: Floats
+    lower_s: Floats
+    upper_s: Floats
+    bound_s: Floats
+    binders: tuple[str, ...]
+    messages: NDArray[np.object_]
+
+
+def _time_step(model: Model, trace: Trace, machines: MachineColumns, launch: LaunchMode, n_threads: int) -> _Step:
+    """Time what `prepare` gave on machines that can run it."""
+    placement = place(trace, machines.machine(), launch)
+    bound = _time_roofline(trace, machines, placement, n_threads)
+    if not isinstance(model, CountedModel):
+        return bound
+    sums = sum_steps(model, trace, machines, placement, n_threads)
+    bound_s = sums.bound_s
+    bound_s[:, -1] = np.where(sums.messages == "", sums.launch_s + placement.job_s, math.nan)
+    latency_s = np.zeros(len(bound_s))
+    for column in bound_s.T:
+        latency_s += column
+    upper_s = np.maximum(latency_s, sums.upper_s + placement.job_s)
+    lower_s = np.where(sums.messages == "", bound.lower_s, math.nan)
+    return _Step(latency_s, lower_s, upper_s, bound_s, COUNTED_BINDERS, sums.messages)
+
+
+def _time_roofline(trace: Trace, machines: MachineColumns, placement: Placement, n_threads: int) -> _Step:
+    """Time a step with the roofline."""
+    n, binders = machines.n_machines, (*RESOURCES, "launch")
+    ops, packs = pack_operators(trace), (pack_columns(machines), pack_placement(placement, n))
+    latency_s, lower_s, upper_s, bound_s = np.empty(n), np.empty(n), np.empty(n), np.empty((n, len(binders)))
+
+    def time(first: int) -> None:
+        some = slice(first, first + _BLOCK)
+        where, places = (_take(pack, some) for pack in packs)
+        time_traces(ops, where, places, latency_s[some], lower_s[some], upper_s[some], bound_s[some])
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(time, range(0, n, _BLOCK)))
+    return _Step(latency_s, lower_s, upper_s, bound_s, binders, np.full(n, "", np.object_))
+
+
+def _take(pack: Any, some: slice) -> Any:
+    """Take some machines of a pack."""
+    return pack._make(np.ascontiguousarray(column[..., some]) for column in pack)
+
+
+def _total(trace: Trace, machines: MachineColumns, step: _Step) -> dict[str, Floats]:
+    """Total up a step of one chip, and the throughput of all chips."""
+    n, plan = machines.n_machines, trace.plan
+    launch_s = step.bound_s[:, -1]
+    peak = np.array(np.broadcast_to(machines.machine().peak_flop_per_s("matrix", trace.dtype), n), np.float64)
+    has_matrix = (peak != 0) & bool(trace.matrix_flop)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        utilisation = np.where(has_matrix, trace.matrix_flop / (step.latency_s - launch_s) / peak, math.nan)
+    period_s = np.maximum(step.latency_s, plan.n_micro * step.latency_s)
+    return {
+        "latency_s": step.latency_s,
+        "lower_s": step.lower_s,
+        "upper_s": step.upper_s,
+        "launch_s": launch_s,
+        "utilisation": utilisation,
+        "throughput": trace.items * plan.dp * plan.n_micro / period_s,
+    }
+
+
+def _find_messages(model: Model, trace: Trace, machines: MachineColumns, launch: LaunchMode) -> NDArray[np.object_]:
+    """Say of each machine why it cannot run a trace; empty where it can, as far as can be said without timing it."""
+    deciding: tuple[str, ...] = _DECIDING
+    peak_flop = np.min(machines.machine().peak_flop_per_s("matrix", trace.dtype) / machines.machine().clock_hz)
+    if not peak_flop or trace.matrix_flop / peak_flop > MOST_CYCLES / 1000:
+        deciding = (*_DECIDING, *_PEAK)
+    columns = [column for path, column in machines.columns.items() if is_under(path, deciding)]
+    first, place_of = distinct(columns, machines.n_machines)
+    known = []
+    for idx in first.tolist():
+        machine = machines.at(idx)
+        known.append("; ".join((*model.supports(trace, machine), *reasons_against_launch(machine, launch))))
+    return np.array(known, np.object_)[place_of]
 
 
 def _evaluate_each(model: Model, trace: Trace, machines: MachineColumns, launch: LaunchMode) -> Totals:
     """Evaluate machines as objects, some at a time."""
     rows: list[Mapping[str, Any]] = []
-    for first in range(0, machines.n_machines, _CHUNK):
-        some = [machines.at(idx) for idx in range(first, min(first + _CHUNK, machines.n_machines))]
+    for first in range(0, machines.n_machines, _OBJECTS):
+        some = [machines.at(idx) for idx in range(first, min(first + _OBJECTS, machines.n_machines))]
         for machine, row in zip(some, model.evaluate_batch(trace, some, launch).rows(), strict=True):
             is_staged = trace.plan.pp > 1 and row["status"] == "ok"
             result = spread_result(model.evaluate(trace, machine, launch), trace) if is_staged else None
@@ -103,12 +241,12 @@ def _evaluate_each(model: Model, trace: Trace, machines: MachineColumns, launch:
 def _count_traffic(
     model: Model, trace: Trace, machines: MachineColumns, launch: LaunchMode, is_able: NDArray[np.bool_]
 ) -> dict[str, Floats]:
-    """Count the bytes of the trace that a model times, on the machines that it has an answer for."""
+    """Count the bytes that machines move, of those that have an answer."""
     found = {level: np.full(machines.n_machines, math.nan) for level in LEVELS}
     if is_able.any():
         fused, able = prepare(model, trace, machines.take(is_able), launch)
-        for level, moved_bytes in count_traffic(fused, able, launch).items():
-            found[level][is_able] = moved_bytes
+        for level, n_bytes in count_traffic(fused, able, launch).items():
+            found[level][is_able] = n_bytes
     return found
 
 
@@ -122,10 +260,9 @@ def prepare(model: Model, trace: Trace, machines: MachineColumns, launch: Launch
     trace, machines, launch
         As in `evaluate_columns`.
     """
-    timed = model.choose(machines.base) if isinstance(model, Detailed) else model
-    if isinstance(timed, Wave):
+    if isinstance(model, Wave):
         return fuse_kernels(trace, launch), machines
-    if not isinstance(timed, CountedModel):
+    if not isinstance(model, CountedModel):
         return trace, machines
     fused = fuse_for(trace, machines.base, launch)
     machine = machines.machine()

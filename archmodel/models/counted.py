@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_shape import MatmulMapping
+from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
+from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
+from archmodel.lowering.sites import SiteColumns
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
 from archmodel.mapping.fusion import RULES, fuse
-from archmodel.mapping.matmul import say_mapping
+from archmodel.mapping.matmul import find_mappings, say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
 from archmodel.models.totals import add_up
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
@@ -59,6 +62,25 @@ class Count:
     mapping: MatmulMapping | None
 
 
+class Counts(NamedTuple):
+    """Cycles, and those if nothing overlapped, of U unlike sites (U, 2); cycles at work by `STATIONS` (U, 15)."""
+
+    cycles: NDArray[np.int64]
+    work_cycles: NDArray[np.int64]
+
+
+def as_counts(counted: Sequence[Count]) -> Counts:
+    """Put counts into columns."""
+    cycles = [(count.cycles, count.serial_cycles) for count in counted]
+    work = [[count.work_cycles[station] for station in STATIONS] for count in counted]
+    return Counts(np.array(cycles, np.int64), np.array(work, np.int64))
+
+
+def binder_of(station: str) -> str:
+    """Say which of `BINDERS` a station of `STATIONS` counts for."""
+    return _BOUND[station]
+
+
 class CountedModel:
     """Base of models that count cycles: `count_phases` is theirs."""
 
@@ -84,6 +106,27 @@ class CountedModel:
     def count(self, site: Site) -> Count:
         """Count the cycles of one execution of one operator; `UnsupportedError` when it does not fit."""
         return self.count_phases(lower_site(site))
+
+    def count_products(self, shape: MatmulShape, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+        """Count one product on machines that are alike but for DRAM and cache.
+
+        Parameters
+        ----------
+        shape
+            What.
+        columns, some
+            The operator on many machines, and which of its unlike sites are counted.
+
+        Raises
+        ------
+        UnsupportedError
+            When the smallest blocks do not fit local memory.
+        """
+        sites = [columns.site(idx) for idx in some.tolist()]
+        found = find_mappings(shape, columns.timings(some), sites[0].n_pes)
+        mappings = [MatmulMapping(*mapping) for mapping in found.mappings.tolist()]
+        phases = [lower_product(shape, site, mapping) for site, mapping in zip(sites, mappings, strict=True)]
+        return as_counts([self.count_phases((phase,)) for phase in phases])
 
     def evaluate(self, trace: Trace, machine: Machine, launch: LaunchMode = "graph") -> Result:
         """Evaluate one trace on one machine.

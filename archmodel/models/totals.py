@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from archmodel.machine.types import Machine
@@ -36,14 +38,14 @@ def add_up(
     bound_s = dict.fromkeys(binders, 0.0)
     for row in rows:
         bound_s[row[column]] += row["latency_s"] - row["launch_s"]
-    bound_s["launch"] = sum(row["launch_s"] for row in rows) + placement.job_s
-    latency_s = sum(bound_s.values())
+    bound_s["launch"] = _sum(row["launch_s"] for row in rows) + placement.job_s
+    latency_s = _sum(bound_s.values())
     peak = machine.peak_flop_per_s("matrix", trace.dtype)
     running_s = latency_s - bound_s["launch"]
     return {
         "latency_s": latency_s,
         "lower_s": lower_s,
-        "upper_s": max(latency_s, sum(row["upper_s"] for row in rows) + placement.job_s),
+        "upper_s": max(latency_s, _sum(row["upper_s"] for row in rows) + placement.job_s),
         "launch_s": bound_s["launch"],
         "bound": max(bound_s, key=bound_s.__getitem__),
         "bound_s": bound_s,
@@ -52,3 +54,8 @@ def add_up(
         "throughput_unit": f"{trace.item}/s",
         "utilisation": trace.matrix_flop / running_s / peak if peak and trace.matrix_flop else None,
     }
+
+
+def _sum(values: Iterable[float]) -> float:
+    """Add in order, as kernels do; the sum of Python 3.12 and later corrects rounding."""
+    return reduce(operator.add, values, 0.0)

@@ -1,0 +1,18 @@
+"""Operators that are one product on a grid of PEs and nothing else, for which the mapper finds all there is to find."""
+
+from __future__ import annotations
+
+from archmodel.kernels.matmul_shape import MatmulShape
+from archmodel.lowering.operators.convolution import lower_implicit
+from archmodel.lowering.operators.matmul import is_one_product, lower_shape
+from archmodel.lowering.phases import Site
+from archmodel.workload.operators.conv import Conv2d, Conv3d
+
+
+def lower_one_product(site: Site) -> MatmulShape | None:
+    """Lower an operator to the shape of its product; ``None`` where it is not just one, or not on a grid of PEs."""
+    if is_one_product(site):
+        return lower_shape(site)
+    if site.array is None and isinstance(site.op, Conv2d | Conv3d) and site.op.groups == 1:
+        return lower_implicit(site)
+    return None

@@ -1,0 +1,193 @@
+"""Operators of a trace on many machines: which sites are unlike, and which of them each machine has.
+
+Most of what decides a program is the same on many machines of a sweep: what is in SRAM does not see the DRAM, and no
+program sees the clock but through the cycles of the DRAM. Each operator is lowered once for what it does see.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
+from archmodel.lowering.dram import lower_dram
+from archmodel.lowering.packs import Floats
+from archmodel.lowering.phases import Site, count_cache, find_site, find_write_frac
+from archmodel.lowering.row_access import find_shares
+from archmodel.machine.columns import LeafPath, MachineColumns
+from archmodel.machine.types import Machine
+from archmodel.mapping import Placement
+from archmodel.workload.types import Trace
+
+Ints = NDArray[np.int64]
+_PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_frac", "dram.capacity_bytes")
+"""What decides where tensors are, and no more."""
+_ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "economy")
+"""What no program of a chip on its own sees."""
+_FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s")
+"""What only those see that reach beyond the SRAM."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteColumns:
+    """One operator, or several equal ones, on M machines: U unlike sites, of which V are alike but for DRAM and cache.
+
+    Parameters
+    ----------
+    operators
+        Positions in the trace.
+    sites
+        One of each V.
+    near
+        Which of those each of the U is (U,).
+    far
+        Cache [B], DRAM [B/cycle] and its latency [cycles] of each (U, 3).
+    first
+        A machine that has it (U,).
+    place
+        The one that each machine has (M,).
+    """
+
+    operators: tuple[int, ...]
+    sites: tuple[Site, ...]
+    near: Ints
+    far: Floats
+    first: Ints
+    place: Ints
+
+    def timings(self, unlike: Ints) -> Floats:
+        """Give rows of `PeTiming`, of sites that are alike but for DRAM and cache."""
+        rows = np.repeat(np.array([self.sites[self.near[unlike[0]]].timing], np.float64), len(unlike), axis=0)
+        rows[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = self.far[unlike]
+        return rows
+
+    def site(self, idx: int) -> Site:
+        """Give one of the unlike sites."""
+        site: Site = self.sites[self.near[idx]]
+        cache_bytes, width, latency = self.far[idx].tolist()
+        if site.rows is not None:
+            return site  # has no variants
+        timing = site.timing._replace(cache_bytes=cache_bytes, dram_width=width, dram_latency=int(latency))
+        return replace(site, timing=timing)
+
+
+class SiteFinder:
+    """Finds the sites of a trace on machines of one structure, on all of which it can run.
+
+    Parameters
+    ----------
+    trace
+        Of one step, with no exchanges between chips.
+    machines, placement
+        Where; values of the placement are scalars or columns.
+    """
+
+    def __init__(self, trace: Trace, machines: MachineColumns, placement: Placement) -> None:
+        self.trace, self.machines, self.placement = trace, machines, placement
+        n = machines.n_machines
+        self._lls = np.array(np.broadcast_to(placement.lls_bytes, n), np.float64)
+        self._miss = np.array(np.broadcast_to(placement.weight_miss_frac, n), np.float64)
+        self._capacity = np.array(np.broadcast_to(machines.machine().sram.capacity_bytes, n), np.float64)
+        self._live = max(trace.live_bytes, default=0.0)
+        seen = [path for path in machines.columns if not is_under(path, (*_PLACING, *_ELSEWHERE))]
+        far = [path for path in seen if is_under(path, _FAR)]
+        _, self._near = distinct([machines.columns[path] for path in seen if path not in far], n)
+        self._far_first, self._far = distinct([machines.columns[path] for path in far], n)
+        self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
+        self._objects: dict[int, tuple[Machine, Placement]] = {}
+
+    def split(self) -> Iterator[Ints]:
+        """Split the machines by which kinds of tensors are in DRAM: operands are then in the same places."""
+        kinds = 2 * (self._miss == 0) + (self._live > self._lls)
+        for kind in np.unique(kinds):
+            yield np.flatnonzero(kinds == kind)
+
+    def find(self, some: Ints) -> list[SiteColumns]:
+        """Find the unlike sites of all operators on some machines that `split` gave; equal operators once."""
+        is_spilled, is_resident = bool(self._live > self._lls[some[0]]), bool(self._miss[some[0]] == 0)
+        alike: dict[Any, list[int]] = {}
+        for idx in range(len(self.trace.operators)):
+            site = self._site(idx, int(some[0]))
+            write_frac = find_write_frac(self.trace, idx, is_spilled, is_resident)
+            alike.setdefault((site, write_frac, idx if site.rows is not None else -1), []).append(idx)
+        capacity, lls = self._capacity[some], self._lls[some]
+        caches = np.asarray(count_cache(self.trace, capacity, lls, 0.0, is_spilled, is_resident), np.float64)
+        return [
+            self._find_unlike(tuple(idxs), site, write_frac, some, caches)
+            for (site, write_frac, _), idxs in alike.items()
+        ]
+
+    def _find_unlike(
+        self, idxs: tuple[int, ...], site: Site, write_frac: float, some: Ints, caches: Floats
+    ) -> SiteColumns:
+        """Tell apart what one operator is on some machines."""
+        codes: list[NDArray[Any]] = [self._near[some]]
+        if site.rows is not None or any(place.is_far for place in (*site.places, *site.tail.operands)):
+            codes += [self._far[some], caches]
+        if site.rows is not None:
+            operator = self.trace.operators[idxs[0]]
+            shares = find_shares(self.trace, operator, self.machines.machine(), self.placement)
+            codes += [np.broadcast_to(share, self.machines.n_machines)[some] for share in shares]
+        first, place = distinct(codes, len(some))
+        machine = some[first]
+        near_first, near = distinct(
+            [np.arange(len(first)) if site.rows is not None else self._near[machine]], len(first)
+        )
+        sites = tuple(self._site(idxs[0], each) for each in machine[near_first].tolist())
+        far = np.column_stack([caches[first], self._find_widths(write_frac)[self._far[machine]]])
+        if not self._is_cache:
+            far[:, 0] = 0.0
+        return SiteColumns(idxs, sites, near, far, machine, place)
+
+    def _find_widths(self, write_frac: float) -> Floats:
+        """DRAM [B/cycle] and its latency [cycles] for each of the unlike values of what is behind the SRAM."""
+        rows = []
+        for first in self._far_first.tolist():
+            machine, _ = self._object(first)
+            assert machine.timing is not None  # whoever asks has checked
+            latency = math.ceil(machine.timing.memory.dram_latency_s * machine.clock_hz)
+            rows.append((lower_dram(machine).width(write_frac), latency))
+        return np.array(rows, np.float64)
+
+    def _site(self, idx: int, machine: int) -> Site:
+        return find_site(self.trace, idx, *self._object(machine))
+
+    def _object(self, idx: int) -> tuple[Machine, Placement]:
+        if idx not in self._objects:
+            values = {name: getattr(self.placement, name) for name in Placement.__slots__ if name != "exchange_s"}
+            n = self.machines.n_machines
+            single: dict[str, Any] = {name: float(np.broadcast_to(value, n)[idx]) for name, value in values.items()}
+            placement = Placement(**single)
+            self._objects[idx] = (self.machines.at(idx), placement)
+        return self._objects[idx]
+
+
+def distinct(columns: Sequence[NDArray[Any]], n: int) -> tuple[Ints, Ints]:
+    """Tell rows apart: the first of each unlike one, and which of these every row is.
+
+    Parameters
+    ----------
+    columns
+        Of the rows; none: all rows are alike.
+    n
+        Rows.
+    """
+    code = np.zeros(n, np.int64)
+    for column in columns:
+        values, place = np.unique(column, return_inverse=True)
+        code = code * len(values) + place
+        # Numbered anew, so that codes stay small however many columns there are.
+        _, code = np.unique(code, return_inverse=True)
+    _, first, place = np.unique(code, return_index=True, return_inverse=True)
+    return first, place
+
+
+def is_under(path: LeafPath, names: Sequence[str]) -> bool:
+    """Whether a value of a machine is one of those, or part of one."""
+    text = ".".join(path)
+    return any(text == name or text.startswith(f"{name}.") for name in names)

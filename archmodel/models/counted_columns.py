@@ -1,0 +1,142 @@
+"""Models that count cycles, over columns of machines: every unlike operator once, all machines in one sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.errors import UnsupportedError
+from archmodel.kernels.step_totals import add_operators
+from archmodel.lowering.packs import Floats
+from archmodel.lowering.products import lower_one_product
+from archmodel.lowering.sites import Ints, SiteColumns, SiteFinder
+from archmodel.machine.columns import MachineColumns
+from archmodel.mapping import Placement
+from archmodel.models.counted import BINDERS, STATIONS, CountedModel, Counts, as_counts, binder_of, reason_not_lowered
+from archmodel.workload.types import Trace
+
+
+@dataclass(frozen=True)
+class StepSums:
+    """Sums over the operators of a step on M machines, as `archmodel.kernels.step_totals.add_operators` gives them.
+
+    Parameters
+    ----------
+    bound_s
+        By `BINDERS`; NaN where there is no answer (M, B) [s].
+    upper_s, launch_s
+        With nothing overlapped, and of the launches (M,) [s].
+    messages
+        Why there is no answer; empty where there is one (M,).
+    """
+
+    bound_s: Floats
+    upper_s: Floats
+    launch_s: Floats
+    messages: NDArray[np.object_]
+
+
+def sum_steps(
+    model: CountedModel, trace: Trace, machines: MachineColumns, placement: Placement, n_threads: int = 1
+) -> StepSums:
+    """Count the operators of a trace on every machine, and add them up.
+
+    Parameters
+    ----------
+    model
+        Counts the cycles of an operator.
+    trace, machines, placement
+        What and where; every machine can run it, as far as `archmodel.mapping.placement.fits` says.
+    n_threads
+        Threads that count.
+    """
+    n = machines.n_machines
+    sums = StepSums(np.zeros((n, len(BINDERS))), np.zeros(n), np.zeros(n), np.full(n, "", np.object_))
+    finder = SiteFinder(trace, machines, placement)
+    given = (machines.machine().clock_hz, placement.launch_s)
+    clock_hz, launch_s = (np.array(np.broadcast_to(value, n), np.float64) for value in given)
+    with ThreadPoolExecutor(n_threads) as pool:
+        for some in finder.split():
+            found = finder.find(some)
+            counts = [_count_unlike(model, each, pool.map) for each in found]
+            _add_up(trace, found, counts, some, clock_hz[some], launch_s[some], sums)
+            _say_unsupported(trace, machines.base.name, found, counts, some, sums)
+    return sums
+
+
+def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., Iterable[Any]]) -> Counts:
+    """Count the unlike sites of an operator; −1 cycles for those that cannot be lowered."""
+    n = len(columns.near)
+    counts = Counts(np.full((n, 2), -1), np.zeros((n, len(STATIONS)), np.int64))
+
+    def count(some: Ints) -> Counts:
+        shape = lower_one_product(columns.sites[columns.near[some[0]]])
+        try:
+            if shape is not None:
+                return model.count_products(shape, columns, some)
+            return as_counts([model.count(columns.site(idx)) for idx in some.tolist()])
+        except UnsupportedError:
+            return Counts(np.full((len(some), 2), -1), np.zeros((len(some), len(STATIONS)), np.int64))
+
+    tasks = list(_split_tasks(columns))
+    for some, counted in zip(tasks, run(count, tasks), strict=True):
+        counts.cycles[some], counts.work_cycles[some] = counted
+    return counts
+
+
+def _split_tasks(columns: SiteColumns) -> Iterator[Ints]:
+    """Split unlike sites into those that are counted together: products that are alike but for the DRAM of a cache."""
+    order = np.lexsort((columns.far[:, 2], columns.far[:, 1], columns.far[:, 0], columns.near))
+    for some in np.split(order, np.flatnonzero(np.diff(columns.near[order])) + 1):
+        site = columns.sites[columns.near[some[0]]]
+        is_together = site.timing.has_prefetch and lower_one_product(site) is not None
+        is_alike = (columns.far[some, 0] > 0) & is_together
+        if is_alike.any():
+            yield some[is_alike]
+        yield from some[~is_alike].reshape(-1, 1)
+
+
+def _add_up(
+    trace: Trace, found: Sequence[SiteColumns], counts: Sequence[Counts], some: Ints, clock_hz: Floats,
+    launch_s: Floats, sums: StepSums,
+) -> None:  # fmt: skip
+    """Add up the operators of some machines."""
+    classes = np.empty(len(trace.operators), np.int64)
+    place = np.empty((len(found), len(some)), np.int64)
+    first = 0
+    for row, (columns, count) in enumerate(zip(found, counts, strict=True)):
+        classes[list(columns.operators)] = row
+        place[row] = np.where(count.cycles[columns.place, 0] < 0, -1, columns.place + first)
+        first += len(columns.near)
+    executions = np.array([operator.count for operator in trace.operators], np.float64)
+    binder = np.array([BINDERS.index(binder_of(station)) for station in STATIONS])
+    out = StepSums(np.empty((len(some), len(BINDERS))), np.empty(len(some)), np.empty(len(some)), sums.messages[some])
+    cycles, work = (np.concatenate(parts) for parts in zip(*counts, strict=True))
+    add_operators(
+        classes, executions, place, cycles, work, binder, clock_hz, launch_s, out.bound_s, out.upper_s, out.launch_s
+    )
+    sums.bound_s[some], sums.upper_s[some], sums.launch_s[some] = out.bound_s, out.upper_s, out.launch_s
+
+
+def _say_unsupported(
+    trace: Trace, name: str, found: Sequence[SiteColumns], counts: Sequence[Counts], some: Ints, sums: StepSums
+) -> None:
+    """Say of machines on which an operator becomes no program which one that is: of each reason, the first."""
+    known: dict[tuple[int, int], str] = {}
+    fails = np.array([count.cycles[columns.place, 0] < 0 for columns, count in zip(found, counts, strict=True)])
+    order = sorted((idx, row) for row, columns in enumerate(found) for idx in columns.operators)
+    for m in np.flatnonzero(fails.any(axis=0)).tolist():
+        reasons: dict[str, str] = {}
+        for idx, row in order:
+            if fails[row, m]:
+                unlike = int(found[row].place[m])
+                if (row, unlike) not in known:
+                    known[row, unlike] = reason_not_lowered(found[row].site(unlike))
+                why = known[row, unlike]
+                reasons.setdefault(why, f"{name}: operator {trace.operators[idx].name!r}: {why}")
+        sums.messages[some[m]] = "; ".join(reasons.values())
