@@ -1,4 +1,4 @@
-"""The main job: five steps of four workloads on five machines, by two models; a table, rooflines and breakdowns."""
+"""The main job: five steps of four workloads on five machines, by two models, and a small sweep for the next one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from archmodel import api
 from archmodel.report import plot_breakdown, plot_roofline
@@ -20,6 +22,7 @@ WORKLOADS = (
     ("llm/llama3.1-8b", "decode"),
     ("diffusion/sdxl", "denoise"),
 )
+SWEEP_POINTS = 1000
 
 
 def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
@@ -65,6 +68,34 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> ResultTable:
         for ending in (".png", ".svg"):
             plot_breakdown(of_workload, folder / f"breakdown_{name.rpartition('/')[2]}_{phase}{ending}")
     return summary
+
+
+def run_small_sweep(folder: Path, say: Callable[[str], None]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Evaluate a sample of sweep ``mtia_next``, and write its front.
+
+    Parameters
+    ----------
+    folder
+        Where to write: ``mtia_next.csv``.
+    say
+        Told what happens, a line at a time.
+
+    Returns
+    -------
+    tuple
+        What was asked, and the points of the front, a row each.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
+    """
+    say(f"evaluating {SWEEP_POINTS} machines of sweep mtia_next")
+    with TemporaryDirectory() as results:
+        found = api.sweep("mtia_next", results, points=SWEEP_POINTS)
+        run, front = found.run, found.front()
+    write_file("demo", folder / "mtia_next.csv", front.to_csv().encode())
+    return run, list(front.rows())
 
 
 def _summary(result: Result, counted: Result) -> dict[str, object]:

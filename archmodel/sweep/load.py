@@ -155,12 +155,12 @@ def load_sweep(given: str | Path | Mapping[str, Any], changes: Mapping[str, Any]
     base = _read_base(file, document, faults)
     _check_model(file, document, faults)
     axes = read_axes(file.axes, base, document, faults) if base else ()
+    objectives = _read_objectives(file, base, document, faults) if base else ()
     if base is None or faults:
         raise InputError(SUBJECT, in_reading_order(faults))
     space = Space(axes)
     if space.n_points > 2**62:
         faults.append(Fault(document.where(("axes",)), f"axes: {space.n_points:.2g} points are too many; at most 2^62"))
-    objectives = _read_objectives(file, base, document, faults)
     conditions = _read_conditions(file, base, space, document, faults)
     if faults:
         raise InputError(SUBJECT, in_reading_order(faults))

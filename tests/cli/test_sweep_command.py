@@ -34,7 +34,7 @@ def test_the_best_points_are_printed(run, file, tmp_path):
     code, out, err = run("sweep", file, "-o", str(tmp_path / "out"))
     assert code == 0, err
     title, headings, first, second = out.splitlines()
-    assert title == "Clock or memory: the best point by each objective"
+    assert title == "Clock or memory (the best point by each objective)"
     assert headings.split("  ")[0] == "best"
     assert "throughput [sample/s]" in headings
     assert "perf_per_w [sample/s/W]" in headings

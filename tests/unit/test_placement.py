@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archmodel as am
+from archmodel.errors import UnknownNameError
 from archmodel.mapping import place, reasons_against
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.operators.matmul import Matmul
@@ -142,5 +143,5 @@ def test_tables_that_fit_one_by_one_do_not_all_fit(machine):
 
 
 def test_an_unknown_launch_mode_is_refused(machine):
-    with pytest.raises(am.UnknownNameError, match="unknown launch mode 'egaer'; did you mean 'eager'"):
+    with pytest.raises(UnknownNameError, match="unknown launch mode 'egaer'; did you mean 'eager'"):
         am.evaluate(machine, fc_trace(64, 64, 64), launch="egaer")
