@@ -30,7 +30,7 @@ def build_app() -> App:
         ("cost", "Say what a machine takes and costs, and what a workload on it does."),
         ("verify", "Hold the timing laws against hardware blocks, cycle by cycle, in a simulator."),
         ("plot", "Draw a figure: roofline or breakdown."),
-        ("demo", "Run the main job: four workloads on five machines, a table and figures."),
+        ("demo", "Run the main job: four workloads on five machines, tables, figures and a small sweep."),
         ("doctor", "Say what is installed and whether it works."),
     ):
         app.command(f"archmodel.cli.{name}:{name}", name=name, help=text)

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import note, print_json, print_table
-from archmodel.demo import run_demo
+from archmodel.cli.sweep import tabulate_best
+from archmodel.demo import SWEEP_POINTS, run_demo, run_small_sweep
 
 
 def demo(
@@ -17,7 +18,7 @@ def demo(
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("results/demo"),
     json: AsJson = False,
 ) -> None:
-    """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs, by roofline and by counting.
+    """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs, and a small sweep for the next chip.
 
     Parameters
     ----------
@@ -37,4 +38,10 @@ def demo(
         }  # fmt: skip
         title = "One step of each workload: by the roofline, and counted (energy where typical power is published)"
         print_table(title, rows, headings, n_keys=3)
+    run, front = run_small_sweep(output, note)
+    if not json:
+        print()
+        print_table(
+            f"{run['title']} (the best of {SWEEP_POINTS} machines by each objective)", *tabulate_best(run, front)
+        )
     note(f"wrote tables and figures to {output}/")
