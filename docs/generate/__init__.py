@@ -13,7 +13,7 @@ import archmodel as am
 from archmodel.api import timeline
 from archmodel.report.gantt import plot_gantt
 from archmodel.verify.contract import unit_names
-from generate import blocks, checks, pages
+from generate import blocks, checks, economy, pages
 from generate.cycles import cycles
 
 
@@ -44,6 +44,13 @@ def write_all(docs: Path) -> None:
         "tenstorrent_gemm": checks.tenstorrent_gemm(),
         "serving": checks.serving(),
         "serving_by_host": checks.serving_by_host(),
+        "economy_parameters": economy.parameters(),
+        "economy_citations": economy.citations(),
+        "dies": economy.dies(),
+        "typical_power": economy.typical_power(),
+        "production_power": economy.production_power(),
+        "power_sensitivity": economy.sensitivity(),
+        "economy_others": economy.others(),
         "cycles": cycles(docs.parent / "tests" / "golden" / "cycles.csv"),
     }
     _fill(included, {f"{name}.md": text + "\n" for name, text in tables.items()})

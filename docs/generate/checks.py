@@ -47,7 +47,7 @@ def published_workloads() -> str:
 
 def bf16_add() -> str:
     """Compare the BF16 add on MTIA 300 with the published curve, by both models."""
-    test = _load("test_bf16_add")
+    test = load_test("test_bf16_add")
     rows: list[Row] = []
     for point in test.POINTS:
         n, measured_s = int(point["n_elements"]), float(point["latency_us"]) * 1e-6
@@ -132,7 +132,7 @@ def clock() -> str:
 
 def mtia_2i_gemm() -> str:
     """Hold the cycles of GEMMs on MTIA 2i against what is printed of single kernels."""
-    test = _load("test_mtia_2i_gemm")
+    test = load_test("test_mtia_2i_gemm")
     plain = {"timing.memory.broadcast": "false", "timing.memory.prefetch": "false"}
     machine, without = am.machine("mtia_2i"), am.machine("mtia_2i", plain)
     square = test.evaluate(machine, **test.SQUARE)
@@ -160,7 +160,7 @@ def mtia_2i_gemm() -> str:
 
 def systolic_arrays() -> str:
     """Put the cycles of seven GEMMs beside the bound and another simulator."""
-    gemms = _load("test_systolic_arrays").GEMMS
+    gemms = load_test("test_systolic_arrays").GEMMS
     chips = [am.machine(name, {"array.overlap": "true"}) for name in ("systolic_ws", "systolic_os")]
     rows: list[Row] = []
     for m, n, k, other in gemms:
@@ -184,7 +184,7 @@ def systolic_arrays() -> str:
 
 def mtia_300_gemm() -> str:
     """Compare the shares of the peak that GEMMs on MTIA 300 reach, by intensity."""
-    test = _load("test_mtia_300_gemm")
+    test = load_test("test_mtia_300_gemm")
     intensities = [float(point["intensity_flop_per_byte"]) for point in test.POINTS]
     points = [
         (intensity, measured, statistics.mean(row["flop"] / row["latency_s"] / test.PEAK for row in rows))
@@ -210,7 +210,7 @@ def mtia_300_gemm() -> str:
 
 def tenstorrent_gemm() -> str:
     """Compare matmuls on Tenstorrent cards with the published cycles and host times, in all and one by one."""
-    test = _load("test_tenstorrent_gemm")
+    test = load_test("test_tenstorrent_gemm")
     total: list[Row] = []
     for name in test.MACHINES:
         cycles, host = abs(test.deviations(name))
@@ -243,7 +243,7 @@ def tenstorrent_gemm() -> str:
 
 def serving() -> str:
     """Compare the steady state of serving DeepSeek-R1 with what was measured."""
-    test = _load("test_deepseek_serving")
+    test = load_test("test_deepseek_serving")
     rows: list[Row] = []
     for machine, model in test.CASES:
         answers = test.serve(machine, model)
@@ -254,7 +254,7 @@ def serving() -> str:
 
 def serving_by_host() -> str:
     """Show how the errors of serving depend on the assumed time of the host between steps."""
-    test = _load("test_deepseek_serving")
+    test = load_test("test_deepseek_serving")
     rows: list[Row] = []
     for host_step_s in next(iter(test.BY_HOST.values())):
         row: dict[str, str] = {"host between steps": f"{1e3 * host_step_s:g} ms"}
@@ -265,7 +265,7 @@ def serving_by_host() -> str:
     return table(rows)
 
 
-def _load(test: str) -> SimpleNamespace:
+def load_test(test: str) -> SimpleNamespace:
     """Load a test, so that a table shows what the test asserts."""
     return SimpleNamespace(**runpy.run_path(str(VALIDATION / f"{test}.py")))
 

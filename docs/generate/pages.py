@@ -233,7 +233,7 @@ def command_help() -> str:
     """Collect the help of every command."""
     shows = ["compare", "machines", "machines show", "workloads", "workloads show", "plot roofline", "plot breakdown"]
     parts = ["```text", _help([]), "```"]
-    for command in ["run", "op", "ladder", "explain", "map", "timeline", *shows, "verify", "demo", "doctor"]:
+    for command in ["run", "op", "ladder", "explain", "map", "timeline", *shows, "cost", "verify", "demo", "doctor"]:
         parts += [f"\n## archmodel {command}\n", "```text", _help(command.split()), "```"]
     return "\n".join(parts) + "\n"
 

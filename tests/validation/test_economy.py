@@ -54,6 +54,7 @@ TDP = {
     "tt_wormhole_n150": (160, -0.144),
     "tt_blackhole_p150": (300, -0.128),
 }
+H200_SHARE = 0.63  # of the chips in the power of their server (MTIA Team, ISCA 2026, table 3)
 PRODUCTION = [f"recommendation/mtia_{name}" for name in ("lc1", "lc2", "lc3", "lc4", "lc5", "hc1", "hc2", "hc3", "hc4")]
 # Cost without margin and card in USD (Silicon Analysts, Cost Bridge Chart, February 2026; estimates), and our error.
 BILLS = {"h100_sxm": (3320, -0.088), "h200_sxm": (4800, -0.078), "mi300x": (5300, 0.32)}
@@ -113,15 +114,14 @@ def test_dies_of_mtia_by_those_of_gpus(machine):
     assert abs(BY_GPUS[machine]) < AREA_LIMIT
 
 
-def typical_w(machine: str, compute: float) -> float:
-    economy = load_economy({"operating_point.compute": f"{compute:.6f}"})
+def typical_w(machine: str, compute: float, **parameters: str) -> float:
+    economy = load_economy({"operating_point.compute": f"{compute:.6f}", **parameters})
     return float(estimate_power(am.machine(machine), economy).typical_w)
 
 
-@functools.cache
-def calibrate(machine: str) -> float:
+def calibrate(machine: str, **parameters: str) -> float:
     """Share of their peaks at which engines take the published typical power; power is linear in it."""
-    idle, busy = typical_w(machine, 0.0), typical_w(machine, 1.0)
+    idle, busy = (typical_w(machine, compute, **parameters) for compute in (0.0, 1.0))
     return (TYPICAL[machine][0] - idle) / (busy - idle)
 
 
@@ -139,6 +139,35 @@ def test_typical_power(machine, calibration):
     assert calibration != "mtia_v1" or abs(found / published - 1) < POWER_LIMIT
 
 
+# What is assumed → low and high value, and errors of MTIA 2i and MTIA 300 with each, calibrated anew on MTIA v1.
+ASSUMED = {
+    "operating_point.traffic": {"0.7": (0.136, -0.167), "1": (-0.003, -0.078)},
+    "energy.dram.LPDDR5": {"4 pJ/b": (0.115, -0.070), "6 pJ/b": (-0.028, -0.145)},
+    "energy.dram.HBM3E": {"4 pJ/b": (0.043, -0.144), "7 pJ/b": (0.043, 0.075)},
+    "energy.wire": {"0.06 pJ/b/mm": (0.046, -0.144), "0.1 pJ/b/mm": (0.040, -0.073)},
+    "energy.leakage": {"10 mW/mm2": (0.152, -0.060), "30 mW/mm2": (-0.065, -0.155)},
+    "energy.clock": {"10 mW/mm2/GHz": (0.083, -0.099), "30 mW/mm2/GHz": (0.004, -0.116)},
+    "energy.link": {"5 pJ/b": (0.022, -0.159), "15 pJ/b": (0.065, -0.056)},
+    "energy.conversion": {"0.85": (0.003, -0.094), "1": (0.112, -0.131)},
+    "energy.below_7nm.5 nm": {"0.65": (0.022, -0.114), "0.8": (0.068, -0.100)},
+    "energy.supply": {"0.7 V": (-0.006, -0.108), "0.8 V": (0.084, -0.108)},
+}
+
+
+def errors_with(path: str, value: str) -> tuple[float, float]:
+    """Errors of the predictions of typical power, MTIA 2i and MTIA 300, with another value of one parameter."""
+    compute = calibrate("mtia_v1", **{path: value})
+    found = {machine: typical_w(machine, compute, **{path: value}) for machine in ("mtia_2i", "mtia_300")}
+    return tuple(power / TYPICAL[machine][0] - 1 for machine, power in found.items())
+
+
+@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in ASSUMED.items() for value in values])
+def test_what_predictions_of_power_rest_on(path, value):
+    errors = errors_with(path, value)
+    assert errors == pytest.approx(ASSUMED[path][value], abs=0.01)
+    assert max(map(abs, errors)) < POWER_LIMIT
+
+
 def production_w(machine: str) -> float:
     """Mean power in the nine recommendation models whose size is published, by the roofline [W]."""
     chip = am.machine(machine)
@@ -153,12 +182,38 @@ def test_production_models_on_mtia_2i_take_its_typical_power():
     assert found == pytest.approx(65, rel=POWER_LIMIT)
 
 
+def tdp_w(machine: str) -> float:
+    return float(estimate_power(am.machine(machine), load_economy()).tdp_w)
+
+
 @pytest.mark.parametrize("machine", TDP)
 def test_design_limit(machine):
     published, error = TDP[machine]
-    found = float(estimate_power(am.machine(machine), load_economy()).tdp_w)
+    found = tdp_w(machine)
     print(f"{machine}: {found:.0f} of {published} W ({found / published - 1:+.1%})")
     assert found / published - 1 == pytest.approx(error, abs=0.01)
+
+
+def h200_token() -> tuple[float, float]:
+    """Llama-2 70B in FP8 on one H200, a prompt of 290 tokens for every 290 generated: power of the chip [W] and energy
+    at the wall per token [J], by the roofline.
+    """
+    chip, formats = am.machine("h200_sxm"), dict.fromkeys(("dtype", "weight_dtype", "kv_dtype"), "fp8")
+    decode_trace = am.workload("llm/llama2-70b", phase="decode", batch=256, context=435, **formats)
+    prefill_trace = am.workload("llm/llama2-70b", phase="prefill", batch=8, sequence=290, **formats)
+    decode, prefill = (cost(chip, trace).run for trace in (decode_trace, prefill_trace))
+    prefill_s = prefill.latency_s / (8 * 290)
+    token_s = 1 / decode.items_per_s + prefill_s
+    token_j = float(decode.energy.power_w / decode.items_per_s + prefill.energy.power_w * prefill_s)
+    return token_j / token_s, token_j / H200_SHARE
+
+
+def test_energy_of_a_token_at_the_wall():
+    """MLPerf Inference 4.1, 8 x H200 MaxQ, Offline: 6,153 W and 25,262 token/s, so 0.244 J/token."""
+    chip_w, token_j = h200_token()
+    print(f"chip {chip_w:.0f} W, {token_j:.3f} J/token")
+    assert chip_w / (6153 * H200_SHARE / 8) - 1 == pytest.approx(0.055, abs=0.01)
+    assert token_j / 0.244 - 1 == pytest.approx(-0.30, abs=0.01)
 
 
 def bill_usd(machine: str) -> float:
