@@ -1,4 +1,4 @@
-"""Rows of a record that stand for repeats which nobody followed (`archmodel.kernels.steady_state`)."""
+"""Rows of a record: of commands, and of repeats which nobody followed (`archmodel.kernels.steady_state`)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,60 @@ from archmodel.kernels.program import (
     NONE,
 )
 from archmodel.kernels.steady_state import find_horizon
+
+
+@kernel
+def record_start(event: Any, pe: int, u: int, c: int, command: Any, queued: Any, cause: int) -> None:
+    """Write down that a command starts; if it asks for a resource, `record_grant` completes the row.
+
+    Parameters
+    ----------
+    event : record
+        Row, written to.
+    pe, u, c : int
+        PE, unit and number of the command.
+    command : record
+        What it is.
+    queued : record
+        Its place in the queue of the unit.
+    cause : int
+        What it has waited for.
+    """
+    start, ended_at = queued.started_at, queued.started_at + command.occupancy
+    event.pe = pe
+    event.unit = u
+    event.command = c
+    event.issued_at = queued.issued_at
+    event.started_at = start
+    event.free_at = ended_at
+    event.granted_at = start
+    event.ended_at = ended_at
+    event.visible_at = ended_at + command.latency
+    event.cause = cause
+    event.turns = 0
+    event.commands = 1
+    event.busy = command.occupancy
+
+
+@kernel
+def record_grant(event: Any, command: Any, request: Any, granted_at: int, ended_at: int) -> None:
+    """Complete the row of a command that a shared resource serves.
+
+    Parameters
+    ----------
+    event : record
+        Row, written to.
+    command : record
+        What it is.
+    request : record
+        What it asked. If repeats were skipped meanwhile, this is a later request; the one recorded was as much earlier.
+    granted_at, ended_at : int
+        From and until when that is served.
+    """
+    late = request.at - event.started_at
+    event.granted_at = granted_at - late
+    event.ended_at = ended_at - late
+    event.visible_at = ended_at - late + command.latency
 
 
 @kernel
