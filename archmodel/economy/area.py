@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from archmodel.economy.types import AreaParameters, Economy
-from archmodel.economy.values import Value, add, at_node, lanes_of, machine_node_nm, of_technology
+from archmodel.economy.values import Value, add, at_node, lanes_of, machine_node_nm, n_spare, of_technology
 from archmodel.machine.types import Machine
 
 
@@ -74,7 +74,7 @@ def estimate_area(machine: Machine, economy: Economy) -> Area:
     p, node = economy.area, machine_node_nm(machine, economy.energy)
     logic = p.logic_factor * at_node(p.logic_scale, node, "area of logic")
     sram = p.sram_mm2_per_byte * at_node(p.sram_scale, node, "area of SRAM")
-    n_pes: Any = machine.pe.n_pes + machine.pe.n_spare
+    n_pes: Any = machine.pe.n_pes + n_spare(machine)
     link = machine.scale_up.bandwidth_bytes_per_s if machine.scale_up and not machine.io_dies else 0.0
     parts = {
         "pe_logic": n_pes * arithmetic_mm2(machine, p) * logic,

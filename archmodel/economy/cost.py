@@ -11,7 +11,7 @@ import numpy as np
 from archmodel.economy.area import Area
 from archmodel.economy.power import PowerEstimate
 from archmodel.economy.types import CostParameters, Economy
-from archmodel.economy.values import Value, add, at_node, machine_node_nm, of_technology
+from archmodel.economy.values import Value, add, at_node, machine_node_nm, n_spare, of_technology
 from archmodel.machine.types import Machine
 
 
@@ -69,7 +69,7 @@ def estimate_chip_cost(machine: Machine, area: Area, power: PowerEstimate, econo
     """
     p = economy.cost
     wafer_usd = at_node(p.wafer_usd, machine_node_nm(machine, economy.energy), "price of a wafer")
-    in_pes: Any = (area.parts_mm2["pe_logic"] + area.parts_mm2["local"]) if machine.pe.n_spare else 0.0
+    in_pes: Any = np.where(n_spare(machine) > 0, area.parts_mm2["pe_logic"] + area.parts_mm2["local"], 0.0)
     yield_frac = die_yield(area.die_mm2 - in_pes / area.n_dies, p)
     dies_per_wafer = count_dies(area.die_mm2, p)
     parts: dict[str, Any] = {"dies": wafer_usd / (dies_per_wafer * yield_frac) * area.n_dies, "io_dies": 0.0}

@@ -81,6 +81,11 @@ def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> fl
     return table[technology]
 
 
+def n_spare(machine: Machine) -> Any:
+    """PEs on the die that do not work; none where that is not known."""
+    return 0 if machine.pe.n_spare is None else machine.pe.n_spare
+
+
 def lanes_of(engine: LaneEngine, dtype: str) -> Any:
     """Lanes of an engine in a dtype; in one that it does not have, the fewest of any.
 

@@ -66,13 +66,13 @@ class PeGrid:
     rows, cols
         PEs that work.
     n_spare
-        PEs on the die besides, that replace defective ones or are switched off.
+        PEs on the die besides, that replace defective ones or are switched off, where that is known.
     """
 
     __pydantic_config__: ClassVar = SCHEMA
     rows: Count
     cols: Count
-    n_spare: CountOrZero = 0
+    n_spare: CountOrZero | None = None
 
     @property
     def n_pes(self) -> int:

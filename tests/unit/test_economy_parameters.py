@@ -200,6 +200,7 @@ def test_columns_are_the_machines_one_by_one():
     columns = {
         ("clock_hz",): rng.uniform(1e9, 2e9, n),
         ("pe", "rows"): rng.integers(4, 24, n),
+        ("pe", "n_spare"): rng.integers(0, 3, n),
         ("sram", "capacity_bytes"): rng.uniform(5e7, 1e9, n),
         ("local", "capacity_bytes"): rng.uniform(1e5, 2e6, n),
         ("matrix", "macs_per_cycle", "bf16"): rng.choice([256.0, 1024.0, 2048.0], n),

@@ -361,7 +361,10 @@ def test_a_name_is_that_of_the_file_unless_it_is_written(tmp_path, machine):
     assert machine("extends: fast.YML\nname: faster\n").name == "faster"
 
 
-TOP = "array, clock, die, dram, host, launch, local, matrix, pe, power, scale_up, simd, sram, timing, vector, wave"
+TOP = (
+    "array, clock, die, dram, host, io_dies, launch, local, matrix, pe, power, scale_up, simd, sram, timing, "
+    "vector, wave"
+)
 OVERRIDES = {
     ("clok", "1 GHz"): "clok: no such value; did you mean 'clock'?",
     ("sram.capcity", "1 MiB"): "sram.capcity: no such value; did you mean 'capacity'?",
