@@ -437,6 +437,7 @@ def sweep(
     search: str | None = None,
     evaluations: int | None = None,
     fidelity: str | None = None,
+    has_operators: bool = False,
     tell: Callable[[Progress], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> SweepResult:
@@ -458,6 +459,8 @@ def sweep(
     fidelity
         Models, cheapest first, each of which evaluates what the one before has left, e.g.
         ``roofline,analytic:500,cycle:grid:24`` (points at most); in place of a model and of a search.
+    has_operators
+        Whether every operator of the points on the front is kept, too, in table ``operators``.
     tell
         Told how far it is.
     say
@@ -478,6 +481,7 @@ def sweep(
     return run_sweep(
         load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
         search=search, n_evaluations=evaluations, rungs=read_rungs(fidelity) if fidelity else (),
+        has_operators=has_operators,
         tell=tell or _tell_nobody, say=say or _tell_nobody,
     )  # fmt: skip
 

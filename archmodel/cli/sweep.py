@@ -39,6 +39,7 @@ def sweep(
     search: Literal["auto", "enumerate", "nsga2", "tpe", "random"] | None = None,
     evaluations: WholeNumber = None,
     fidelity: str | None = None,
+    operators: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: AsJson = False,
 ) -> int:
     """Evaluate many machines on a mix of workloads, and print the best; goes on where an earlier run has stopped.
@@ -71,6 +72,8 @@ def sweep(
         Points that a search may evaluate.
     fidelity
         Models, cheapest first; each evaluates what the one before has left: roofline,analytic,cycle:grid.
+    operators
+        Keep every operator of the points on the front, too, in table operators.
     json
         Print JSON: counts, and the points of the front.
     """
@@ -88,6 +91,7 @@ def sweep(
             found = am.sweep(
                 name, folder, points=points, seed=seed, model=model, mode=mode, executor=executor,
                 scheduler=scheduler, workers=threads, search=search, evaluations=evaluations, fidelity=fidelity,
+                has_operators=operators,
                 tell=tell, say=lambda text: note(f"note: {text}"),
             )  # fmt: skip
     except KeyboardInterrupt:

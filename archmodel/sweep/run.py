@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from archmodel.sweep.batches import Say
 from archmodel.sweep.executors import Executor, open_executor
 from archmodel.sweep.fidelity import Rung
 from archmodel.sweep.load import Sweep
+from archmodel.sweep.operators import list_operators
 from archmodel.sweep.progress import Tally, Tell
 from archmodel.sweep.search import choose_search, find_search
 from archmodel.sweep.tasks import FRONT, POINTS, Task
@@ -29,6 +30,7 @@ from archmodel.workload.load import read_workload
 if TYPE_CHECKING:
     import pandas as pd
 
+OPERATORS = "operators"
 _N_EVALUATIONS = 2000  # of a search that says nothing else
 
 
@@ -76,6 +78,7 @@ def run_sweep(
     search: str | None = None,
     n_evaluations: int | None = None,
     rungs: Sequence[Rung] = (),
+    has_operators: bool = False,
     tell: Tell = lambda _: None,
     say: Say = lambda _: None,
 ) -> SweepResult:
@@ -96,6 +99,8 @@ def run_sweep(
         Points that a search may evaluate.
     rungs
         Models that evaluate what the one before has left, in place of the model of the sweep; not with a search.
+    has_operators
+        Whether every operator of the points on the front is kept, too.
     tell
         Told how far it is, whenever a part is done.
     say
@@ -128,7 +133,11 @@ def run_sweep(
             tally = task.run_parts(sweep, ids, POINTS)
         else:
             tally = task.search(search, n_points)
-        task.store.write_part(FRONT, 0, tally.sorted_front())
+        front = tally.sorted_front()
+        task.store.write_part(FRONT, 0, front)
+        if has_operators:
+            last = replace(sweep.file, model=rungs[-1].model, mode=rungs[-1].mode) if rungs else sweep.file
+            task.store.write_part(OPERATORS, 0, list_operators(replace(sweep, file=last), front["point"]))
         task.store.log(
             event="finished", executor=executor, n_points=tally.n_done, n_failed=tally.n_failed,
             elapsed_s=time.perf_counter() - start_s,

@@ -68,6 +68,14 @@ def test_the_front_is_what_no_point_beats(undisturbed):
     assert {row["point"] for row in found.front().rows()} == {idx for _, _, idx in points} - beaten
 
 
+def test_operators_of_the_front_are_kept_on_request(tmp_path):
+    found = am.sweep(GIVEN, tmp_path, has_operators=True)
+    sums = found.query("select point, sum(latency_s) as latency_s from operators group by 1").rows()
+    latency_s = {row["point"]: row["latency_s"] for row in found.front().rows()}
+    job_s = 1e-6  # of the machine: starting the step is of no operator
+    assert {row["point"]: pytest.approx(row["latency_s"] + job_s, rel=1e-9) for row in sums} == latency_s
+
+
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_tables_do_not_depend_on_who_evaluates(undisturbed, tmp_path, executor):
     am.sweep(GIVEN, tmp_path, executor=executor, workers=2)
