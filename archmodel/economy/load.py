@@ -23,31 +23,33 @@ _BY_NODE = ("below_7nm", "sram_scale", "logic_scale", "wafer")
 _BY_TECHNOLOGY = ("dram", "dram_price")
 
 
-def load_economy(overrides: Mapping[str, str] | None = None) -> Economy:
+def load_economy(overrides: Mapping[str, str] | None = None, option: str = "--assume") -> Economy:
     """Load all parameters.
 
     Parameters
     ----------
     overrides
         Values by dotted path, as the file would write them, e.g. ``{"fleet.electricity": "0.08 USD/kWh"}``.
+    option
+        Where they were given, for messages.
 
     Raises
     ------
     InputError
         When an override is wrong; lists every fault.
     """
-    return _load(tuple((overrides or {}).items()))
+    return _load(tuple((overrides or {}).items()), option)
 
 
 @cache
-def _load(overrides: tuple[tuple[str, str], ...]) -> Economy:
+def _load(overrides: tuple[tuple[str, str], ...], option: str) -> Economy:
     faults: list[Fault] = []
     document = read_yaml(Path(str(files("archmodel.economy") / "parameters.yaml")), SUBJECT)
     provenance: dict[str, Provenance] = {}
     sources = merge_sources(document, Document(SUBJECT, {}, {}))
     tree = split_leaves(document, _LABELS, sources, provenance, faults)
     document = Document(SUBJECT, tree, document.marks)
-    document, provenance = override(document, provenance, dict(overrides), _settable, faults)
+    document, provenance = override(document, provenance, dict(overrides), _settable, option, faults)
     try:
         economy = build(Economy, document)
     except InputError as error:

@@ -100,7 +100,7 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
     if fragment:
         raise InputError(SUBJECT, in_reading_order([*faults, *fragment]))
     if overrides:
-        document, provenance = override(document, provenance, overrides, _settable, faults)
+        document, provenance = override(document, provenance, overrides, _settable, "--set", faults)
     try:
         machine = build(Machine, document)
     except InputError as error:

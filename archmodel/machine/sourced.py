@@ -134,6 +134,7 @@ def override(
     provenance: Mapping[str, Provenance],
     overrides: Mapping[str, str],
     settable: Callable[[KeyPath], list[str]],
+    option: str,
     faults: list[Fault],
 ) -> tuple[Document, dict[str, Provenance]]:
     """Put values given by dotted path over those of a file.
@@ -146,6 +147,8 @@ def override(
         Values by dotted path, as a file would write them.
     settable
         Lists the keys below a path that can be set.
+    option
+        Where they were given, for messages.
     faults
         Collects what is wrong.
     """
@@ -154,13 +157,13 @@ def override(
         path = tuple(dotted.split("."))
         reason = why_not_settable(path, settable)
         if reason:
-            faults.append(Fault("--set", f"{dotted}: {reason}"))
+            faults.append(Fault(option, f"{dotted}: {reason}"))
             continue
         branch: Any = number_or_text(text)
         for part in reversed(path):
             branch = {part: branch}
         tree = merge(tree, branch)
-        marks[path] = "--set"
+        marks[path] = option
         noted[dotted] = Provenance(text, "assumed", SET_BY_USER)
     return Document(document.subject, tree, marks), noted
 

@@ -43,7 +43,7 @@ def test_sources_are_listed_the_assumed_ones_first(run):
 
 REFUSED = {
     ("cost", "mtia_2i", "--assume", "fleet.pue=0.5"): (
-        "1 error in economy parameters\n  --set: fleet.pue: 0.5 is not a ratio; allowed: numbers from 1 to 1000000\n"
+        "1 error in economy parameters\n  --assume: fleet.pue: 0.5 is not a ratio; allowed: numbers from 1 to 1000000\n"
     ),
     ("cost", "mtia_2i", "--assume", "pue"): "1 error in command line\n  --assume: 'pue' is not name=value\n",
     ("cost", "h100_sxm", "llm/llama3.1-8b", "--chips", "2", "--pp", "2"): (

@@ -55,7 +55,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("path", "text"), REFUSED)
 def test_wrong_parameter_is_refused_with_what_is_allowed(path, text):
-    message = f"1 error in economy parameters\n  --set: {path}: {REFUSED[path, text]}"
+    message = f"1 error in economy parameters\n  --assume: {path}: {REFUSED[path, text]}"
     with pytest.raises(am.InputError, match=whole(message)):
         load_economy({path: text})
 
@@ -63,9 +63,9 @@ def test_wrong_parameter_is_refused_with_what_is_allowed(path, text):
 def test_all_wrong_parameters_are_named_at_once():
     message = (
         "2 errors in economy parameters\n"
-        "  --set: fleet.x: no such value; allowed: building, building_life, chip_power, chips_per_rack, "
+        "  --assume: fleet.x: no such value; allowed: building, building_life, chip_power, chips_per_rack, "
         "chips_per_server, electricity, host, network, pue, server_life, utilisation\n"
-        "  --set: fleet.pue: 0.5 is not a ratio; allowed: numbers from 1 to 1000000"
+        "  --assume: fleet.pue: 0.5 is not a ratio; allowed: numbers from 1 to 1000000"
     )
     with pytest.raises(am.InputError, match=whole(message)):
         load_economy({"fleet.x": "1", "fleet.pue": "0.5"})
