@@ -1,43 +1,19 @@
-"""Every way to get a machine file or an override wrong, and the whole message it gets."""
+"""Every way to get a machine file wrong, and the whole message it gets."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from minimal_machine import MINIMAL, one, refusal
 
-from archmodel.errors import ArchmodelError, InputError, UnknownNameError
+from archmodel.errors import InputError, UnknownNameError
 from archmodel.machine import load_machine
-
-MINIMAL = """\
-name: chip
-title: A chip
-vendor: us
-status: hypothetical
-process: none
-sources: {PAPER: "A paper, 2026"}
-clock: 1 GHz
-pe: {rows: 2, cols: 2}
-matrix: {n_tiles: 1, macs_per_cycle: {fp16: 512}, efficiency: 0.9, reuse_rows: 32, reuse_cols: 32}
-vector: {lanes: {fp32: 16}, flop_per_lane: 2}
-local: {capacity: 128 KiB, width: 256 B/cycle}
-sram: {capacity: 8 MiB, width: 512 B/cycle, partition: 1 MiB, embedding_hit: 0}
-dram: {technology: LPDDR5, capacity: 8 GB, bandwidth: 50 GB/s, efficiency: 0.9, ecc_overhead: 0,
-       gather_efficiency: 0.6, access: 64 B}
-host: {bandwidth: 8 GB/s}
-launch: {job: 1 us, operator: 1 us, eager: 5 us}
-power: {tdp: 20 W}
-"""
 
 
 @pytest.fixture
 def message(tmp_path):
-    def load(text, overrides=None):
-        path = tmp_path / "chip.yaml"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        with pytest.raises(ArchmodelError) as caught:
-            load_machine(path, overrides)
-        return str(caught.value)
-
-    return load
+    return partial(refusal, tmp_path / "chip.yaml")
 
 
 @pytest.fixture
@@ -47,10 +23,6 @@ def machine(tmp_path):
         return load_machine(tmp_path / "chip.yaml", overrides)
 
     return load
-
-
-def one(text):
-    return f"1 error in machine description\n  {text}"
 
 
 def changed(old, new):
@@ -359,70 +331,3 @@ def test_a_name_is_that_of_the_file_unless_it_is_written(tmp_path, machine):
     assert load_machine(tmp_path / "base.yaml").name == "chip"
     assert load_machine(tmp_path / "fast.YML").name == "fast"
     assert machine("extends: fast.YML\nname: faster\n").name == "faster"
-
-
-TOP = (
-    "array, clock, die, dram, host, io_dies, launch, local, matrix, pe, power, scale_up, simd, sram, timing, "
-    "vector, wave"
-)
-OVERRIDES = {
-    ("clok", "1 GHz"): "clok: no such value; did you mean 'clock'?",
-    ("sram.capcity", "1 MiB"): "sram.capcity: no such value; did you mean 'capacity'?",
-    ("clock.hz", "1"): "clock.hz: no such value; clock is a single value",
-    ("sram", "5"): "sram: is a group of values; give one of them, e.g. sram.capacity",
-    ("vector.lanes", "5"): "vector.lanes: is a group of values; give one of them, e.g. vector.lanes.fp32",
-    ("matrix.macs_per_cycle.fp61", "5"): "matrix.macs_per_cycle.fp61: no such value; did you mean 'fp16'?",
-    ("provenance", "us"): f"provenance: no such value; allowed: {TOP}",
-    ("published.matrix.fp16", "1 TFLOP/s"): f"published.matrix.fp16: no such value; allowed: {TOP}",
-    ("clock", "1 GB"): "clock: '1 GB' is not a frequency; units allowed: Hz, kHz, MHz, GHz",
-    ("sram.capacity", "256"): "sram.capacity: 256 needs a unit, e.g. '64 GB'",
-    ("pe.rows", "-1"): "pe.rows: -1 is not a count; allowed: whole numbers from 1 to 1e12",
-    ("pe.rows", "1" + 400 * "0"): f"pe.rows: 1{39 * '0'}… is not a count; allowed: whole numbers from 1 to 1e12",
-    ("sram.capacity", "1 TiB"): "sram.capacity: larger than dram.capacity; swapped?",
-    ("clock", "1e-300 Hz"): "clock: '1e-300 Hz' is not allowed; allowed: 1 Hz to 1 THz",
-    ("local.capacity", "1e-300 B"): "local.capacity: '1e-300 B' is not allowed; allowed: 1 B to 1 EB",
-    ("launch.job", "2e4 s"): "launch.job: '2e4 s' is not allowed; allowed: 0 to 3600 s",
-    ("dram.efficiency", "0"): "dram.efficiency: 0 is not an efficiency; allowed: numbers from 0.001 to 1",
-    ("dram.gather_efficiency", "0"): "dram.gather_efficiency: 0 is not an efficiency; allowed: numbers from 0.001 to 1",
-    ("dram.ecc_overhead", "1"): "dram.ecc_overhead: 1 is not an overhead; allowed: numbers from 0 to 0.99",
-    ("matrix.macs_per_cycle.fp16", "1e-300"): (
-        "matrix.macs_per_cycle.fp16: 1e-300 is not a positive number; allowed: numbers from 1e-09 to 1e30"
-    ),
-}
-
-
-@pytest.mark.parametrize(("path", "text"), OVERRIDES)
-def test_a_wrong_override_says_what_is_allowed(message, path, text):
-    assert message(MINIMAL, {path: text}) == one(f"--set: {OVERRIDES[path, text]}")
-
-
-def test_a_right_override_is_noted_as_the_users(machine):
-    chip = machine(MINIMAL, {"matrix.macs_per_cycle.fp8": "1024", "sram.capacity": "16 MiB"})
-    assert chip.matrix.macs_per_cycle == {"fp16": 512, "fp8": 1024}
-    assert chip.sram.capacity_bytes == 16 * 2**20
-    notes = [chip.provenance[path] for path in ("matrix.macs_per_cycle.fp8", "sram.capacity")]
-    assert [(note.text, note.kind, note.source) for note in notes] == [
-        ("1024", "assumed", "set by the user"),
-        ("16 MiB", "assumed", "set by the user"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("key", "text", "said"),
-    [
-        ("vlen", "48", "no register has 48 bits; allowed: powers of two from 32 to 65536"),
-        ("dlen", "1024", "1024 does not fit vlen 512; allowed: powers of two from 32 to vlen"),
-        ("lmul", "3", "no group has 3 registers; allowed: 1, 2, 4, 8"),
-    ],
-)
-def test_a_vector_core_has_sizes_that_riscv_allows(message, key, text, said):
-    extension = "name: chip\nextends: mtia_2i\n"
-    assert message(extension, {f"timing.vector.{key}": text}) == one(f"--set: timing.vector.{key}: {said}")
-
-
-def test_data_paths_are_no_wider_than_the_lanes(message):
-    given = {"timing.vector.vlen": "1024", "timing.vector.dlen": "1024"}
-    text = (
-        "data paths of 1 x 1024 bits have 32 lanes of fp32, vector.lanes.bf16 is 16; give both, or a narrower data path"
-    )
-    assert message("name: chip\nextends: mtia_2i\n", given) == one(f"--set: timing.vector.dlen: {text}")
