@@ -103,7 +103,7 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
         return " ".join(str(value).split())  # a text from a file may have line breaks
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if name == "throughput":
+    if name == "throughput" and "throughput_unit" in row:  # the results of a sweep say it in run.json
         unit = row["throughput_unit"]
         return format_si(value, unit) if unit in ("FLOP/s", "B/s") else f"{show_number(value)} {unit}"
     if name == "utilisation" or name.endswith("_frac"):

@@ -69,6 +69,8 @@ def test_answers_of_queries_are_tables(run, file, tmp_path):
     title, headings, *rows = out.splitlines()
     assert (title, headings.split(), len(rows)) == ("2 rows", ["clock_hz", "perf_per_w"], 2)
     assert all("GHz" in row and row.split()[-1][-1].isdigit() for row in rows)
+    code, out, _ = run("query", folder, "select * from points")
+    assert (code, out.splitlines()[0]) == (0, "4 rows")
 
 
 def test_what_is_wrong_is_told(run, file, tmp_path):
