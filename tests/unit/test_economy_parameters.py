@@ -82,6 +82,12 @@ def test_every_parameter_has_a_kind_and_a_source_and_overrides_are_assumed():
     assert "fleet.pue" not in ECONOMY.of_kind("assumed")
 
 
+def test_every_parameter_can_be_set_as_it_is_written():
+    again = load_economy({path: note.text for path, note in ECONOMY.provenance.items()})
+    for group in ("energy", "operating_point", "area", "cost", "fleet"):
+        assert getattr(again, group) == getattr(ECONOMY, group)
+
+
 def test_every_source_is_cited():
     cited = " ".join(note.source for note in ECONOMY.provenance.values())
     assert [key for key in ECONOMY.sources if key not in cited] == []
