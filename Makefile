@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KERNEL_TESTS := tests/unit/test_kernels_roofline.py tests/unit/test_timing_laws.py tests/unit/test_event_engine.py \
+	tests/unit/test_shared_resources.py \
 	$(wildcard tests/unit/test_*_law.py)
 
 .PHONY: demo test mutation docs bench lock clean
