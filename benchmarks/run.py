@@ -20,9 +20,10 @@ def main() -> None:
     import cycles
     import memory
     import roofline
+    import search
     import startup
 
-    figures = [figure for benchmark in (roofline, cycles, memory, startup) for figure in benchmark.measure()]
+    figures = [figure for benchmark in (roofline, cycles, memory, search, startup) for figure in benchmark.measure()]
     print("medians; ratios are of times taken side by side")
     for figure in figures:
         ratio = f"{figure.ratio:.2f} x {figure.against}" if figure.ratio is not None else ""
