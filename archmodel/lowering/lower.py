@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,27 @@ from archmodel.workload.types import Operator, Trace
 _FIELDS = [name for name in OperatorPack._fields if name not in ("dtype_idx", "exchange_idx")]
 
 
+class _Same:
+    """A trace as a key: equal to itself only."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def __hash__(self) -> int:
+        return id(self.trace)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.trace is self.trace
+
+
 def pack_operators(trace: Trace) -> OperatorPack:
-    """Lower the operators of a trace."""
+    """Lower the operators of a trace; a sweep asks for the same ones with every part."""
+    return _pack_operators(_Same(trace))
+
+
+@lru_cache(maxsize=16)
+def _pack_operators(same: _Same) -> OperatorPack:
+    trace = same.trace
     rows = np.zeros((len(_FIELDS), len(trace.operators)))
     dtypes = np.zeros(len(trace.operators), dtype=np.int64)
     exchanges = np.zeros(len(trace.operators), dtype=np.int64)
