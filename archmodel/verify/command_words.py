@@ -178,7 +178,7 @@ def capacities(table: CommandTable, parameters: Mapping[str, int]) -> int:
     """
     bits = parameters["TOKENS"].bit_length()
     most = (1 << bits) - 1
-    near = table.commands[table.commands[:, UNIT] != PREFETCH, OUT]
+    near = table.commands[~np.isin(table.commands[:, UNIT], (PREFETCH, STORE)), OUT]
     tokens = [int(n) for n in table.capacity]
     if any(tokens[b] > most for b in near[near != NONE]):
         raise ValueError(f"buffers have {tokens} tokens; the PE counts to {most}")
@@ -187,6 +187,8 @@ def capacities(table: CommandTable, parameters: Mapping[str, int]) -> int:
 
 def head_of(row: np.ndarray, parameters: Mapping[str, int]) -> int:
     """Lower bits of a command word: the unit, and what it takes from and adds to circular buffers.
+
+    What is stored behind a cache is no buffer of the PE: the cache writes it back without telling.
 
     Parameters
     ----------
@@ -198,6 +200,8 @@ def head_of(row: np.ndarray, parameters: Mapping[str, int]) -> int:
     count_bits, word = parameters["TOKENS"].bit_length(), 0
     for column in (OUT, IN_B, IN_A):
         buffer, first, second = (int(value) for value in row[column : column + 3])
+        if (row[UNIT], column) == (STORE, OUT):
+            buffer, first, second = NONE, 0, 0
         word = (word << count_bits | second) << count_bits | first
         word = word << _BUFFER_BITS | (buffer if buffer != NONE else 0)
     return word << _UNIT_BITS | HARDWARE_UNITS.index(row[UNIT])

@@ -83,6 +83,8 @@ class Contract:
         Names of the strobes of the event log, from bit 0 up.
     coverage
         Functional coverage bins; each has to be hit by the points of a simulator.
+    not_on_icarus
+        Those of them that take a simulator too long that is so slow.
     waveform
         Signals of the bench that its figure shows, from top to bottom.
     counters
@@ -109,6 +111,7 @@ class Contract:
     points: Mapping[str, Annotated[int, COUNT]]
     events: tuple[str, ...]
     coverage: tuple[str, ...]
+    not_on_icarus: tuple[str, ...] = ()
     waveform: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     cycles_tolerance_frac: float = 0.0
@@ -202,6 +205,10 @@ def find_unit(name: str) -> Unit:
 
 def _contract_faults(contract: Contract, document: Document) -> list[Fault]:
     faults = []
+    for i, name in enumerate(contract.not_on_icarus):
+        if name not in contract.coverage:
+            where = document.where(("not_on_icarus", str(i)))
+            faults.append(Fault(where, f"not_on_icarus: no bin {name!r}; {suggest(name, contract.coverage)}"))
     for i, name in enumerate(contract.icarus):
         if name not in contract.builds:
             allowed = ", ".join(contract.builds)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archmodel.kernels.program import ISSUE, UNIT, WRITE_BACK
+from archmodel.kernels.program import DRAM, HOLD, ISSUE, RESOURCE, SERVICE, UNIT, WRITE_BACK
 from archmodel.lowering.program import CommandTable
 from archmodel.verify.core_issue import follow_core, mean_issue, pushed_words, run_core
 from archmodel.verify.core_programs import CoreProgram, host_words, kind_table
@@ -63,6 +63,24 @@ def issue_on_cores(
     rows[rows[:, UNIT] != WRITE_BACK, ISSUE] = issue
     written = follow_core(table, programs[0], contexts[0], parameters)
     return Issued(_write_host(table, programs, parameters), written, table._replace(commands=rows), launch)
+
+
+def serve_from_dram(table: CommandTable, chosen: np.ndarray, services: Sequence[int] | int) -> CommandTable:
+    """Let commands hold the DRAM: those of a program that is written out each for its own time.
+
+    Parameters
+    ----------
+    table
+        The program.
+    chosen
+        Which of its commands.
+    services
+        Cycles, of each or of all.
+    """
+    rows = table.commands.copy()
+    rows[chosen, RESOURCE] = DRAM
+    rows[chosen, SERVICE] = rows[chosen, HOLD] = services
+    return table._replace(commands=rows)
 
 
 def _write_host(table: CommandTable, programs: Sequence[CoreProgram], parameters: Mapping[str, int]) -> list[int]:

@@ -12,13 +12,10 @@ from archmodel.kernels.matmul_shape import N_BUFFERS, NEAR_A, NEAR_B
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     DRAM,
-    HOLD,
     LOAD,
     N_COMMAND_FIELDS,
     NONE,
     OWN,
-    RESOURCE,
-    SERVICE,
     SRAM,
     STORE,
 )
@@ -92,22 +89,6 @@ def write_gather(gather: Gather, timing: PeTiming, services: Sequence[int]) -> C
     capacity = np.ones(N_BUFFERS, np.int64)
     capacity[rows_buffer] = 2
     return CommandTable(commands, np.array([1, 2, 2, gather.n_batches - 1, 1]), capacity)
-
-
-def serve_by_batch(written: CommandTable, services: Sequence[int]) -> CommandTable:
-    """Give each batch of a program that is written out its own cycles of the DRAM, in place of their mean.
-
-    Parameters
-    ----------
-    written
-        The program, as `archmodel.verify.core_issue.follow_core` writes it out.
-    services
-        Cycles of each batch.
-    """
-    rows = written.commands.copy()
-    far = rows[:, RESOURCE] == DRAM
-    rows[far, SERVICE] = rows[far, HOLD] = services
-    return written._replace(commands=rows)
 
 
 def write_gather_words(table: CommandTable, gather: Gather, pe: int, parameters: Mapping[str, int]) -> list[int]:

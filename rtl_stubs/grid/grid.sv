@@ -67,6 +67,7 @@ module grid #(
     output logic [PES*UNITS-1:0]      visible,
     output logic [PES*UNITS*5*32-1:0] stalls,         // cycles, by PE, unit and cause
     output logic                      is_missed,      // strobe: a request misses in the cache
+    output logic                      writes_back,    // strobe: a word of a displaced line goes to the DRAM
     output logic                      idle,
     output logic                      precharge,      // to the cells of the DRAM
     output logic                      activate,
@@ -92,6 +93,7 @@ module grid #(
     localparam int SLACK = EXPECTED + T_CL + LINE + 4 + T_RP + T_RCD;  // that way, and a line that is fetched meanwhile
     localparam int READS = OUTSTANDING + 1;  // fragments for which a PE has room
     localparam int FETCHES = TOKENS;         // as many as a buffer has tokens
+    localparam int WRITES = UNDER_WAY * GRID_ROWS * BEATS * ROWS / GRID_COLS / WIDTH;  // shares of blocks under way
     localparam int SUMS = ROWS * 32;
     localparam int BACK = SUMS + 16;
 
@@ -209,7 +211,7 @@ module grid #(
         memory_port #(
             .COORD(COORD), .PES(GRID_ROWS), .WIDTH(WIDTH), .ADDRESS(ADDRESS), .ROW_BITS(DMA_BITS),
             .FRAGMENT(FRAGMENT), .READS(READS),
-            .FETCHES(FETCHES), .ORDER(4 * (SRAM + 2)), .LINE(LINE * WIDTH)
+            .FETCHES(FETCHES), .WRITES(WRITES), .ORDER(4 * (SRAM + 2)), .LINE(LINE * WIDTH)
         ) port (
             .clk, .rst_n, .x(COORD'(c)), .request_valid(asked_valid[c]), .request_ready(asked_ready[c]),
             .request_flit(asked_flit[c*REQUEST_FLIT +: REQUEST_FLIT]), .answer_valid(tell_valid[c]),
@@ -241,6 +243,7 @@ module grid #(
         .clk, .rst_n, .refresh_enable, .in_valid(cache_valid), .in_ready(cache_ready), .in_write(cache_write),
         .in_address(cache_address), .in_data(cache_data), .in_last(touch_last), .out_valid(cache_answered),
         .out_ready(cache_taken), .out_data(cache_result), .out_missed(cache_missed), .touched, .precharge, .activate,
-        .precharge_all, .row_bank, .row, .read, .write, .column_bank, .column, .write_data, .read_data, .is_missed
+        .precharge_all, .row_bank, .row, .read, .write, .column_bank, .column, .write_data, .read_data, .is_missed,
+        .writes_back
     );
 endmodule

@@ -62,7 +62,7 @@ module grid_bench #(
     /* verilator lint_on UNUSEDSIGNAL */
     logic [PES*UNITS-1:0] starts, ended, visible;
     logic [PES*UNITS*CAUSES*32-1:0] stalls;
-    logic idle, is_missed, precharge, activate, precharge_all, read, write;
+    logic idle, is_missed, writes_back, precharge, activate, precharge_all, read, write;
     logic [BANK_BITS-1:0] row_bank, column_bank;
     logic [ROW_BITS-1:0] row;
     logic [COLUMN_BITS-1:0] column;
@@ -77,17 +77,17 @@ module grid_bench #(
     );
     grid #(
         .GRID_COLS(GRID_COLS), .GRID_ROWS(GRID_ROWS), .DECODE(DECODE), .LOAD(LOAD), .MULTIPLY(MULTIPLY),
-        .DIVIDE(DIVIDE), .QUEUE(QUEUE), .TOKENS(TOKENS), .HOP(HOP), .N_TILES(N_TILES),
-        .ROWS(ROWS), .DEPTH(DEPTH), .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD),
-        .WIDTH(WIDTH), .FRAGMENT(FRAGMENT), .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ADDRESS(ADDRESS), .LINK(LINK), .FIFO(FIFO),
-        .BANKS(BANKS), .SRAM(SRAM), .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .BANK_BITS(BANK_BITS),
+        .DIVIDE(DIVIDE), .QUEUE(QUEUE), .TOKENS(TOKENS), .HOP(HOP), .N_TILES(N_TILES), .ROWS(ROWS), .DEPTH(DEPTH),
+        .COLS(COLS), .GAP(GAP), .LATENCY(LATENCY), .BEATS(BEATS), .SIMD(SIMD), .WIDTH(WIDTH), .FRAGMENT(FRAGMENT),
+        .OUTSTANDING(OUTSTANDING), .REQUEST(REQUEST), .ADDRESS(ADDRESS), .LINK(LINK), .FIFO(FIFO), .BANKS(BANKS),
+        .SRAM(SRAM), .SETS(SETS), .WAYS(WAYS), .LINE(LINE), .BANK_BITS(BANK_BITS),
         .COLUMN_BITS(COLUMN_BITS), .T_RCD(T_RCD), .T_RP(T_RP), .T_RAS(T_RAS), .T_CL(T_CL), .T_CWL(T_CWL),
         .T_RTW(T_RTW), .T_REFI(T_REFI), .T_RFC(T_RFC)
     ) dut (
         .clk, .rst_n(run), .refresh_enable(cfg_refresh), .capacity(cfg_capacity[BUFFERS*COUNT-1:0]),
         .round_trip(cfg_round_trip), .host_valid, .host_data, .is_running, .accepts, .starts, .ended, .visible, .stalls,
-        .is_missed, .idle, .precharge, .activate, .precharge_all, .row_bank, .row, .read, .write, .column_bank, .column,
-        .write_data, .read_data
+        .is_missed, .writes_back, .idle, .precharge, .activate, .precharge_all, .row_bank, .row, .read, .write,
+        .column_bank, .column, .write_data, .read_data
     );
     assign done = is_running[0] && idle;
 
@@ -140,11 +140,11 @@ module grid_bench #(
         else if (!done) checksum <= {checksum[30:0], checksum[31]} ^ fold({starts, ended, visible});
 
     // Of the first and of the last PE
-    event_log #(.EVENTS(2 * 3 * UNITS)) log (  // without the ends of prefetches; see README.md
+    event_log #(.EVENTS(1 + 2 * 3 * UNITS)) log (  // without the ends of prefetches; see README.md
         .clk, .run(is_running[0]), .done, .cycles,
         .strobes({
             visible[(PES-1)*UNITS +: UNITS], ended[(PES-1)*UNITS+1 +: UNITS-1], starts[(PES-1)*UNITS +: UNITS],
-            visible[0 +: UNITS], ended[1 +: UNITS-1], starts[0 +: UNITS], is_missed,
+            visible[0 +: UNITS], ended[1 +: UNITS-1], starts[0 +: UNITS], writes_back, is_missed,
             accepts[0]
         })
     );

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from archmodel.kernels import matmul_shape, program
+from archmodel.kernels import matmul_shape
 from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
-from archmodel.kernels.matmul_shape import INPUT, MAX_COMMANDS, N_BUFFERS, OUTPUT, WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_shape import (
+    FAR_RESULT,
+    INPUT,
+    MAX_COMMANDS,
+    N_BUFFERS,
+    OUTPUT,
+    WEIGHT,
+    MatmulMapping,
+    MatmulShape,
+)
 from archmodel.kernels.noc import packet_cycles
 from archmodel.kernels.pe_timing import PeTiming
-from archmodel.kernels.program import (
-    LOAD,
-    N_COMMAND_FIELDS,
-)
-from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
+from archmodel.kernels.program import DRAM, N_COMMAND_FIELDS, RESOURCE, UNIT, WRITE_BACK
+from archmodel.lowering.program import CommandTable, Grid
 from archmodel.lowering.record import new_record
 from archmodel.lowering.run import run_table
-from archmodel.verify.command_words import HARDWARE_UNITS, Part, capacities, write_words
+from archmodel.verify.command_words import Part, capacities, write_words
 from archmodel.verify.core_programs import program_product, program_rows
-from archmodel.verify.grid_cores import issue_on_cores
-from archmodel.verify.grid_gathers import Gather, serve_by_batch, write_gather, write_gather_words
+from archmodel.verify.grid_cores import issue_on_cores, serve_from_dram
+from archmodel.verify.grid_gathers import Gather, write_gather, write_gather_words
 from archmodel.verify.kernels import mode_runs
+from archmodel.verify.unit_events import list_accepts, list_counters, list_events
 
-FULL = 0.23  # of the points are products whose loads ask for more than their ports give
+SHARES = {
+    "matmul": 0.32, "matmul_saturated": 0.14, "matmul_b_in_dram": 0.14, "matmul_b_swept": 0.12,
+    "matmul_c_in_dram": 0.14, "gather": 0.14,
+}  # fmt: skip
+"""Kernels: operands in SRAM; loads that ask for more than their ports give; b behind the cache, read once or again and
+again; the result behind the cache; rows of a table there."""
+LONG = "matmul_b_swept"  # not played where points are short
 NEAR = matmul_shape.NEAR_A, matmul_shape.NEAR_B
 TINY = 1 << 10  # bytes of a memory up to which points are kept short: they are for a slow simulator
 LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
 AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
+UNDER_WAY = 8  # stores of a PE that are not acknowledged: the command processor keeps account of no more
+WRITTEN = 4  # cycles from the first data of a write to the earliest precharge: a burst, and T_WR of shared_cache.sv
 Parameters = dict[str, int]
 
 
@@ -42,45 +56,60 @@ def grid_of(parameters: Parameters) -> Grid:
 
 
 def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
-    """Draw a product or now and then a gather."""
-    kind = rng.random()
-    return draw_gather(rng, parameters) if kind > 0.85 else draw_product(rng, parameters, kind < FULL)
+    """Draw a kernel, and what it works on."""
+    is_tiny = 1 << parameters["ADDRESS"] - 1 <= TINY
+    kernels = [name for name in SHARES if not (is_tiny and name == LONG)]
+    shares = np.array([SHARES[name] for name in kernels])
+    kernel = str(rng.choice(kernels, p=shares / shares.sum()))
+    drawn = draw_gather(rng, parameters) if kernel == "gather" else draw_product(rng, parameters, kernel)
+    return drawn | {"kernel": kernel}
 
 
-def draw_product(rng: np.random.Generator, parameters: Parameters, is_saturated: bool) -> dict[str, Any]:
-    """Draw a product, where b lies, what stays in place, blocks and the time to issue; all sizes are whole blocks."""
+def draw_product(rng: np.random.Generator, parameters: Parameters, kernel: str) -> dict[str, Any]:
+    """Draw a product: what stays in place, blocks and sizes, which are whole blocks."""
     rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
     unit_m = math.lcm(parameters["ROWS"], parameters["FRAGMENT"])
     unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
     unit_n = math.lcm(parameters["ROWS"], parameters["FRAGMENT"]) * cols
     sums = parameters["BEATS"] * parameters["ROWS"]  # of a block
     sizes = [(m * unit_m, n * unit_n) for m in (1, 2, 4) for n in (1, 2) if m * n * unit_m * unit_n <= sums]
-    stationary = int(rng.choice([OUTPUT, WEIGHT, INPUT]))
-    is_far = rng.random() > 0.7 and not is_saturated
-    if is_far:  # tiles of whole lines, each of them read once
+    is_swept, is_c_far = kernel == "matmul_b_swept", kernel == "matmul_c_in_dram"
+    is_b_far = is_swept or kernel == "matmul_b_in_dram"
+    stationary = INPUT if is_swept else int(rng.choice([OUTPUT, WEIGHT, INPUT]))
+    if is_b_far:  # tiles of whole lines
         unit_k = math.lcm(unit_k, parameters["LINE"] * parameters["WIDTH"])
     most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
-    while True:
+    least = cache_bytes(parameters) * (1 + 1 / parameters["WAYS"])  # of what exceeds it: all sets have a line too many
+    for _ in range(100_000):  # until all fits
         block_m, block_n = sizes[int(rng.integers(len(sizes)))]
-        block_k = unit_k * (int(rng.integers(1 if is_far else 2, 5)) if most > TINY else 1)
+        block_k = unit_k * (int(rng.integers(1 if is_b_far or is_c_far else 2, 5)) if most > TINY else 1)
         n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5 if most > TINY else 3, 3))
-        n_n = (2 if most <= TINY else 4) if is_far else n_n
+        if is_b_far:
+            n_n = 2 if most <= TINY else 4
+            n_m = 1 if stationary != WEIGHT else n_m
+        if is_swept:
+            n_m, n_n = 2 if most <= TINY else int(rng.integers(2, 4)), int(rng.integers(2, 9))
+        if is_c_far:
+            n_m, n_n = (int(n) for n in rng.integers(1, 9, 2))
         n_k = n_k if stationary == OUTPUT else 1
-        n_m = 1 if is_far and stationary != WEIGHT else n_m
         size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
+        bytes_a, bytes_b, bytes_c = (size[i] * size[j] for i, j in ((0, 2), (1, 2), (0, 1)))
         tile_b = block_n * (block_k if stationary == OUTPUT else size[2] // cols)
-        is_cached = not is_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
-        near = size[0] * (size[1] + size[2]) + (0 if is_far else size[1] * size[2])
-        if near <= most and size[1] * size[2] <= most and is_cached:
+        is_cached = not is_b_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
+        exceeds = bytes_b if is_swept else bytes_c if is_c_far else least
+        near = bytes_a + (0 if is_b_far else bytes_b) + (0 if is_c_far else bytes_c)
+        if max(near, bytes_b, bytes_c) <= most and is_cached and least <= exceeds <= 1.25 * least:
             break
-    outstanding = parameters["OUTSTANDING"] if is_saturated else fair_share(parameters)
-    timing = time_pe(parameters, int(rng.choice([1, 2, 4])), is_far, outstanding, cols * n_n * n_k)
+    else:
+        raise ValueError(f"no {kernel} fits the memories of this build")
+    outstanding = parameters["OUTSTANDING"] if kernel == "matmul_saturated" else fair_share(parameters)
+    timing = time_pe(parameters, 1, is_b_far, outstanding, cols * n_n * n_k * (n_m if is_swept else 1))
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
         times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
         holds_b = next(times) <= next(times)
     mapping = MatmulMapping(stationary, 1, rows, 1, cols, block_m, block_n, block_k, int(rng.integers(2, 4)))
-    return play_product(parameters, rng, size, mapping, holds_b, is_far, timing)
+    return play_product(parameters, rng, size, mapping, holds_b, (is_b_far, is_c_far), timing)
 
 
 def time_pe(
@@ -167,58 +196,64 @@ def dram_width(parameters: Parameters, n_tiles: int) -> float:
 
 def play_product(
     parameters: Parameters, rng: np.random.Generator, size: tuple[int, int, int], mapping: MatmulMapping, holds_b: bool,
-    is_far: bool, timing: PeTiming,
+    is_far: tuple[bool, bool], timing: PeTiming,
 ) -> dict[str, Any]:  # fmt: skip
     """Write down a product of random matrices: programs of all PEs, operands in memory, where results are.
 
-    In DRAM, b lies tile by tile, part by part of k.
+    ``is_far``: whether b and c are in DRAM. There, b lies tile by tile, part by part of k.
     """
-    m, n, k = size
+    (m, n, k), (is_b_far, is_c_far) = size, is_far
     operations = ((2, 0, int(rng.choice([6, 8, 10]))),)
-    shape = MatmulShape(1, m, n, k, 1.0, 1.0, 1.0, False, is_far, False, len(operations))
+    shape = MatmulShape(1, m, n, k, 1.0, 1.0, 1.0, False, is_b_far, is_c_far, len(operations))
     table = _program(parameters, shape, mapping, timing)
     a, b = (rng.integers(-128, 128, (rows, k)).astype(np.int8) for rows in (m, n))
-    at_b = 1 << parameters["ADDRESS"] - 1 if is_far else a.size
-    at_c = a.size if is_far else a.size + b.size
+    far = 1 << parameters["ADDRESS"] - 1
+    at_b = far if is_b_far else a.size
+    at_c = far if is_c_far else a.size + (0 if is_b_far else b.size)
     rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
     part_m, part_k = m // rows, k // cols
-    programs, words, parts = [], [], []
+    part_b = part_k * (n if is_b_far else 1)
+    programs, words = [], []
     for pe in range(rows * cols):
         y, x = divmod(pe, cols)
-        starts = (y * part_m * k + x * part_k, at_b + x * part_k * (n if is_far else 1), at_c + pe * part_m * n // cols)
+        starts = (y * part_m * k + x * part_k, at_b + x * part_b, at_c + pe * part_m * n // cols)
         part = Part(
             part_m, n, part_k, mapping.stationary, mapping.block_m, mapping.block_n,
             mapping.block_k if mapping.stationary == OUTPUT else part_k, holds_b, operations, k, starts, x, cols,
-            is_far,
+            is_b_far,
         )  # fmt: skip
         programs.append(program_product(table, part, parameters, "_grid"))
         words.append(write_words(table, part, parameters))
-        parts.append({"first_c": starts[2], "member": x, "row": y})
     tile_k = mapping.block_k if mapping.stationary == OUTPUT else part_k
     tiles = b.reshape(n // mapping.block_n, mapping.block_n, cols, -1, tile_k).transpose(2, 0, 3, 1, 4)
-    near, far = (a.tobytes(), tiles.tobytes()) if is_far else (a.tobytes() + b.tobytes(), b"")
+    near, in_dram = (a.tobytes(), tiles.tobytes()) if is_b_far else (a.tobytes() + b.tobytes(), b"")
     issued = issue_on_cores(table, programs, words, parameters)
+    written, compact = issued.written, issued.compact
+    if is_c_far:
+        n_tiles = m * n // (mapping.block_m * mapping.block_n * rows)
+        cycles = write_back_cycles(parameters, n_tiles, mapping.block_m * mapping.block_n // cols)
+        written = serve_from_dram(written, written.commands[:, UNIT] == WRITE_BACK, cycles)
+        compact = serve_from_dram(compact, compact.commands[:, UNIT] == WRITE_BACK, round(sum(cycles) / n_tiles))
     return {
         "config": {
             "capacity": capacities(table, parameters), "round_trip": round_trip(parameters, int(timing.outstanding)),
-            "refresh": int(is_far),
+            "refresh": int(is_b_far or is_c_far),
         },
         "sources": {"host": {"data": issued.host, "gap": [0]}}, "sinks": {},
-        "memories": {**_in_banks(near, parameters), "dram": _words(far, parameters)},
+        "memories": {**_in_banks(near, parameters), "dram": _words(in_dram, parameters)},
         "results": {
-            "sram": {
-                "memories": [_bank(i) for i in range(parameters["BANKS"])], "first": at_c // parameters["WIDTH"],
-                "n": m * n // parameters["WIDTH"],
+            "c": {
+                "memories": ["far"] if is_c_far else [_bank(i) for i in range(parameters["BANKS"])],
+                "first": at_c % far // parameters["WIDTH"], "n": m * n // parameters["WIDTH"],
             }
         },
         "product": {
             "size": size, "stationary": mapping.stationary,
             "block": [mapping.block_m, mapping.block_n, mapping.block_k], "holds_b": bool(holds_b),
-            "operations": operations, "is_far": bool(is_far), "parts": parts,
-            "is_saturated": timing.outstanding > fair_share(parameters),
+            "operations": operations,
         },
-        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in issued.written],
-        "compact": [part.tolist() for part in issued.compact], "launch": issued.launch,
+        "a": a.tolist(), "b": b.tolist(), "table": [part.tolist() for part in written],
+        "compact": [part.tolist() for part in compact], "launch": issued.launch,
     }  # fmt: skip
 
 
@@ -227,7 +262,7 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), True, fair_share(parameters))
     n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
     row_bytes, most = line_bytes, 1 << p["ADDRESS"] - 1  # bytes of a memory
-    n_rows, most_gathered = most // row_bytes, most // (n_pes * (4 + row_bytes)) // (3 if most <= TINY else 1)
+    n_rows, most_gathered = cache_bytes(p) // row_bytes, most // (n_pes * (4 + row_bytes))
     n_gathered = int(rng.integers(3, max(3, min(7, most_gathered // LEAST_BATCHES)) + 1))
     n_batches = int(rng.integers(min(LEAST_BATCHES, most_gathered // n_gathered), most_gathered // n_gathered + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
@@ -237,18 +272,19 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     commands = write_gather(gather, timing, services)
     words = [write_gather_words(commands, gather, pe, p) for pe in range(n_pes)]
     issued = issue_on_cores(commands, [program_rows(commands, of_pe, p) for of_pe in words], words, p)
+    written = serve_from_dram(issued.written, issued.written.commands[:, RESOURCE] == DRAM, services)
     return {
         "config": {"capacity": capacities(commands, p), "round_trip": round_trip(p, fair_share(p)), "refresh": 1},
         "sources": {"host": {"data": issued.host, "gap": [0]}}, "sinks": {},
         "memories": {**_in_banks(lists.tobytes(), p), "dram": _words(table.tobytes(), p)},
         "results": {
-            "sram": {
+            "c": {
                 "memories": [_bank(i) for i in range(p["BANKS"])], "first": lists.nbytes // p["WIDTH"],
                 "n": lists.size * row_bytes // p["WIDTH"],
             }
         },
         "gather": {"lists": lists.tolist(), "row_bytes": row_bytes}, "rows": table.tolist(),
-        "table": [part.tolist() for part in serve_by_batch(issued.written, services)],
+        "table": [part.tolist() for part in written],
         "compact": [part.tolist() for part in issued.compact], "launch": issued.launch,
     }  # fmt: skip
 
@@ -269,12 +305,36 @@ def _count_services(parameters: Parameters, lists: np.ndarray, row_bytes: int) -
     return [int(refreshed(p, n / n_pes, opening) + 0.5) for n in cycles]
 
 
+def write_back_cycles(parameters: Parameters, n_tiles: int, tile_bytes: int) -> list[int]:
+    """Cycles for which the lines of each tile that a PE stores hold the cache and the channel, with what they displace.
+
+    The mean of all PEs, which store tile by tile in turn, line by line; README.md has the rules.
+    """
+    p, n_pes = parameters, grid_of(parameters).n_pes
+    lines_per_tile = tile_bytes // (p["LINE"] * p["WIDTH"])
+    place = np.arange(n_tiles)[:, None, None] * lines_per_tile + np.arange(lines_per_tile)[:, None]
+    lines = (place + np.arange(n_pes) * n_tiles * lines_per_tile).reshape(-1)
+    outcome, rows = np.zeros(lines.size, np.int64), {}
+    simulate_cache(lines, np.ones(lines.size, bool), np.full((p["SETS"], p["WAYS"]), EMPTY), outcome)
+    stored, displaced = p["T_CL"] + 2 * p["LINE"] + 5, p["LINE"] + p["T_CWL"] + WRITTEN
+    opening, took = p["T_RP"] + p["T_RCD"] - 2, np.zeros(lines.size)
+    for i, (line, behind) in enumerate(zip(lines.tolist(), outcome.tolist(), strict=True)):
+        for other, cycles in ((behind, displaced), (line, stored)):
+            row = other * p["LINE"] >> p["COLUMN_BITS"]
+            if other >= 0:
+                took[i] += cycles + (opening if rows.get(row % (1 << p["BANK_BITS"])) != row else 0)
+                rows[row % (1 << p["BANK_BITS"])] = row
+    return [round(refreshed(p, cycles, opening)) for cycles in took.reshape(n_tiles, -1).sum(axis=1) / n_pes]
+
+
 def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping, timing: PeTiming) -> CommandTable:
     """Ask the generator of the cycle model for the program of the PEs, with no more tokens than the hardware counts."""
     commands = np.zeros((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64)
     loops, capacity = np.zeros(5, np.int64), np.zeros(N_BUFFERS, np.int64)
     n = write_matmul(shape, mapping, timing, commands, loops, capacity)
-    return CommandTable(commands[:n], loops, np.minimum(capacity, parameters["TOKENS"]))
+    capacity = np.minimum(capacity, parameters["TOKENS"])
+    capacity[FAR_RESULT] = UNDER_WAY
+    return CommandTable(commands[:n], loops, capacity)
 
 
 def _words(image: bytes, parameters: Parameters) -> list[int]:
@@ -297,50 +357,44 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     table, grid = CommandTable(*(np.array(part) for part in stimulus["table"])), grid_of(parameters)
     record = new_record(grid.n_pes, N_BUFFERS, len(table.commands) * grid.n_pes)
     run = run_table(table, grid, "grid", parameters["QUEUE"], record=record)
-    stalls = run.stall_cycles.sum(axis=0)
-    counters = {
-        f"{UNITS[unit]}_{cause}": int(stalls[unit, c] + grid.n_pes // 2) // grid.n_pes
-        for unit in HARDWARE_UNITS
-        for c, cause in enumerate(CAUSES)
-    }
     return {
         "cycles": run.cycles + 1,
         "events": _events(record.events, grid.n_pes - 1, "gather" in stimulus)
-        | {"miss": [None] * _count_misses(parameters, stimulus)},
-        "counters": {name: cycles for name, cycles in counters.items() if cycles},
-        "kernel": _kernel(stimulus),
+        | dict(zip(("miss", "write_back"), _count_lines(parameters, stimulus), strict=True)),
+        "counters": list_counters(run.stall_cycles),
+        "kernel": stimulus["kernel"],
         "models": {mode: run_mode() for mode, run_mode in runs(parameters, stimulus).items()},
     }
 
 
 def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable[[], int]]:
-    """Give what runs the program in each mode of the model."""
-    compact = CommandTable(*(np.array(part) for part in stimulus["compact"]))
-    return mode_runs(compact, grid_of(parameters), parameters["QUEUE"], stimulus["launch"] + 1)
+    """Give what runs the program in each mode of the model; ``compact``: as a machine file has it, in mode ``grid``."""
+    table, compact = (CommandTable(*(np.array(part) for part in stimulus[name])) for name in ("table", "compact"))
+    grid, depth = grid_of(parameters), parameters["QUEUE"]
+    as_machine_file = mode_runs(compact, grid, depth, stimulus["launch"] + 1)
+    return mode_runs(table, grid, depth, 1) | {"compact": as_machine_file["grid"]}
 
 
-def _count_misses(parameters: Parameters, stimulus: dict[str, Any]) -> int:
-    """Count the lines that come from DRAM: each once, as all of them fit the cache. When is not said."""
-    if "gather" in stimulus:
-        return len({row for lists in stimulus["gather"]["lists"] for rows in lists for row in rows})
-    _, n, k = stimulus["product"]["size"]
-    return n * k // (parameters["LINE"] * parameters["WIDTH"]) if stimulus["product"]["is_far"] else 0
-
-
-def _kernel(stimulus: dict[str, Any]) -> str:
-    if "gather" in stimulus:
-        return "gather"
-    product = stimulus["product"]
-    return "matmul_b_in_dram" if product["is_far"] else "matmul_saturated" if product["is_saturated"] else "matmul"
+def _count_lines(parameters: Parameters, stimulus: dict[str, Any]) -> tuple[list[None], list[None]]:
+    """Count lines that come from DRAM, and words of lines that are written back; when is not said."""
+    p, kernel = parameters, stimulus["kernel"]
+    if kernel == "gather":
+        return [None] * len({row for lists in stimulus["gather"]["lists"] for rows in lists for row in rows}), []
+    m, n, k = stimulus["product"]["size"]
+    line_bytes = p["LINE"] * p["WIDTH"]
+    if kernel == "matmul_c_in_dram":
+        n_lines = m * n // line_bytes
+        return [None] * n_lines, [None] * p["LINE"] * max(0, n_lines - cache_bytes(p) // line_bytes)
+    sweeps = {"matmul_b_in_dram": 1, "matmul_b_swept": m // p["GRID_ROWS"] // stimulus["product"]["block"][0]}
+    return [None] * (sweeps.get(kernel, 0) * n * k // line_bytes), []
 
 
 def _events(rows: np.ndarray, last: int, is_gather: bool) -> dict[str, list[int | None]]:
     """List what happens on the first and on the last PE; README.md says what is left out or open (``None``)."""
-    events = {"accept": sorted((rows[rows[:, program.EVENT_PE] == 0, program.EVENT_ISSUED_AT] - 1).tolist())}
-    columns = {"start": program.EVENT_STARTED_AT, "end": program.EVENT_ENDED_AT, "visible": program.EVENT_VISIBLE_AT}
-    for (prefix, pe), unit, event in itertools.product((("", 0), ("last_", last)), HARDWARE_UNITS, columns):
-        mine = rows[(rows[:, program.EVENT_PE] == pe) & (rows[:, program.EVENT_UNIT] == unit), columns[event]]
-        if (unit, event) != (program.PREFETCH, "end"):
-            is_open = is_gather and (unit, event) == (LOAD, "end")
-            events[f"{prefix}{UNITS[unit]}_{event}"] = [None] * mine.size if is_open else sorted(mine.tolist())
+    events: dict[str, list[int | None]] = {"accept": [*list_accepts(rows)]}
+    for pe, prefix in ((0, ""), (last, "last_")):
+        events |= list_events(rows, pe, prefix)
+        del events[f"{prefix}prefetch_end"]
+        if is_gather:
+            events[f"{prefix}load_end"] = [None] * len(events[f"{prefix}load_end"])
     return events

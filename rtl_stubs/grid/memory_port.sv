@@ -2,8 +2,8 @@
 //
 // Reads wait in a queue per PE; one that all PEs share can move on when it is the oldest of each. A command whose
 // first read has moved on goes before all others, until its last one has: tiles are read one after the other. Writes
-// take turns with reads. Answers leave in the order in which requests moved on; of writes, only the last of a command
-// is answered. Addresses whose highest bit is set are behind the cache.
+// take turns with reads. Answers of reads leave in the order in which these moved on; of writes, only the last of a
+// command is answered, and no read waits for it. Addresses whose highest bit is set are behind the cache.
 /* verilator lint_off PINCONNECTEMPTY */  // of queues that are never full when they are written
 module memory_port #(
     parameter int COORD    = 2,
@@ -14,7 +14,8 @@ module memory_port #(
     parameter int FRAGMENT = 8,
     parameter int READS    = 8,   // that a PE has under way
     parameter int FETCHES  = 4,   // prefetches of a PE that wait
-    parameter int ORDER    = 8,   // requests that have moved on and are not answered
+    parameter int WRITES   = 8,   // words that wait to be written
+    parameter int ORDER    = 8,   // requests that have moved on to a memory and are not answered
     parameter int LINE     = 16,  // bytes of a line of the cache, a power of two
     localparam int PREFETCH = 3 * ADDRESS + ROW_BITS,
     localparam int WRITE = ADDRESS + 8 * WIDTH,
@@ -87,12 +88,13 @@ module memory_port #(
             else if (read_taken[p]) n_moved <= n_moved + 1;
     end
 
-    // Writes wait for nobody but the memories, so one queue does.
+    // Writes wait for nobody but the memories, so one queue does. It holds what a cache that fetches lines does not
+    // take yet, so that the reads behind are not held up.
     logic write_valid, write_taken, write_last;
     logic [COORD-1:0] write_from;
     logic [ADDRESS-1:0] write_address;
     logic [8*WIDTH-1:0] write_data;
-    command_fifo #(.WIDTH(COORD + 1 + WRITE), .DEPTH(2)) writes (
+    command_fifo #(.WIDTH(COORD + 1 + WRITE), .DEPTH(WRITES)) writes (
         .clk, .rst_n, .in_valid(request_valid && kind == KIND_WRITE), .in_ready(write_room),
         .in_data({from, is_last, body[WRITE-1:0]}), .out_valid(write_valid), .out_ready(write_taken),
         .out_data({write_from, write_last, write_data, write_address})
@@ -111,17 +113,18 @@ module memory_port #(
 
     // Who moves on?
     logic [PES:0] asked, preferred, chosen, granted, owner;  // by PE, then shared
-    logic [1:0] stage_room, stage_valid, turn;               // of reads and writes
-    logic order_room, can_write, moves, moves_shared, moves_far, moves_write, moves_last;
+    logic [1:0] stage_room, order_room, has_room, stage_valid, turn;  // by memory; turn: of reads and writes
+    logic reads_room, can_write, moves, moves_shared, moves_far, moves_write, moves_last;
     logic [COORD-1:0] moves_from;
     logic [ADDRESS-1:0] moves_address;
 
     always_comb begin
         for (int i = 0; i < PES; i++)
-            asked[i] = order_room && read_valid[i] && !read_shared[i] && stage_room[read_address[i*ADDRESS+ADDRESS-1]];
-        asked[PES] = order_room && &read_valid && &read_shared && stage_room[read_address[ADDRESS-1]];
+            asked[i] = reads_room && read_valid[i] && !read_shared[i] && has_room[read_address[i*ADDRESS+ADDRESS-1]];
+        asked[PES] = reads_room && &read_valid && &read_shared && has_room[read_address[ADDRESS-1]];
     end
-    assign can_write = order_room && write_valid && stage_room[write_address[ADDRESS-1]];
+    assign has_room = stage_room & order_room;
+    assign can_write = write_valid && has_room[write_address[ADDRESS-1]];
     assign preferred = (asked & owner) != 0 ? asked & owner : asked;
     round_robin #(.ASKERS(PES + 1)) readers (.clk, .rst_n, .asked(preferred), .granted(chosen));
     round_robin #(.ASKERS(2)) turns (.clk, .rst_n, .asked({can_write, asked != 0}), .granted(turn));
@@ -160,26 +163,38 @@ module memory_port #(
         );
     end
 
-    // Answers, in the order in which requests moved on
-    logic next_valid, next_taken, next_far, next_shared, next_write, next_last, is_there, is_told;
-    logic [COORD-1:0] next_to;
-    command_fifo #(.WIDTH(4 + COORD), .DEPTH(ORDER)) order (
-        .clk, .rst_n, .in_valid(moves), .in_ready(order_room),
-        .in_data({moves_far, moves_shared, moves_write, moves_last, moves_from}), .out_valid(next_valid),
-        .out_ready(next_taken), .out_data({next_far, next_shared, next_write, next_last, next_to})
+    // Answers: of each memory in the order of its requests, of all reads in the order in which they moved on
+    logic [1:0] next_valid, next_shared, next_write, next_last, next_taken, is_there, is_stored;
+    logic [2*COORD-1:0] next_to;
+    logic read_known, read_far, is_read, can_tell, told;  // told: the memory whose answer leaves
+    for (s = 0; s < 2; s++) begin : gen_order
+        command_fifo #(.WIDTH(3 + COORD), .DEPTH(ORDER)) order (
+            .clk, .rst_n, .in_valid(stage_valid[s]), .in_ready(order_room[s]),
+            .in_data({moves_shared, moves_write, moves_last, moves_from}), .out_valid(next_valid[s]),
+            .out_ready(next_taken[s]),
+            .out_data({next_shared[s], next_write[s], next_last[s], next_to[s*COORD +: COORD]})
+        );
+        assign next_taken[s] = is_there[s] && ((next_write[s] && !next_last[s]) || (can_tell && told == 1'(s)));
+    end
+    command_fifo #(.WIDTH(1), .DEPTH(2 * ORDER)) reads (
+        .clk, .rst_n, .in_valid(moves && !moves_write), .in_ready(reads_room), .in_data(moves_far),
+        .out_valid(read_known), .out_ready(can_tell && is_stored == 0), .out_data(read_far)
     );
-    assign is_there = next_valid && result_valid[next_far];
-    assign is_told = !next_write || next_last;
-    assign next_taken = is_there && (!is_told || (answer_ready && !fetched_valid));
-    assign result_ready = {next_taken && next_far, next_taken && !next_far};
+    assign is_there = next_valid & result_valid;
+    assign is_stored = is_there & next_write & next_last;
+    assign is_read = read_known && is_there[read_far] && !next_write[read_far];
+    assign told = is_stored != 0 ? !is_stored[0] : read_far;
+    assign can_tell = answer_ready && !fetched_valid && (is_stored != 0 || is_read);
+    assign result_ready = next_taken;
     assign fetched_taken = fetched_valid && answer_ready;
-    assign answer_valid = fetched_valid || (is_there && is_told);
+    assign answer_valid = fetched_valid || is_stored != 0 || is_read;
 
     always_comb
         if (fetched_valid) answer_flit = {1'b1, (8*WIDTH)'(0), 1'b0, KIND_FETCH, fetched_shared, fetched_by, x};
         else
             answer_flit = {
-                1'b1, next_far ? result_data[8*WIDTH +: 8*WIDTH] : result_data[0 +: 8*WIDTH],
-                next_far && result_missed, next_write ? KIND_WRITE : KIND_READ, next_shared, next_to, x
+                1'b1, told ? result_data[8*WIDTH +: 8*WIDTH] : result_data[0 +: 8*WIDTH],
+                told && result_missed, is_stored != 0 ? KIND_WRITE : KIND_READ, told ? next_shared[1] : next_shared[0],
+                told ? next_to[COORD +: COORD] : next_to[0 +: COORD], x
             };
 endmodule

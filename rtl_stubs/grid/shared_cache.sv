@@ -2,8 +2,8 @@
 //
 // Ports 0 to PORTS - 1 read and write; ports PORTS to 2 * PORTS - 1 bring lines in and are only told when the last line
 // of a prefetch is there. They take turns, line by line where they read or write, one prefetch after the other. A line
-// is brought in only when nobody reads or writes: a miss blocks the cache, and whoever reads what is there would wait for
-// each. Answers come in order.
+// is brought in only when nobody reads or writes: a miss blocks the cache, and whoever reads what is there would wait
+// for each. Answers come in order.
 module shared_cache #(
     parameter int PORTS       = 2,
     parameter int WORD        = 9,    // bits of the address of a word
@@ -50,14 +50,15 @@ module shared_cache #(
     output logic [COLUMN_BITS-1:0]  column,
     output logic [BITS-1:0]         write_data,
     input  logic [BITS-1:0]         read_data,
-    output logic                    is_missed     // strobe: a request enters and misses
+    output logic                    is_missed,    // strobe: a request enters and misses
+    output logic                    writes_back   // strobe: a word of a displaced line goes to the channel
 );
     localparam int PORT_BITS = PORTS == 1 ? 1 : $clog2(PORTS);
 
     // Who enters?
     logic [2*PORTS-1:0] asked, granted;
     logic [PORTS-1:0] touches, begun;  // of prefetches: at most one has begun
-    logic enters, cache_ready, order_room, is_write;
+    logic enters, cache_ready, order_room, is_write, victim_valid, victim_ready;
     logic [WORD-1:0] address;
     logic [BITS-1:0] data;
     logic [PORT_BITS-1:0] from;
@@ -74,6 +75,7 @@ module shared_cache #(
     assign enters = granted != 0;
     assign touches = granted[PORTS +: PORTS];
     assign is_touch = touches != 0;
+    assign writes_back = victim_valid && victim_ready;
 
     always_ff @(posedge clk)
         if (!rst_n) begun <= 0;
@@ -115,7 +117,7 @@ module shared_cache #(
         if (answered && known && next_touch && next_last) touched[to] = 1;
     end
 
-    logic victim_valid, victim_ready, fetch_valid, fetch_ready, fill_valid, fill_ready;
+    logic fetch_valid, fetch_ready, fill_valid, fill_ready;
     logic request_valid, request_ready, request_write;
     logic [WORD-1:0] victim_address, fetch_address, request_address;
     logic [BITS-1:0] victim_data, fill_data, request_data;

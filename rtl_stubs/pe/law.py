@@ -23,18 +23,13 @@ from archmodel.kernels.matmul_shape import (
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     DRAM,
-    EVENT_ENDED_AT,
-    EVENT_ISSUED_AT,
-    EVENT_STARTED_AT,
-    EVENT_UNIT,
-    EVENT_VISIBLE_AT,
     ISSUE,
     LOAD,
     N_COMMAND_FIELDS,
     RESOURCE,
     UNIT,
 )
-from archmodel.lowering.program import CAUSES, UNITS, CommandTable, Grid
+from archmodel.lowering.program import CommandTable, Grid
 from archmodel.lowering.record import new_record
 from archmodel.lowering.run import run_table
 from archmodel.verify.command_words import HARDWARE_UNITS, Product, capacities, expand, write_words
@@ -43,6 +38,7 @@ from archmodel.verify.core_programs import CoreProgram, host_words, kind_table, 
 from archmodel.verify.integer_loops import loop_code
 from archmodel.verify.kernels import mode_runs
 from archmodel.verify.row_points import draw_rows
+from archmodel.verify.unit_events import list_accepts, list_counters, list_events
 
 KINDS = ("output", "weight", "input")
 ROW_SHARE = 0.4  # of the points: embedding bags, softmax, layer norm
@@ -207,20 +203,12 @@ def expect(parameters: dict[str, int], stimulus: dict[str, Any]) -> dict[str, An
         table.commands[table.commands[:, UNIT] == LOAD, RESOURCE] = DRAM
     record = new_record(1, table.capacity.size, len(list(expand(table))))
     run = run_table(table, Grid(), "grid", queue, record=record)
-    rows = record.events
-    events = {"accept": sorted((rows[:, EVENT_ISSUED_AT] - 1).tolist())}
-    for event, column in (("start", EVENT_STARTED_AT), ("end", EVENT_ENDED_AT), ("visible", EVENT_VISIBLE_AT)):
-        for unit in HARDWARE_UNITS:
-            events[f"{UNITS[unit]}_{event}"] = sorted(rows[rows[:, EVENT_UNIT] == unit, column].tolist())
-    ledger = {
-        f"{UNITS[unit]}_{cause}": int(run.stall_cycles[0, unit, c])
-        for unit in HARDWARE_UNITS
-        for c, cause in enumerate(CAUSES)
-    }
     expected = {
-        "cycles": run.cycles + 1, "events": events, "kernel": stimulus["kernel"],
-        "counters": {name: cycles for name, cycles in ledger.items() if cycles},
-    }  # fmt: skip
+        "cycles": run.cycles + 1,
+        "events": {"accept": list_accepts(record.events), **list_events(record.events)},
+        "kernel": stimulus["kernel"],
+        "counters": list_counters(run.stall_cycles),
+    }
     if parameters["CORE"]:  # without a core, the compact program is the one above
         models = {mode: run() for mode, run in runs(parameters, stimulus).items()}
         expected["models"] = models | {"by_command": run_compact(parameters, stimulus, is_by_command=True)}

@@ -50,6 +50,14 @@ def test_all_faults_of_a_contract_are_said_at_once(folder):
     ]
 
 
+def test_bins_that_icarus_need_not_hit_are_bins(folder):
+    change(folder, "coverage: [", "not_on_icarus: [fall]\ncoverage: [")
+    assert said(folder).splitlines() == [
+        "1 error in contract of adder",
+        "  contract.yaml:9:17: not_on_icarus: no bin 'fall'; did you mean 'full'?",
+    ]
+
+
 def test_a_misspelt_key_is_found(folder):
     change(folder, "builds:", "bilds:")
     assert said(folder).splitlines() == [
