@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 import archmodel as am
+from archmodel.cli import EXIT_OK, EXIT_USER_ERROR
 from archmodel.cli.options import AsJson, WholeNumber
 from archmodel.cli.progress import ended_by_sigterm, show_progress
 from archmodel.cli.show import note, print_json, print_table
@@ -44,7 +45,8 @@ def sweep(
 ) -> int:
     """Evaluate many machines on a mix of workloads, and print the best; goes on where an earlier run has stopped.
 
-    Exit code 130 when it is interrupted; what is finished stays, and the same command goes on from there.
+    Exit code 2 when no point has an answer, 130 when it is interrupted; what is finished stays, and the same command
+    goes on from there.
 
     Parameters
     ----------
@@ -97,8 +99,7 @@ def sweep(
     except KeyboardInterrupt:
         note(f"stopped; what is finished is in {folder}. Go on with: {shlex.join(['archmodel', *sys.argv[1:]])}")
         return 130
-    print_sweep(found, folder, is_json=json)
-    return 0
+    return print_sweep(found, folder, is_json=json)
 
 
 def say_progress(progress: Progress) -> str:
@@ -112,19 +113,20 @@ def say_progress(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
-    """Print the best point of each objective, and where the others are."""
+def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
+    """Print the best point of each objective, and where the others are; returns the exit code, 2 without any answer."""
     run, front = found.run, list(found.front().rows())
     counts = next(found.query(
         "SELECT count(*) AS n_points, count(*) FILTER (status <> 'ok') AS n_failed, "
         "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
     ).rows())  # fmt: skip
+    code = EXIT_USER_ERROR if counts["n_failed"] == counts["n_points"] else EXIT_OK
     n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
     if is_json:
         print_json({"folder": str(folder), **counts, "n_front": len(front), "objectives": run["objectives"],
                     "n_assumed": n_assumed, "front": front, "hypervolume": found.rows_of(HYPERVOLUME),
                     "fidelity": found.rows_of(FIDELITY)})  # fmt: skip
-        return
+        return code
     if front:
         print_table(f"{run['title']} (the best point by each objective)", *tabulate_best(run, front))
     note(
@@ -135,6 +137,7 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> None:
         note(f"note: {text}")
     note(f"note: {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the economy are assumed; "
          f"they are listed in {folder / 'run.json'}")  # fmt: skip
+    return code
 
 
 def say_search(rows: list[dict[str, Any]]) -> list[str]:

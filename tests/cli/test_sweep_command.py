@@ -91,6 +91,15 @@ def test_what_is_wrong_is_told(run, file, tmp_path):
     assert "holds results of another sweep (model: 'roofline' there, 'analytic' now)" in err
 
 
+def test_a_sweep_without_any_answer_fails(run, tmp_path):
+    path = tmp_path / "none.yaml"
+    path.write_text(FILE.replace("label: ranking", "label: ranking, settings: {dtype: fp8}"), encoding="utf-8")
+    code, out, err = run("sweep", str(path), "-o", str(tmp_path / "out"))
+    assert (code, out) == (2, "")
+    assert "note: 10 of 10 points have no answer; why is in column 'message'\n" in err
+    assert "note: the front is empty: no point has an answer\n" in err
+
+
 def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path):
     path, folder = tmp_path / "long.yaml", tmp_path / "out"
     path.write_text(FILE.replace("n: 5", "n: 2000"), encoding="utf-8")
