@@ -17,7 +17,7 @@ from archmodel.kernels.data_movement import reduction_cycles, service_cycles, tr
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_program import multiply_cycles
-from archmodel.kernels.matmul_search import read_mapping, time_matmul
+from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import (
     MAX_COMMANDS,
     N_BUFFERS,
@@ -202,6 +202,15 @@ def bound_dram(bounds: Any, bytes_a: float, bytes_b: float, t: PeTiming) -> Any:
 
 
 @kernel
+def _differ_in_buffers(candidates: Any, c: int) -> bool:
+    """Whether a candidate differs from the one before only in how many tiles are buffered, which no bound sees."""
+    n_equal = 0
+    for i in range(N_MAPPING_FIELDS - 1):
+        n_equal += candidates[c, i] == candidates[c - 1, i]
+    return n_equal == N_MAPPING_FIELDS - 1
+
+
+@kernel
 def search_variants(
     shape: MatmulShape, rows: Any, candidates: Any, places: Any, out_mappings: Any, out_cycles: Any, out_work: Any
 ) -> int:
@@ -237,7 +246,10 @@ def search_variants(
     bounds, from_dram = np.empty((n, N_BOUNDS)), np.empty((n, 2))
     first = read_timing(rows, 0)
     for c in range(n):
-        bound_matmul(shape, read_mapping(candidates, c), first, bounds[c])
+        if c > 0 and _differ_in_buffers(candidates, c):
+            bounds[c] = bounds[c - 1]
+        else:
+            bound_matmul(shape, read_mapping(candidates, c), first, bounds[c])
     order = np.argsort(bounds[:, _NEAR])
     n_places = places[n - 1] + 1
     best, serials = np.empty(n_places, dtype=np.int64), np.empty(n_places, dtype=np.int64)
@@ -247,6 +259,9 @@ def search_variants(
         if t.cache_bytes != cache_bytes:
             cache_bytes = t.cache_bytes
             for c in range(n):
+                if c > 0 and _differ_in_buffers(candidates, c):
+                    from_dram[c] = from_dram[c - 1]
+                    continue
                 n_m, n_n = int(bounds[c, _N_M]), int(bounds[c, _N_N])
                 from_dram[c] = count_dram_bytes(shape, read_mapping(candidates, c), n_m, n_n, cache_bytes)
         least, _ = time_matmul(shape, read_mapping(candidates, seed), t, commands, loops, capacity, work)

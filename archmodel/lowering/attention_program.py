@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.attention_steps import SUM_BYTES, Cut, Setting, Share, Steps
+from archmodel.lowering.far import FromDram
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead
+from archmodel.lowering.packs import Floats
 from archmodel.lowering.program import Command, Grid, Program
+
+
+class Load(NamedTuple):
+    """Work of the units and memories of attention.
+
+    Parameters
+    ----------
+    n_steps
+        Steps in all.
+    most, total
+        Of the busiest one, and of all of them, in one step; without DRAM [cycles].
+    served
+        Requests to DRAM in a step: bytes of one, and PEs that make it on their own [B].
+    """
+
+    n_steps: int
+    most: float
+    total: float
+    served: tuple[tuple[float, int], ...]
+
+    def busiest_cycles(self, dram_width: Floats) -> Floats:
+        """Cycles of the unit or memory that is busiest in a step, for all steps, and of one step in sequence.
+
+        Parameters
+        ----------
+        dram_width
+            Of many machines that differ in nothing else [B/cycle].
+        """
+        dram = np.zeros(dram_width.shape)
+        for n_bytes, n_readers in self.served:
+            dram += np.maximum(1.0, np.ceil(n_bytes / dram_width)) * n_readers
+        return self.n_steps * np.maximum(self.most, dram) + (self.total + dram)
 
 
 class Pipeline:
@@ -81,14 +118,18 @@ class Pipeline:
         spilled = max(0, SUM_BYTES * (2 * n_scores + n_results) - setting.site.timing.accumulator_bytes)
         return queries + kept + scores + results + spilled
 
-    def busiest_cycles(self) -> float:
-        """Cycles of the unit or memory that is busiest in a step, for all steps, and of one step in sequence."""
+    def load(self) -> Load:
+        """Count the work of the units and memories in a step."""
         work: dict[str, float] = defaultdict(float)
+        served: list[tuple[float, int]] = []
         for _, command, _ in self.steps.step():
             work[command.unit] += command.occupancy_cycles
             n_readers = self.share.n_groups * (self.cut.n_sharing if command.cast == "own" else 1)
-            work[command.resource] += command.service_cycles * n_readers
-        return self.share.n_steps * max(work.values()) + sum(work.values())
+            if isinstance(command.service_cycles, FromDram):
+                served.append((command.service_cycles.n_bytes, n_readers))
+            else:
+                work[command.resource] += command.service_cycles * n_readers
+        return Load(self.share.n_steps, max(work.values()), sum(work.values()), tuple(served))
 
     def _buffers(self) -> dict[str, int]:
         setting, op, cut, timing = self.setting, self.setting.op, self.cut, self.setting.site.timing

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
-from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.tile_commands import read_width
+from archmodel.lowering.far import Ahead, FromDram
 from archmodel.lowering.program import CASTS, Command, Input
 
 AHEAD = "_ahead"
@@ -58,7 +59,7 @@ def load_rows(
     prefetches: tuple[Command, ...] = ()
     inputs: tuple[Input, ...] = ()
     if is_far:
-        from_dram = service_cycles(n_bytes * missed_frac, timing.dram_width)
+        from_dram = FromDram.count(n_bytes * missed_frac, timing)
         if timing.has_prefetch:
             fetch = Command("prefetch", issue, 1, timing.dram_latency, (), into + AHEAD, 1, 1, "dram", from_dram, cast)
             prefetches, inputs = (fetch,), (Input(into + AHEAD),)
@@ -89,7 +90,7 @@ def store_rows(
     issue = plain_issue(timing)
     n_bytes = n_rows * row_bytes
     occupancy = move_cycles(timing, n_rows, row_bytes, timing.sram_latency)
-    to_dram, to_sram = service_cycles(n_bytes, timing.dram_width), service_cycles(n_bytes, timing.store_width)
+    to_dram, to_sram = FromDram.count(n_bytes, timing), service_cycles(n_bytes, timing.store_width)
     inputs = (Input(out_of, n_popped, n_popped),)
     if is_far and timing.cache_bytes == 0:
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
@@ -123,6 +124,6 @@ def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -
     )  # fmt: skip
 
 
-def count_ahead(timing: PeTiming, n_pes: int, tile_bytes: float) -> int:
+def count_ahead(timing: PeTiming, n_pes: int, tile_bytes: float) -> Ahead:
     """Count the tiles of a stream that the cache holds ahead of each PE: what fits half of it, 2 to 16."""
-    return max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / max(1.0, n_pes * tile_bytes))))
+    return Ahead.count(max(1.0, n_pes * tile_bytes), timing)

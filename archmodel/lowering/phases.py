@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -42,6 +42,8 @@ class Phase:
         As `archmodel.lowering.run.run_table` takes them.
     mapping
         Of a matmul on a grid of PEs, else ``None``.
+    program
+        That the table is of; ``None`` where only a table was written.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Phase:
     queue_depth: int
     is_round_robin: bool
     mapping: MatmulMapping | None = None
+    program: Program | None = None
 
     def run(self, mode: Mode, record: EventRecord | None = None) -> Run:
         """Follow its commands; what happens goes into ``record``."""
@@ -177,11 +180,16 @@ class Site:
 
     def phase(self, name: str, program: Program) -> Phase:
         """Make a phase of a program."""
-        return Phase(name, tabulate(program), program.grid, program.queue_depth, self.is_round_robin)
+        grid, depth = program.grid, program.queue_depth
+        return Phase(name, tabulate(program), grid, depth, self.is_round_robin, program=program)
 
 
-Lowering = Callable[[Site], tuple[Phase, ...]]
+Way = tuple[Phase, ...]
+"""Phases that do an operator."""
+Lowering = Callable[[Site], Way]
+WayLowering = Callable[[Site], list[Way]]
 _LOWERINGS: dict[str, Lowering] = {}
+_WAYS: dict[str, WayLowering] = {}
 
 
 def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
@@ -195,6 +203,31 @@ def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
         return function
 
     return register
+
+
+def lowers_ways(*kinds: str) -> Callable[[WayLowering], WayLowering]:
+    """Decorate a function that lists ways to do operators of some kinds, of which the shortest is taken.
+
+    What of them depends on DRAM and cache is in numbers of `archmodel.lowering.far`.
+    """
+
+    def register(function: WayLowering) -> WayLowering:
+        lowers(*kinds)(lambda site: shortest(function(site)))
+        _WAYS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def ways_of(kind: str) -> WayLowering | None:
+    """Give the function that lists the ways to do operators of a kind; ``None`` where that is not how it is lowered."""
+    lowerings()
+    return _WAYS.get(kind)
+
+
+def shortest(ways: Sequence[Way]) -> Way:
+    """Choose the way that the closed form finds shortest, of equal ones the first."""
+    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: sum(phase.count()[0] for phase in way))
 
 
 def lowerings() -> Mapping[str, Lowering]:

@@ -62,8 +62,20 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
     """
     if not any(operand.row > 0 for operand in operator.op.operands()):
         return None
+    return describe_rows(machine, *find_shares(trace, operator, machine, placement))
+
+
+def describe_rows(machine: Machine, hit_frac: float, remote_frac: float) -> RowAccess:
+    """Say how a machine reaches rows of which it has known shares in the cache and behind the host link.
+
+    Parameters
+    ----------
+    machine
+        Where; it has a section ``timing``.
+    hit_frac, remote_frac
+        As in `RowAccess`.
+    """
     assert machine.timing is not None  # whoever asks has checked
-    hit_frac, remote_frac = find_shares(trace, operator, machine, placement)
     dma, engines = machine.timing.dma, machine.timing.engines
     per_command = dma.rows_per_command or 1
     return RowAccess(

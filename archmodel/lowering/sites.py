@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
-from archmodel.lowering.dram import lower_dram
+from archmodel.lowering.dram import DramChannels, lower_dram
 from archmodel.lowering.packs import Floats
 from archmodel.lowering.phases import Site, count_cache, find_site, find_write_frac
-from archmodel.lowering.row_access import find_shares
+from archmodel.lowering.row_access import RowAccess, describe_rows, find_shares
 from archmodel.machine.columns import LeafPath, MachineColumns
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
@@ -51,6 +51,8 @@ class SiteColumns:
         A machine that has it (U,).
     place
         The one that each machine has (M,).
+    rows, channels
+        How each of the U reaches rows, and the DRAM behind it; empty where there are no rows.
     """
 
     operators: tuple[int, ...]
@@ -59,6 +61,8 @@ class SiteColumns:
     far: Floats
     first: Ints
     place: Ints
+    rows: tuple[RowAccess, ...] = ()
+    channels: tuple[DramChannels, ...] = ()
 
     def timings(self, unlike: Ints) -> Floats:
         """Give rows of `PeTiming`, of sites that are alike but for DRAM and cache."""
@@ -70,10 +74,10 @@ class SiteColumns:
         """Give one of the unlike sites."""
         site: Site = self.sites[self.near[idx]]
         cache_bytes, width, latency = self.far[idx].tolist()
-        if site.rows is not None:
-            return site  # has no variants
         timing = site.timing._replace(cache_bytes=cache_bytes, dram_width=width, dram_latency=int(latency))
-        return replace(site, timing=timing)
+        if not self.rows:
+            return replace(site, timing=timing)
+        return replace(site, timing=timing, rows=self.rows[idx], dram=self.channels[idx])
 
 
 class SiteFinder:
@@ -129,20 +133,24 @@ class SiteFinder:
         codes: list[NDArray[Any]] = [self._near[some]]
         if site.rows is not None or any(place.is_far for place in (*site.places, *site.tail.operands)):
             codes += [self._far[some], caches]
+        shares: list[NDArray[Any]] = []
         if site.rows is not None:
             operator = self.trace.operators[idxs[0]]
-            shares = find_shares(self.trace, operator, self.machines.machine(), self.placement)
-            codes += [np.broadcast_to(share, self.machines.n_machines)[some] for share in shares]
-        first, place = distinct(codes, len(some))
+            found = find_shares(self.trace, operator, self.machines.machine(), self.placement)
+            shares = [np.broadcast_to(share, self.machines.n_machines)[some] for share in found]
+        first, place = distinct([*codes, *shares], len(some))
         machine = some[first]
-        near_first, near = distinct(
-            [np.arange(len(first)) if site.rows is not None else self._near[machine]], len(first)
-        )
+        near_first, near = distinct([self._near[machine]], len(first))
         sites = tuple(self._site(idxs[0], each) for each in machine[near_first].tolist())
         far = np.column_stack([caches[first], self._find_widths(write_frac)[self._far[machine]]])
         if not self._is_cache:
             far[:, 0] = 0.0
-        return SiteColumns(idxs, sites, near, far, machine, place)
+        if site.rows is None:
+            return SiteColumns(idxs, sites, near, far, machine, place)
+        objects = [self._object(each)[0] for each in machine.tolist()]
+        its_shares = zip(*(share[first].tolist() for share in shares), strict=True)
+        rows = tuple(describe_rows(each, *share) for each, share in zip(objects, its_shares, strict=True))
+        return SiteColumns(idxs, sites, near, far, machine, place, rows, tuple(lower_dram(each) for each in objects))
 
     def _find_widths(self, write_frac: float) -> Floats:
         """DRAM [B/cycle] and its latency [cycles] for each of the unlike values of what is behind the SRAM."""

@@ -19,7 +19,7 @@ from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_variants import search_variants
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -86,6 +86,21 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
         When the smallest blocks do not fit local memory.
     """
     shape = as_plain(shape)
+    if shape.is_a_far or shape.is_b_far or shape.is_c_far or shape.is_tail_far:
+        return _search(shape, timings, n_pes)
+    # What is in SRAM does not see DRAM and cache: machines of another sweep may have the same answer.
+    near = timings[0].copy()
+    near[[CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = 1.0
+    found = _search_near(shape, tuple(near.tolist()), n_pes)
+    return Found(*(np.repeat(column, len(timings), axis=0) for column in found))
+
+
+@lru_cache(maxsize=16384)
+def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> Found:
+    return _search(shape, np.array([timing]), n_pes)
+
+
+def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
     timing = read_timing(timings, 0)
     grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     most = MOST_CANDIDATES * len(grids)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_batch import time_matmuls
-from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.lowering.operators.matmul import is_one_product, lower_shape, pack_points
-from archmodel.lowering.phases import Phase, find_site
+from archmodel.lowering.phases import Phase, Site, find_site
+from archmodel.lowering.products import lower_one_product
 from archmodel.lowering.sites import SiteColumns
+from archmodel.lowering.templates import count_far, has_templates
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.mapping.matmul import find_mapping, find_mappings
@@ -44,10 +45,21 @@ class Analytic(CountedModel):
         cycles, serial_cycles = sum(count[0] for count in counted), sum(count[1] for count in counted)
         return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases[-1].mapping)
 
-    def count_products(self, shape: MatmulShape, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
-        """Count one product on machines that are alike but for DRAM and cache: the mapper has counted it."""
-        found = find_mappings(shape, columns.timings(some), columns.sites[columns.near[some[0]]].n_pes)
-        return Counts(found.cycles, found.work_cycles)
+    def counts_together(self, site: Site) -> bool:
+        """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
+        return has_templates(site) or super().counts_together(site)
+
+    def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+        """Count an operator on machines that are alike but for DRAM and cache: in closed form all at once."""
+        site: Site = columns.sites[columns.near[some[0]]]
+        shape = lower_one_product(site)
+        if shape is not None:
+            found = find_mappings(shape, columns.timings(some), site.n_pes)
+            return Counts(found.cycles, found.work_cycles)
+        far = columns.far[some]
+        if has_templates(site) and (far[:, 0] > 0).all():
+            return Counts(*count_far(site, far))
+        return super().count_sites(columns, some)
 
     def count_machines(
         self, traces: Sequence[Trace], machines: Sequence[Machine], placements: Sequence[Placement]

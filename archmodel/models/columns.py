@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from archmodel.kernels.roofline import time_traces
 from archmodel.lowering.lower import pack_columns, pack_operators, pack_placement
-from archmodel.lowering.packs import Floats
+from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
 from archmodel.lowering.sites import distinct, is_under
 from archmodel.machine.columns import MachineColumns
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against_launch
@@ -22,7 +21,7 @@ from archmodel.models import Model, find_model
 from archmodel.models.chips import spread_result, spread_row
 from archmodel.models.counted import BINDERS as COUNTED_BINDERS
 from archmodel.models.counted import MOST_CYCLES, CountedModel, fuse_for
-from archmodel.models.counted_columns import sum_steps
+from archmodel.models.counted_columns import sum_steps, threads
 from archmodel.models.detailed import Detailed
 from archmodel.models.roofline import Roofline
 from archmodel.models.traffic import LEVELS, count_traffic
@@ -109,12 +108,16 @@ def evaluate_columns(
     bound = np.full(machines.n_machines, -1, np.int8)
     if len(able):
         fused, ready = prepare(timed, trace, machines.take(able), launch)
-        step = _time_step(timed, fused, ready, launch, n_threads)
+        placement = place(fused, ready.machine(), launch)
+        packs = pack_operators(fused), pack_columns(ready), pack_placement(placement, len(able))
+        step = _time_roofline(packs, n_threads)
+        if isinstance(timed, CountedModel):
+            step = _count_step(timed, fused, ready, placement, step.lower_s, n_threads)
         messages[able] = step.messages
         is_timed = step.messages == ""
         for name, values in _total(fused, ready, step).items():
             totals[name][able] = values
-        for level, n_bytes in count_traffic(fused, ready, launch).items():
+        for level, n_bytes in count_traffic(*packs).items():
             traffic[level][able] = np.where(is_timed, n_bytes, math.nan)
         names = np.array([BINDERS.index(name) for name in step.binders], np.int8)
         bound[able] = np.where(is_timed, names[np.argmax(step.bound_s, axis=1)], -1)
@@ -148,36 +151,33 @@ class _Step:
     messages: NDArray[np.object_]
 
 
-def _time_step(model: Model, trace: Trace, machines: MachineColumns, launch: LaunchMode, n_threads: int) -> _Step:
-    """Time what `prepare` gave on machines that can run it."""
-    placement = place(trace, machines.machine(), launch)
-    bound = _time_roofline(trace, machines, placement, n_threads)
-    if not isinstance(model, CountedModel):
-        return bound
+def _count_step(
+    model: CountedModel, trace: Trace, machines: MachineColumns, placement: Placement, lower_s: Floats, n_threads: int
+) -> _Step:
+    """Count the cycles of what `prepare` gave on machines that can run it."""
     sums = sum_steps(model, trace, machines, placement, n_threads)
-    bound_s = sums.bound_s
-    bound_s[:, -1] = np.where(sums.messages == "", sums.launch_s + placement.job_s, math.nan)
+    is_counted, bound_s = sums.messages == "", sums.bound_s
+    bound_s[:, -1] = np.where(is_counted, sums.launch_s + placement.job_s, math.nan)
     latency_s = np.zeros(len(bound_s))
     for column in bound_s.T:
         latency_s += column
     upper_s = np.maximum(latency_s, sums.upper_s + placement.job_s)
-    lower_s = np.where(sums.messages == "", bound.lower_s, math.nan)
-    return _Step(latency_s, lower_s, upper_s, bound_s, COUNTED_BINDERS, sums.messages)
+    return _Step(latency_s, np.where(is_counted, lower_s, math.nan), upper_s, bound_s, COUNTED_BINDERS, sums.messages)
 
 
-def _time_roofline(trace: Trace, machines: MachineColumns, placement: Placement, n_threads: int) -> _Step:
+def _time_roofline(packs: tuple[OperatorPack, MachinePack, PlacementPack], n_threads: int) -> _Step:
     """Time a step with the roofline."""
-    n, binders = machines.n_machines, (*RESOURCES, "launch")
-    ops, packs = pack_operators(trace), (pack_columns(machines), pack_placement(placement, n))
+    (ops, *columns), binders = packs, (*RESOURCES, "launch")
+    n = packs[1].access_bytes.size
     latency_s, lower_s, upper_s, bound_s = np.empty(n), np.empty(n), np.empty(n), np.empty((n, len(binders)))
 
     def time(first: int) -> None:
         some = slice(first, first + _BLOCK)
-        where, places = (_take(pack, some) for pack in packs)
+        where, places = (_take(pack, some) for pack in columns)
         time_traces(ops, where, places, latency_s[some], lower_s[some], upper_s[some], bound_s[some])
 
-    with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(time, range(0, n, _BLOCK)))
+    with threads(n_threads) as run:
+        list(run(time, range(0, n, _BLOCK)))
     return _Step(latency_s, lower_s, upper_s, bound_s, binders, np.full(n, "", np.object_))
 
 
@@ -245,7 +245,9 @@ def _count_traffic(
     found = {level: np.full(machines.n_machines, math.nan) for level in LEVELS}
     if is_able.any():
         fused, able = prepare(model, trace, machines.take(is_able), launch)
-        for level, n_bytes in count_traffic(fused, able, launch).items():
+        placement = place(fused, able.machine(), launch)
+        packs = pack_operators(fused), pack_columns(able), pack_placement(placement, able.n_machines)
+        for level, n_bytes in count_traffic(*packs).items():
             found[level][is_able] = n_bytes
     return found
 

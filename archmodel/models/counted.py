@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.errors import UnsupportedError
-from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
+from archmodel.lowering.products import lower_one_product
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.sites import SiteColumns
 from archmodel.machine.types import Machine
@@ -107,22 +108,27 @@ class CountedModel:
         """Count the cycles of one execution of one operator; `UnsupportedError` when it does not fit."""
         return self.count_phases(lower_site(site))
 
-    def count_products(self, shape: MatmulShape, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
-        """Count one product on machines that are alike but for DRAM and cache.
+    def counts_together(self, site: Site) -> bool:
+        """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
+        return lower_one_product(site) is not None
+
+    def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+        """Count an operator on machines that are alike but for DRAM and cache.
 
         Parameters
         ----------
-        shape
-            What.
         columns, some
             The operator on many machines, and which of its unlike sites are counted.
 
         Raises
         ------
         UnsupportedError
-            When the smallest blocks do not fit local memory.
+            When it cannot be lowered.
         """
         sites = [columns.site(idx) for idx in some.tolist()]
+        shape = lower_one_product(sites[0])
+        if shape is None:
+            return as_counts([self.count(site) for site in sites])
         found = find_mappings(shape, columns.timings(some), sites[0].n_pes)
         mappings = [MatmulMapping(*mapping) for mapping in found.mappings.tolist()]
         phases = [lower_product(shape, site, mapping) for site, mapping in zip(sites, mappings, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,10 @@ from numpy.typing import NDArray
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.step_totals import add_operators
 from archmodel.lowering.packs import Floats
-from archmodel.lowering.products import lower_one_product
 from archmodel.lowering.sites import Ints, SiteColumns, SiteFinder
 from archmodel.machine.columns import MachineColumns
 from archmodel.mapping import Placement
-from archmodel.models.counted import BINDERS, STATIONS, CountedModel, Counts, as_counts, binder_of, reason_not_lowered
+from archmodel.models.counted import BINDERS, STATIONS, CountedModel, Counts, binder_of, reason_not_lowered
 from archmodel.workload.types import Trace
 
 
@@ -60,13 +60,23 @@ def sum_steps(
     finder = SiteFinder(trace, machines, placement)
     given = (machines.machine().clock_hz, placement.launch_s)
     clock_hz, launch_s = (np.array(np.broadcast_to(value, n), np.float64) for value in given)
-    with ThreadPoolExecutor(n_threads) as pool:
+    with threads(n_threads) as run:
         for some in finder.split():
             found = finder.find(some)
-            counts = [_count_unlike(model, each, pool.map) for each in found]
+            counts = [_count_unlike(model, each, run) for each in found]
             _add_up(trace, found, counts, some, clock_hz[some], launch_s[some], sums)
             _say_unsupported(trace, machines.base.name, found, counts, some, sums)
     return sums
+
+
+@contextmanager
+def threads(n: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Give what maps a function over arguments on so many threads; one is the caller's own."""
+    if n == 1:
+        yield map
+        return
+    with ThreadPoolExecutor(n) as pool:
+        yield pool.map
 
 
 def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., Iterable[Any]]) -> Counts:
@@ -75,26 +85,23 @@ def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., 
     counts = Counts(np.full((n, 2), -1), np.zeros((n, len(STATIONS)), np.int64))
 
     def count(some: Ints) -> Counts:
-        shape = lower_one_product(columns.sites[columns.near[some[0]]])
         try:
-            if shape is not None:
-                return model.count_products(shape, columns, some)
-            return as_counts([model.count(columns.site(idx)) for idx in some.tolist()])
+            return model.count_sites(columns, some)
         except UnsupportedError:
             return Counts(np.full((len(some), 2), -1), np.zeros((len(some), len(STATIONS)), np.int64))
 
-    tasks = list(_split_tasks(columns))
+    tasks = list(_split_tasks(model, columns))
     for some, counted in zip(tasks, run(count, tasks), strict=True):
         counts.cycles[some], counts.work_cycles[some] = counted
     return counts
 
 
-def _split_tasks(columns: SiteColumns) -> Iterator[Ints]:
-    """Split unlike sites into those that are counted together: products that are alike but for the DRAM of a cache."""
+def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Ints]:
+    """Split unlike sites into those that are counted together: alike but for DRAM and a cache that prefetches."""
     order = np.lexsort((columns.far[:, 2], columns.far[:, 1], columns.far[:, 0], columns.near))
     for some in np.split(order, np.flatnonzero(np.diff(columns.near[order])) + 1):
         site = columns.sites[columns.near[some[0]]]
-        is_together = site.timing.has_prefetch and lower_one_product(site) is not None
+        is_together = site.timing.has_prefetch and model.counts_together(site)
         is_alike = (columns.far[some, 0] > 0) & is_together
         if is_alike.any():
             yield some[is_alike]

@@ -5,34 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from archmodel.kernels.roofline import sum_traffic
-from archmodel.lowering.lower import pack_columns, pack_operators, pack_placement
-from archmodel.lowering.packs import Floats
-from archmodel.machine.columns import MachineColumns
-from archmodel.mapping import LaunchMode, place
-from archmodel.workload.types import Trace
+from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
 
 LEVELS = ("local", "sram", "dram", "host", "link")
 """Where bytes are moved, in the order of `archmodel.kernels.roofline.sum_traffic`."""
 
 
-def count_traffic(trace: Trace, machines: MachineColumns, launch: LaunchMode) -> dict[str, Floats]:
+def count_traffic(ops: OperatorPack, machines: MachinePack, placement: PlacementPack) -> dict[str, Floats]:
     """Count the bytes that a step moves on each machine, by `LEVELS`: (M,) each [B].
 
     Parameters
     ----------
-    trace
-        As it is timed: what is fused is fused.
-    machines
-        Where; every one of them can run it.
-    launch
-        As in `archmodel.mapping.place`.
+    ops
+        Of the step as it is timed: what is fused is fused.
+    machines, placement
+        Where; every machine can run it.
 
     Model
     -----
     ``Σ executions · bytes`` over the operators of the roofline: what spills, misses or is read again is counted.
     """
-    n = machines.n_machines
-    placement = pack_placement(place(trace, machines.machine(), launch), n)
-    moved_bytes = np.empty((len(LEVELS), n))
-    sum_traffic(pack_operators(trace), pack_columns(machines), placement, moved_bytes)
+    moved_bytes = np.empty((len(LEVELS), machines.access_bytes.size))
+    sum_traffic(ops, machines, placement, moved_bytes)
     return dict(zip(LEVELS, moved_bytes, strict=True))

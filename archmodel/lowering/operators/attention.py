@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.attention_blocks import Mask, count_key_blocks
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.lowering.attention_program import Pipeline
+from archmodel.lowering.attention_program import Load, Pipeline
 from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES, Cut, Setting, Share
+from archmodel.lowering.far import fits_half
 from archmodel.lowering.operators.matmul import lower_product
-from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.packs import Floats
+from archmodel.lowering.phases import Phase, Site, lowers, shortest
 from archmodel.lowering.rvv import VectorCores, bag_cycles, loop_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.lowering.timing import lower_matmul
@@ -28,10 +32,10 @@ _N_JUDGED = 4
 """Cuts that are judged by the closed form of their program; the others look slower by the busiest unit."""
 
 
-class _Choice(NamedTuple):
-    """A cut that fits, with what it means for the busiest PE, and cycles of its busiest unit or memory."""
+class Choice(NamedTuple):
+    """A cut that fits, with what it means for the busiest PE, and the work of its units and memories."""
 
-    cycles: float
+    load: Load
     cut: Cut
     share: Share
 
@@ -49,15 +53,23 @@ def lower_attention(site: Site) -> tuple[Phase, ...]:
     if site.array is not None:
         return _lower_unfused(site, site.op)
     setting = find_setting(site)
-    likely = heapq.nsmallest(_N_JUDGED, _choices(setting), key=lambda choice: choice.cycles)
-    if not likely:
-        reason = (
-            f"attention: blocks of {_ROWS[0]} queries and {_KEYS[0]} keys with head_dim {site.op.head_dim} do not fit "
-            f"the {site.timing.local_bytes:.0f} B of local memory; make it larger"
-        )
-        raise UnsupportedError("lowering", (reason,))
-    judged = [lower_cut(setting, choice.cut, choice.share) for choice in likely]
-    return min(judged, key=lambda phases: sum(phase.count()[0] for phase in phases))
+    choices = list_choices(setting)
+    (likely,) = find_likely(choices, np.array([site.timing.dram_width])).T
+    return shortest([lower_cut(setting, choices[idx].cut, choices[idx].share) for idx in likely.tolist()])
+
+
+def find_likely(choices: Sequence[Choice], dram_width: Floats) -> NDArray[np.int64]:
+    """Find the cuts that the closed form has to judge on each machine, those that look fastest first (4, V).
+
+    Parameters
+    ----------
+    choices
+        Of an attention.
+    dram_width
+        Of machines that differ in nothing else that decides (V,) [B/cycle].
+    """
+    cycles = np.array([choice.load.busiest_cycles(dram_width) for choice in choices])
+    return np.argsort(cycles, axis=0, kind="stable")[:_N_JUDGED]
 
 
 def find_setting(site: Site) -> Setting:
@@ -102,8 +114,24 @@ def _combine_cycles(op: Attention, n_rows: int, n_splits: int, dtype: str, cores
     return took + loop_cycles("scale", n_rows, op.value_dim, "fp32", "fp32", cores, dtype)
 
 
-def _choices(setting: Setting) -> Iterator[_Choice]:
-    """List the cuts that fit local memory."""
+def list_choices(setting: Setting) -> list[Choice]:
+    """List the cuts that fit local memory.
+
+    Raises
+    ------
+    UnsupportedError
+        When the smallest blocks do not.
+    """
+    if choices := list(_choices(setting)):
+        return choices
+    reason = (
+        f"attention: blocks of {_ROWS[0]} queries and {_KEYS[0]} keys with head_dim {setting.op.head_dim} do not fit "
+        f"the {setting.site.timing.local_bytes:.0f} B of local memory; make it larger"
+    )
+    raise UnsupportedError("lowering", (reason,))
+
+
+def _choices(setting: Setting) -> Iterator[Choice]:
     site, op = setting.site, setting.op
     stacked = op.q_len * setting.group
     for n_rows in dict.fromkeys(_even(stacked, most) for most in _ROWS):
@@ -117,7 +145,7 @@ def _choices(setting: Setting) -> Iterator[_Choice]:
                     share = find_share(setting, cut)
                     pipeline = Pipeline(setting, cut, share)
                     if pipeline.local_bytes() <= site.timing.local_bytes:
-                        yield _Choice(pipeline.busiest_cycles(), cut, share)
+                        yield Choice(pipeline.load(), cut, share)
 
 
 def _even(n: int, most: int) -> int:
@@ -159,7 +187,7 @@ def find_share(setting: Setting, cut: Cut) -> Share:
     if setting.v:
         row_bytes += op.value_dim * setting.v.element_bytes
     heads_at_once = min(heads, math.ceil(n_groups / (n_blocks * cut.n_splits)))
-    is_kept = heads_at_once * op.kv_attended * row_bytes <= site.timing.cache_bytes / 2
+    is_kept = fits_half(heads_at_once * op.kv_attended * row_bytes, site.timing)
     n_loaded = n_readers * n_steps * cut.n_keys
     missed_frac = min(1.0, heads * op.kv_attended / n_loaded) if is_kept else 1.0
     return Share(n_groups, n_turns, n_steps, missed_frac)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from archmodel.lowering.passes import Pass, pass_stage
-from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.phases import Site, Way, lowers_ways
 from archmodel.lowering.rvv import loop_of
 from archmodel.lowering.stream import Flow, Stage, cut_rows, stream
 from archmodel.workload.operators.elementwise import Elementwise
 
 
-@lowers(Elementwise.kind)
-def lower_elementwise(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Elementwise.kind)
+def lower_elementwise(site: Site) -> list[Way]:
     """Lower a function of elements: loaded, worked on in one pass, stored."""
     op = site.op
     assert isinstance(op, Elementwise)
@@ -23,4 +23,4 @@ def lower_elementwise(site: Site) -> tuple[Phase, ...]:
     def stages(n: int) -> list[Stage]:
         return [pass_stage(site, one, 1, n * n_cols, site.places[0].dtype, site.places[-1].dtype)]
 
-    return (stream(site, op.function, n_rows, flows_in, stages, [out]),)
+    return [(stream(site, op.function, n_rows, flows_in, stages, [out]),)]

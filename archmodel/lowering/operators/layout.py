@@ -6,7 +6,7 @@ import math
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.layout_unit import transpose_cycles
-from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.phases import Phase, Place, Site, Way, lowers_ways
 from archmodel.lowering.rvv import loop_cycles
 from archmodel.lowering.stream import LEAST_TILES, Flow, Stage, stream
 from archmodel.workload.operators.layout import Concat, Permute, Transpose
@@ -15,8 +15,8 @@ PIECE_BYTES = 256
 """Contiguous pieces of what is joined or permuted: a head or an embedding vector of 128 two-byte elements."""
 
 
-@lowers(Transpose.kind)
-def lower_transpose(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Transpose.kind)
+def lower_transpose(site: Site) -> list[Way]:
     """Lower a transpose: load a block of rows, transpose it tile by tile, store a block of columns."""
     op = site.op
     assert isinstance(op, Transpose)
@@ -30,7 +30,7 @@ def lower_transpose(site: Site) -> tuple[Phase, ...]:
     def stages(n: int) -> tuple[Stage, ...]:
         return (turn_block(site, n, rows, cols, x.dtype),)
 
-    return (stream(site, "transpose", n_blocks, [taken], stages, [given]),)
+    return [(stream(site, "transpose", n_blocks, [taken], stages, [given]),)]
 
 
 def cut_block(site: Site, n_rows: int, n_cols: int, element_bytes: float) -> tuple[int, int]:
@@ -82,8 +82,8 @@ def turn_block(site: Site, n_blocks: int, rows: int, cols: int, dtype: str) -> S
     return Stage("simd", simd_cycles(n_blocks * rows * cols, 1, timing.lanes), timing.simd_latency)
 
 
-@lowers(Permute.kind, Concat.kind)
-def lower_copy(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Permute.kind, Concat.kind)
+def lower_copy(site: Site) -> list[Way]:
     """Lower a permutation of axes, or the joining of tensors: pieces are loaded and stored where they belong.
 
     What comes from places alike is one phase. Places of the pieces are in the addresses of the commands.
@@ -94,7 +94,7 @@ def lower_copy(site: Site) -> tuple[Phase, ...]:
     for operand in operands:
         place = site.place(operand.name)
         sizes[place] = sizes.get(place, 0) + operand.n_elements
-    return tuple(_copy(site, n_elements, place, out) for place, n_elements in sizes.items())
+    return [tuple(_copy(site, n_elements, place, out) for place, n_elements in sizes.items())]
 
 
 def _copy(site: Site, n_elements: int, x: Place, out: Place) -> Phase:

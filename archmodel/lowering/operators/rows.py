@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from archmodel.lowering.far import fits_half
 from archmodel.lowering.moves import missed_part
 from archmodel.lowering.passes import Pass, pass_stage
-from archmodel.lowering.phases import Phase, Place, Site, Tail, lowers
+from archmodel.lowering.phases import Phase, Place, Site, Tail, Way, lowers_ways, shortest
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.normalise import GroupNorm, LayerNorm, RmsNorm, Softmax
 from archmodel.workload.operators.quantise import Dequantise, Quantise
@@ -76,68 +77,68 @@ class RowWork:
     scales: Place | None = None
 
 
-@lowers(Softmax.kind)
-def lower_softmax(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Softmax.kind)
+def lower_softmax(site: Site) -> list[Way]:
     """Lower a softmax: three passes, for the maximum, the exponentials and their sum, and the quotients."""
     assert isinstance(site.op, Softmax)
-    return lower_rows(site, _work(site, site.op.rows, site.op.cols, _SOFTMAX))
+    return list_ways(site, _work(site, site.op.rows, site.op.cols, _SOFTMAX))
 
 
-@lowers(LayerNorm.kind)
-def lower_layer_norm(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(LayerNorm.kind)
+def lower_layer_norm(site: Site) -> list[Way]:
     """Lower a layer norm: five passes, for mean, difference, deviation, quotient, gain and shift."""
     op = site.op
     assert isinstance(op, LayerNorm)
     work = _work(site, op.rows, op.cols, (*_LAYER_NORM, _GAIN_SHIFT) if op.affine else _LAYER_NORM)
-    return lower_rows(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
+    return list_ways(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
 
 
-@lowers(RmsNorm.kind)
-def lower_rms_norm(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(RmsNorm.kind)
+def lower_rms_norm(site: Site) -> list[Way]:
     """Lower an RMS norm: three passes, for deviation, quotient and gain."""
     op = site.op
     assert isinstance(op, RmsNorm)
     work = _work(site, op.rows, op.cols, (*_RMS_NORM, _GAIN) if op.affine else _RMS_NORM)
-    return lower_rows(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
+    return list_ways(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
 
 
-@lowers(GroupNorm.kind)
-def lower_group_norm(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(GroupNorm.kind)
+def lower_group_norm(site: Site) -> list[Way]:
     """Lower a group norm: the passes of a layer norm over the channels of each group, all its positions."""
     op = site.op
     assert isinstance(op, GroupNorm)
     per_group = op.channels // op.groups
     work = _work(site, op.batch * op.groups, per_group * op.spatial, (*_LAYER_NORM, _GAIN_SHIFT))
     work = replace(work, weights=site.places[1:-1], n_weights=per_group, n_held=op.channels, is_per_column=False)
-    return lower_rows(site, work)
+    return list_ways(site, work)
 
 
-@lowers(Reduction.kind)
-def lower_reduction(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Reduction.kind)
+def lower_reduction(site: Site) -> list[Way]:
     """Lower a reduction: one pass."""
     op = site.op
     assert isinstance(op, Reduction)
     one = {"sum": Pass("sum", 1, is_fold=True), "mean": _MEAN}.get(op.function, _MAXIMUM)
-    return lower_rows(site, _work(site, op.rows, op.cols, (one,)))
+    return list_ways(site, _work(site, op.rows, op.cols, (one,)))
 
 
-@lowers(Quantise.kind)
-def lower_quantise(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Quantise.kind)
+def lower_quantise(site: Site) -> list[Way]:
     """Lower a quantisation: the largest magnitude of each row, or of its blocks, and a pass that scales and rounds."""
     op = site.op
     assert isinstance(op, Quantise)
     if len(site.places) == 3:
-        return quantise_rows(site, op.rows, op.cols, *site.places)
-    return lower_rows(site, _work(site, op.rows, op.cols, (_BLOCKS[op.to], _ROUND)))
+        return [quantise_rows(site, op.rows, op.cols, *site.places)]
+    return list_ways(site, _work(site, op.rows, op.cols, (_BLOCKS[op.to], _ROUND)))
 
 
-@lowers(Dequantise.kind)
-def lower_dequantise(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Dequantise.kind)
+def lower_dequantise(site: Site) -> list[Way]:
     """Lower a dequantisation: one pass, with the scale of the row."""
     op = site.op
     assert isinstance(op, Dequantise)
     work = _work(site, op.rows, op.cols, (_SCALE,))
-    return lower_rows(site, replace(work, weights=site.places[1:-1], n_weights=1))
+    return list_ways(site, replace(work, weights=site.places[1:-1], n_weights=1))
 
 
 def quantise_rows(site: Site, n_rows: int, n_cols: int, x: Place, out: Place, scales: Place) -> tuple[Phase, ...]:
@@ -153,15 +154,15 @@ def quantise_rows(site: Site, n_rows: int, n_cols: int, x: Place, out: Place, sc
         Where rows are, and where their narrow form and their scales go.
     """
     work = RowWork("quantise", n_rows, n_cols, x, out, (_MAGNITUDE, _ROUND), scales=scales)
-    return lower_rows(site, work)
+    return shortest(list_ways(site, work))
 
 
 def _work(site: Site, n_rows: int, n_cols: int, passes: tuple[Pass, ...]) -> RowWork:
     return RowWork(site.op.kind, n_rows, n_cols, site.places[0], site.places[-1], passes)
 
 
-def lower_rows(site: Site, work: RowWork) -> tuple[Phase, ...]:
-    """Lower work on rows: whole rows on PEs, or parts of them where that is faster or rows do not fit.
+def list_ways(site: Site, work: RowWork) -> list[Way]:
+    """List the ways to lower work on rows: whole rows on PEs, and parts of them where these are fewer or do not fit.
 
     Parameters
     ----------
@@ -176,16 +177,16 @@ def lower_rows(site: Site, work: RowWork) -> tuple[Phase, ...]:
     are fewer than PEs, or do not fit, are cut into parts. A phase then ends with each pass that folds: every part
     stores the number that it leaves, and the next phase loads those of its row and combines them. Parts stay in local
     memory if every PE has one; otherwise they are loaded in every phase, and stored in those that change them, from
-    the cache if all rows fit half of it. Of both ways, the one that the closed form finds shorter is taken.
+    the cache if all rows fit half of it.
     """
     least = _count_parts(site, work)
     spread = min(site.n_pes // work.n_rows, math.ceil(work.n_cols * work.x.element_bytes / site.timing.fragment_bytes))
     if not any(one.is_fold for one in work.passes):
-        return (_pieces(site, work, max(1, least, spread)),)
-    ways: list[tuple[Phase, ...]] = [] if least > 1 else [(_whole(site, work),)]
+        return [(_pieces(site, work, max(1, least, spread)),)]
+    ways: list[Way] = [] if least > 1 else [(_whole(site, work),)]
     if least > 1 or spread > 1:
         ways.append(_split(site, work, max(least, spread)))
-    return ways[0] if len(ways) == 1 else min(ways, key=lambda phases: sum(phase.count()[0] for phase in phases))
+    return ways
 
 
 def _count_parts(site: Site, work: RowWork) -> int:
@@ -282,7 +283,7 @@ class _Part:
     def _is_far_again(self) -> bool:
         """Whether later phases find rows in DRAM: what fits half of the cache is still there."""
         n_bytes = self.work.n_rows * self.work.n_cols * self.work.x.element_bytes
-        return self.work.x.is_far and n_bytes > self.site.timing.cache_bytes / 2
+        return self.work.x.is_far and not fits_half(n_bytes, self.site.timing)
 
     def fold_phase(self) -> Phase:
         """Store the number that each part leaves, and the part itself if it was changed and is not kept."""
