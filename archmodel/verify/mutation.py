@@ -222,6 +222,8 @@ def _first_difference(contract: Contract, expected: Mapping[str, Any], row: Mapp
         if abs(cycles - rtl) > allowed.get(name, math.inf) * rtl:
             return f"cycles: model {cycles}, RTL {rtl}"
     for event, cycles in expected["events"].items():
+        if cycles is None:  # the law leaves it open
+            continue
         measured = row["events"][event]
         apart = [abs(a - b) for a, b in zip(cycles, measured, strict=False) if a is not None]
         if len(cycles) != len(measured) or max(apart, default=0) > tolerances.cycles_tolerance_frac * rtl:

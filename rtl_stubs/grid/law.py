@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,6 @@ from archmodel.kernels.cache import EMPTY, HIT, simulate_cache
 from archmodel.kernels.matmul_program import multiply_cycles, write_matmul
 from archmodel.kernels.matmul_shape import (
     FAR_RESULT,
-    INPUT,
     MAX_COMMANDS,
     N_BUFFERS,
     OUTPUT,
@@ -31,6 +29,7 @@ from archmodel.verify.command_words import Part, capacities, write_words
 from archmodel.verify.core_programs import program_product, program_rows
 from archmodel.verify.grid_cores import issue_on_cores, serve_from_dram
 from archmodel.verify.grid_gathers import Gather, write_gather, write_gather_words
+from archmodel.verify.grid_products import SWEPT, TINY, draw_sizes
 from archmodel.verify.kernels import mode_runs
 from archmodel.verify.unit_events import list_accepts, list_counters, list_events
 
@@ -40,9 +39,7 @@ SHARES = {
 }  # fmt: skip
 """Kernels: operands in SRAM; loads that ask for more than their ports give; b behind the cache, read once or again and
 again; the result behind the cache; rows of a table there."""
-LONG = "matmul_b_swept"  # not played where points are short
 NEAR = matmul_shape.NEAR_A, matmul_shape.NEAR_B
-TINY = 1 << 10  # bytes of a memory up to which points are kept short: they are for a slow simulator
 LEAST_BATCHES = 12  # of a gather, so that how PEs begin and end is a small part of it
 AMPLE = 1e9  # bytes per cycle, of what does not limit a PE
 UNDER_WAY = 8  # stores of a PE that are not acknowledged: the command processor keeps account of no more
@@ -51,64 +48,33 @@ Parameters = dict[str, int]
 
 
 def grid_of(parameters: Parameters) -> Grid:
-    """Rows of PEs have parts of m, columns have parts of k."""
-    return Grid(n_m=parameters["GRID_ROWS"], n_k=parameters["GRID_COLS"])
+    """Rows of PEs have parts of m, columns have parts of k and a port of the SRAM each."""
+    return Grid(n_m=parameters["GRID_ROWS"], n_k=parameters["GRID_COLS"], n_ports=parameters["GRID_COLS"])
 
 
 def draw(rng: np.random.Generator, parameters: Parameters) -> dict[str, Any]:
     """Draw a kernel, and what it works on."""
     is_tiny = 1 << parameters["ADDRESS"] - 1 <= TINY
-    kernels = [name for name in SHARES if not (is_tiny and name == LONG)]
+    kernels = [name for name in SHARES if not (is_tiny and name == SWEPT)]  # which would be long
     shares = np.array([SHARES[name] for name in kernels])
     kernel = str(rng.choice(kernels, p=shares / shares.sum()))
     drawn = draw_gather(rng, parameters) if kernel == "gather" else draw_product(rng, parameters, kernel)
-    return drawn | {"kernel": kernel}
+    is_request_bound = kernel == "matmul_saturated" and not asks_in_time(parameters)
+    return drawn | {"kernel": "matmul_request_bound" if is_request_bound else kernel}
 
 
 def draw_product(rng: np.random.Generator, parameters: Parameters, kernel: str) -> dict[str, Any]:
-    """Draw a product: what stays in place, blocks and sizes, which are whole blocks."""
-    rows, cols = parameters["GRID_ROWS"], parameters["GRID_COLS"]
-    unit_m = math.lcm(parameters["ROWS"], parameters["FRAGMENT"])
-    unit_k = math.lcm(parameters["N_TILES"] * parameters["DEPTH"], parameters["FRAGMENT"])
-    unit_n = math.lcm(parameters["ROWS"], parameters["FRAGMENT"]) * cols
-    sums = parameters["BEATS"] * parameters["ROWS"]  # of a block
-    sizes = [(m * unit_m, n * unit_n) for m in (1, 2, 4) for n in (1, 2) if m * n * unit_m * unit_n <= sums]
-    is_swept, is_c_far = kernel == "matmul_b_swept", kernel == "matmul_c_in_dram"
-    is_b_far = is_swept or kernel == "matmul_b_in_dram"
-    stationary = INPUT if is_swept else int(rng.choice([OUTPUT, WEIGHT, INPUT]))
-    if is_b_far:  # tiles of whole lines
-        unit_k = math.lcm(unit_k, parameters["LINE"] * parameters["WIDTH"])
-    most = 1 << parameters["ADDRESS"] - 1  # bytes of a memory
-    least = cache_bytes(parameters) * (1 + 1 / parameters["WAYS"])  # of what exceeds it: all sets have a line too many
-    for _ in range(100_000):  # until all fits
-        block_m, block_n = sizes[int(rng.integers(len(sizes)))]
-        block_k = unit_k * (int(rng.integers(1 if is_b_far or is_c_far else 2, 5)) if most > TINY else 1)
-        n_m, n_n, n_k = (int(n) for n in rng.integers(1, 5 if most > TINY else 3, 3))
-        if is_b_far:
-            n_n = 2 if most <= TINY else 4
-            n_m = 1 if stationary != WEIGHT else n_m
-        if is_swept:
-            n_m, n_n = 2 if most <= TINY else int(rng.integers(2, 4)), int(rng.integers(2, 9))
-        if is_c_far:
-            n_m, n_n = (int(n) for n in rng.integers(1, 9, 2))
-        n_k = n_k if stationary == OUTPUT else 1
-        size = (rows * n_m * block_m, n_n * block_n, cols * n_k * block_k)
-        bytes_a, bytes_b, bytes_c = (size[i] * size[j] for i, j in ((0, 2), (1, 2), (0, 1)))
-        tile_b = block_n * (block_k if stationary == OUTPUT else size[2] // cols)
-        is_cached = not is_b_far or 2 * cols * tile_b <= cache_bytes(parameters) // 2  # two tiles of each column
-        exceeds = bytes_b if is_swept else bytes_c if is_c_far else least
-        near = bytes_a + (0 if is_b_far else bytes_b) + (0 if is_c_far else bytes_c)
-        if max(near, bytes_b, bytes_c) <= most and is_cached and least <= exceeds <= 1.25 * least:
-            break
-    else:
-        raise ValueError(f"no {kernel} fits the memories of this build")
+    """Draw a product: sizes, buffers, and with which flow control it is loaded."""
+    size, stationary, block, is_b_far, is_c_far, n_sweeps = draw_sizes(rng, parameters, kernel, cache_bytes(parameters))
     outstanding = parameters["OUTSTANDING"] if kernel == "matmul_saturated" else fair_share(parameters)
-    timing = time_pe(parameters, 1, is_b_far, outstanding, cols * n_n * n_k * (n_m if is_swept else 1))
+    n_tiles = size[1] // block[1] * size[2] // block[2] * n_sweeps  # of b
+    timing = time_pe(parameters, 1, is_b_far, outstanding, n_tiles)
     holds_b = stationary == WEIGHT
     if stationary == OUTPUT:
-        times = (multiply_cycles(*sizes, block_k, timing) for sizes in ((block_m, block_n), (block_n, block_m)))
-        holds_b = next(times) <= next(times)
-    mapping = MatmulMapping(stationary, 1, rows, 1, cols, block_m, block_n, block_k, int(rng.integers(2, 4)))
+        times = [multiply_cycles(streamed, held, block[2], timing) for streamed, held in (block[:2], block[1::-1])]
+        holds_b = times[0] <= times[1]
+    cols = parameters["GRID_COLS"]
+    mapping = MatmulMapping(stationary, 1, parameters["GRID_ROWS"], 1, cols, *block, int(rng.integers(2, 4)))
     return play_product(parameters, rng, size, mapping, holds_b, (is_b_far, is_c_far), timing)
 
 
@@ -117,7 +83,8 @@ def time_pe(
 ) -> PeTiming:
     """Lower the parameters of a build to the timing of its PEs in the cycle model, by the rules of README.md."""
     p = parameters
-    every_port = p["WIDTH"] * p["BANKS"] * (1 - (1 - 1 / p["BANKS"]) ** p["GRID_COLS"])  # banks at work
+    port = p["WIDTH"] * min(1.0, p["BANKS"] / p["GRID_COLS"])
+    shared = min(p["FRAGMENT"] / p["GRID_ROWS"], p["WIDTH"] / p["GRID_COLS"] if is_b_far else port)
     return PeTiming(
         n_tiles=p["N_TILES"], tile_rows=p["ROWS"], tile_cols=p["COLS"], tile_depth=p["DEPTH"], step_depth=p["DEPTH"],
         gap_cycles=p["GAP"], load_cycles=p["ROWS"], matrix_latency=p["LATENCY"], local_bytes=float(1 << p["ADDRESS"]),
@@ -125,11 +92,11 @@ def time_pe(
         reduction_width=4.0 * p["ROWS"], lanes=float(p["ROWS"]), simd_latency=p["SIMD"],
         instruction_cycles=instruction_cycles, blocks_per_instruction=1000, n_contexts=1, queue_depth=p["QUEUE"],
         dma_width=float(p["WIDTH"]), request_cycles=p["REQUEST"], fragment_bytes=p["FRAGMENT"],
-        outstanding=outstanding, bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=every_port,
+        outstanding=outstanding, bucket_bytes=AMPLE, bucket_rate=1.0, sram_width=port,
         sram_latency=read_latency(p), cache_bytes=float(cache_bytes(p)),
         dram_width=dram_width(p, n_tiles), dram_latency=prefetch_latency(p), has_broadcast=True, has_prefetch=True,
-        layout_rows=0, own_width=every_port, row_width=every_port,
-        column_width=float(p["WIDTH"]) if is_b_far else every_port, store_width=every_port, has_lone_cores=False,
+        layout_rows=0, own_width=port, row_width=port,
+        column_width=shared, store_width=port, has_lone_cores=False,
     )  # fmt: skip
 
 
@@ -147,6 +114,22 @@ def read_latency(parameters: Parameters) -> int:
     way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
     beats = parameters["FRAGMENT"] // parameters["WIDTH"]
     return 2 * way + 2 + beats - 1 + parameters["SRAM"] + 1
+
+
+def asks_in_time(parameters: Parameters) -> bool:
+    """Whether PEs that share a read ask for it as fast as their port gives it: a fragment of one of them per cycle."""
+    return parameters["FRAGMENT"] >= parameters["GRID_ROWS"] * parameters["WIDTH"]
+
+
+def slack_cycles(parameters: Parameters) -> int:
+    """Cycles for which loads and reductions may wait before the counters of the hardware say so, rule 10.
+
+    The way of the farthest PE through both networks, a fragment and the banks, and a line that is fetched meanwhile.
+    """
+    p = parameters
+    way = 1 + (p["GRID_ROWS"] + 1) * (1 + p["LINK"])
+    there_and_back = 2 * way + p["FRAGMENT"] // p["WIDTH"] + p["SRAM"] + 2
+    return there_and_back + p["T_CL"] + p["LINE"] + 4 + p["T_RP"] + p["T_RCD"]
 
 
 def fair_share(parameters: Parameters) -> int:
@@ -262,7 +245,7 @@ def draw_gather(rng: np.random.Generator, parameters: Parameters) -> dict[str, A
     p, timing = parameters, time_pe(parameters, int(rng.choice([1, 2, 4])), True, fair_share(parameters))
     n_pes, line_bytes = grid_of(p).n_pes, p["LINE"] * p["WIDTH"]
     row_bytes, most = line_bytes, 1 << p["ADDRESS"] - 1  # bytes of a memory
-    n_rows, most_gathered = cache_bytes(p) // row_bytes, most // (n_pes * (4 + row_bytes))
+    n_rows, most_gathered = most // row_bytes, most // (n_pes * (4 + row_bytes))
     n_gathered = int(rng.integers(3, max(3, min(7, most_gathered // LEAST_BATCHES)) + 1))
     n_batches = int(rng.integers(min(LEAST_BATCHES, most_gathered // n_gathered), most_gathered // n_gathered + 1))
     table = rng.integers(-128, 128, (n_rows, row_bytes)).astype(np.int8)
@@ -356,7 +339,7 @@ def expect(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Any]:
     """Cycles, events of the first and the last PE, and the stall ledger, the mean of all PEs, of mode ``grid``."""
     table, grid = CommandTable(*(np.array(part) for part in stimulus["table"])), grid_of(parameters)
     record = new_record(grid.n_pes, N_BUFFERS, len(table.commands) * grid.n_pes)
-    run = run_table(table, grid, "grid", parameters["QUEUE"], record=record)
+    run = run_table(table, grid, "grid", parameters["QUEUE"], record=record, slack_cycles=slack_cycles(parameters))
     return {
         "cycles": run.cycles + 1,
         "events": _events(record.events, grid.n_pes - 1, "gather" in stimulus)
@@ -375,11 +358,14 @@ def runs(parameters: Parameters, stimulus: dict[str, Any]) -> dict[str, Callable
     return mode_runs(table, grid, depth, 1) | {"compact": as_machine_file["grid"]}
 
 
-def _count_lines(parameters: Parameters, stimulus: dict[str, Any]) -> tuple[list[None], list[None]]:
-    """Count lines that come from DRAM, and words of lines that are written back; when is not said."""
+def _count_lines(parameters: Parameters, stimulus: dict[str, Any]) -> tuple[list[None] | None, list[None]]:
+    """Count lines that come from DRAM, and words of lines that are written back; when is not said.
+
+    What a gather replaces hangs on the order of the PEs, and so does how often it comes from DRAM.
+    """
     p, kernel = parameters, stimulus["kernel"]
     if kernel == "gather":
-        return [None] * len({row for lists in stimulus["gather"]["lists"] for rows in lists for row in rows}), []
+        return None, []
     m, n, k = stimulus["product"]["size"]
     line_bytes = p["LINE"] * p["WIDTH"]
     if kernel == "matmul_c_in_dram":
