@@ -24,7 +24,9 @@ def main() -> None:
     import search
     import startup
 
-    figures = [figure for benchmark in (roofline, cycles, memory, search, executors, startup) for figure in benchmark.measure()]
+    figures = [
+        figure for benchmark in (roofline, cycles, memory, search, executors, startup) for figure in benchmark.measure()
+    ]
     print("medians; ratios are of times taken side by side")
     for figure in figures:
         ratio = f"{figure.ratio:.2f} x {figure.against}" if figure.ratio is not None else ""
