@@ -76,8 +76,10 @@ class Evaluator:
 
     @cached_property
     def base(self) -> Mapping[str, Mapping[str, float]]:
-        """Figures of each workload on the base machine, which those of a mix are relative to."""
-        sweep, found = self.sweep, {}
+        """Figures of each workload on the base machine, which those of a mix are relative to; none for one workload."""
+        sweep, found = self.sweep, dict[str, Mapping[str, float]]()
+        if len(sweep.base.parts) == 1:
+            return found
         machines = MachineColumns(sweep.base.machine, {}, 1)
         for part in sweep.base.parts:
             trace = build_trace(part.workload, freeze(part.settings))
@@ -99,7 +101,6 @@ class Evaluator:
     def evaluate(self, points: Points) -> Table:
         """Evaluate points, see `evaluate_points`."""
         axes, parts = self.sweep.space.axes, self.sweep.base.parts
-        base = self.base if len(parts) > 1 else {}
         table: Table = {"point": self.sweep.space.ids(points)}
         for idx, axis in enumerate(axes):
             for name, values in axis_columns(axis).items():
@@ -112,7 +113,7 @@ class Evaluator:
             table[f"{part.label}_bound"] = np.full(len(points), "", np.object_)
         for chosen, machines in self._groups(points, messages):
             self._fill(table, points[chosen], chosen, machines, messages)
-        table |= mix_columns(table, parts, base)
+        table |= mix_columns(table, parts, self.base)
         is_ok = messages == ""
         table["status"] = np.where(is_ok, "ok", "unsupported").astype(np.object_)
         table["message"] = messages

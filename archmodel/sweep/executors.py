@@ -64,8 +64,10 @@ def open_executor(
         raise InputError("executor", [Fault("--scheduler", text)])
     n = n_workers or len(os.sched_getaffinity(0))
     if name == "threads":
+        evaluator = Evaluator(sweep)
+        _ = evaluator.base  # once, before every thread needs it
         with ThreadPoolExecutor(n, "archmodel") as pool:
-            yield _Threads(Evaluator(sweep), pool, n)
+            yield _Threads(evaluator, pool, n)
         return
     frozen = pickle.dumps(sweep)
     # What workers would compile at the same time, they read: kernels are kept on disk, and the cache is not for many.
