@@ -13,7 +13,7 @@ import archmodel
 from archmodel.verify.contract import stub_folder
 
 KERNELS = sorted((Path(archmodel.__file__).parent / "kernels").glob("*.py"))
-SLOW = ("numba", "matplotlib", "pydantic")
+SLOW = ("numba", "matplotlib", "pydantic", "duckdb", "scipy", "optuna", "pymoo", "joblib", "distributed", "dask")
 
 
 def imported(path: Path) -> set[str]:
