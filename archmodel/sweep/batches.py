@@ -17,6 +17,7 @@ from archmodel.sweep.space import Points
 Say = Callable[[str], None]
 LEAST_PART_POINTS = 16
 _MOST_PIECES = 8  # of a batch, for the workers to share
+_LEAST_ROOFLINE_POINTS = 500  # of a piece: with fewer, most of the time goes into lowering, whatever their number
 
 
 class Batches:
@@ -61,7 +62,8 @@ class Batches:
 
     def _evaluate(self, points: Points) -> dict[str, NDArray[Any]]:
         """Evaluate points together, spread over the workers."""
-        pieces = np.array_split(points, min(_MOST_PIECES, -(-len(points) // LEAST_PART_POINTS)))
+        least = _LEAST_ROOFLINE_POINTS if self.sweep.file.model == "roofline" else LEAST_PART_POINTS
+        pieces = np.array_split(points, min(_MOST_PIECES, -(-len(points) // least)))
         tables = [table for _, table in sorted(self.workers.map(enumerate(pieces)), key=lambda done: done[0])]
         return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
