@@ -35,7 +35,7 @@ FAR: dict[tuple[LeafPath, ...], tuple[tuple[float, ...], ...]] = {
     (("sram", "capacity_bytes"),): ((134217728.0,), (268435456.0,), (402653184.0,), (536870912.0,)),
 }
 """What only those see that reach DRAM."""
-N_MACHINES = {"roofline": 20_000, "analytic": 96, "cycle": 12}
+N_MACHINES = {"roofline": 100_000, "analytic": 96, "cycle": 12}
 """As many as take long enough to be timed."""
 AIMED_S = {"roofline": (100_000, 15.0), "analytic": (100_000, 60.0), "cycle": (1_000, 120.0)}
 """Machines, and the time that all workloads on them should take."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from archmodel.models.counted import BINDERS as COUNTED_BINDERS
 from archmodel.models.counted import MOST_CYCLES, CountedModel, fuse_for
 from archmodel.models.counted_columns import sum_steps, threads
 from archmodel.models.detailed import Detailed
+from archmodel.models.remembered import Remembered
 from archmodel.models.roofline import Roofline
 from archmodel.models.traffic import LEVELS, count_traffic
 from archmodel.models.wave import Wave, fuse_kernels
@@ -31,6 +33,7 @@ from archmodel.workload.types import Trace
 
 BINDERS = (*RESOURCES, "layout", "issue", "latency", "launch")
 """What may bind for most of a step, of any model."""
+_FUSED, _PACKS, _MESSAGES = Remembered(64), Remembered(64), Remembered(4096)
 _OBJECTS = 64  # machines that exist as objects at a time
 _BLOCK = 4096  # machines that a thread is given at a time
 _DECIDING = ("sram.capacity_bytes", "sram.partition_bytes", "dram.capacity_bytes", "scale_up.n_chips")
@@ -109,15 +112,16 @@ def evaluate_columns(
     if len(able):
         fused, ready = prepare(timed, trace, machines.take(able), launch)
         placement = place(fused, ready.machine(), launch)
-        packs = pack_operators(fused), pack_columns(ready), pack_placement(placement, len(able))
-        step = _time_roofline(packs, n_threads)
+        ops = _PACKS.find((fused,), None, lambda: pack_operators(fused))
+        packs = ops, pack_columns(ready), pack_placement(placement, len(able))
+        step, moved_bytes = _time_roofline(packs, n_threads)
         if isinstance(timed, CountedModel):
             step = _count_step(timed, fused, ready, placement, step.lower_s, n_threads)
         messages[able] = step.messages
         is_timed = step.messages == ""
         for name, values in _total(fused, ready, step).items():
             totals[name][able] = values
-        for level, n_bytes in count_traffic(*packs).items():
+        for level, n_bytes in zip(LEVELS, moved_bytes, strict=True):
             traffic[level][able] = np.where(is_timed, n_bytes, math.nan)
         names = np.array([BINDERS.index(name) for name in step.binders], np.int8)
         bound[able] = np.where(is_timed, names[np.argmax(step.bound_s, axis=1)], -1)
@@ -165,20 +169,22 @@ def _count_step(
     return _Step(latency_s, np.where(is_counted, lower_s, math.nan), upper_s, bound_s, COUNTED_BINDERS, sums.messages)
 
 
-def _time_roofline(packs: tuple[OperatorPack, MachinePack, PlacementPack], n_threads: int) -> _Step:
-    """Time a step with the roofline."""
+def _time_roofline(packs: tuple[OperatorPack, MachinePack, PlacementPack], n_threads: int) -> tuple[_Step, Floats]:
+    """Time a step with the roofline, and count the bytes that it moves, by `LEVELS` (5, M) [B]."""
     (ops, *columns), binders = packs, (*RESOURCES, "launch")
     n = packs[1].access_bytes.size
     latency_s, lower_s, upper_s, bound_s = np.empty(n), np.empty(n), np.empty(n), np.empty((n, len(binders)))
+    moved_bytes = np.empty((len(LEVELS), n))
 
     def time(first: int) -> None:
         some = slice(first, first + _BLOCK)
         where, places = (_take(pack, some) for pack in columns)
         time_traces(ops, where, places, latency_s[some], lower_s[some], upper_s[some], bound_s[some])
+        moved_bytes[:, some] = count_traffic(ops, where, places)
 
     with threads(n_threads) as run:
         list(run(time, range(0, n, _BLOCK)))
-    return _Step(latency_s, lower_s, upper_s, bound_s, binders, np.full(n, "", np.object_))
+    return _Step(latency_s, lower_s, upper_s, bound_s, binders, np.full(n, "", np.object_)), moved_bytes
 
 
 def _take(pack: Any, some: slice) -> Any:
@@ -211,12 +217,17 @@ def _find_messages(model: Model, trace: Trace, machines: MachineColumns, launch:
     peak_flop = np.min(machines.machine().peak_flop_per_s("matrix", trace.dtype) / machines.machine().clock_hz)
     if not peak_flop or trace.matrix_flop / peak_flop > MOST_CYCLES / 1000:
         deciding = (*_DECIDING, *_PEAK)
-    columns = [column for path, column in machines.columns.items() if is_under(path, deciding)]
-    first, place_of = distinct(columns, machines.n_machines)
+    columns = {path: column for path, column in machines.columns.items() if is_under(path, deciding)}
+    first, place_of = distinct(list(columns.values()), machines.n_machines)
+
+    def say(idx: int) -> str:
+        machine = machines.at(idx)
+        return "; ".join((*model.supports(trace, machine), *reasons_against_launch(machine, launch)))
+
     known = []
     for idx in first.tolist():
-        machine = machines.at(idx)
-        known.append("; ".join((*model.supports(trace, machine), *reasons_against_launch(machine, launch))))
+        values = tuple((path, column[idx].item()) for path, column in columns.items())
+        known.append(_MESSAGES.find((trace, machines.base), (model.name, launch, values), partial(say, idx)))
     return np.array(known, np.object_)[place_of]
 
 
@@ -247,7 +258,7 @@ def _count_traffic(
         fused, able = prepare(model, trace, machines.take(is_able), launch)
         placement = place(fused, able.machine(), launch)
         packs = pack_operators(fused), pack_columns(able), pack_placement(placement, able.n_machines)
-        for level, n_bytes in count_traffic(*packs).items():
+        for level, n_bytes in zip(LEVELS, count_traffic(*packs), strict=True):
             found[level][is_able] = n_bytes
     return found
 
@@ -266,7 +277,7 @@ def prepare(model: Model, trace: Trace, machines: MachineColumns, launch: Launch
         return fuse_kernels(trace, launch), machines
     if not isinstance(model, CountedModel):
         return trace, machines
-    fused = fuse_for(trace, machines.base, launch)
+    fused = _FUSED.find((trace, machines.base), launch, lambda: fuse_for(trace, machines.base, launch))
     machine = machines.machine()
     hit_frac = expect_hits(fused, machine, place(fused, machine, launch)).sram.embedding_hit_frac
     hits = np.array(np.broadcast_to(hit_frac, machines.n_machines), np.float64)

@@ -11,8 +11,8 @@ LEVELS = ("local", "sram", "dram", "host", "link")
 """Where bytes are moved, in the order of `archmodel.kernels.roofline.sum_traffic`."""
 
 
-def count_traffic(ops: OperatorPack, machines: MachinePack, placement: PlacementPack) -> dict[str, Floats]:
-    """Count the bytes that a step moves on each machine, by `LEVELS`: (M,) each [B].
+def count_traffic(ops: OperatorPack, machines: MachinePack, placement: PlacementPack) -> Floats:
+    """Count the bytes that a step moves on each machine, by `LEVELS` (5, M) [B].
 
     Parameters
     ----------
@@ -27,4 +27,4 @@ def count_traffic(ops: OperatorPack, machines: MachinePack, placement: Placement
     """
     moved_bytes = np.empty((len(LEVELS), machines.access_bytes.size))
     sum_traffic(ops, machines, placement, moved_bytes)
-    return dict(zip(LEVELS, moved_bytes, strict=True))
+    return moved_bytes
