@@ -31,7 +31,7 @@ from archmodel.verify.toolchain import Simulator, simulation_environment
 SEED = 1
 PATIENCE = 2
 _BAD_TAGS = ("failure", "error", "skipped")  # of JUnit
-LONGEST_S = 300  # for which a simulation may run; hardware that loops within a cycle never ends
+LONGEST_S = 600  # for which a simulation may run, its build included; hardware that loops within a cycle never ends
 _running: set[int] = set()  # process groups of simulations
 
 

@@ -193,10 +193,12 @@ async def play(dut: Any, golden: Golden, bins: Bins) -> None:
 
 
 async def _sample(dut: Any, signals: list[str], n_cycles: int) -> list[dict[str, str]]:
-    """Read signals in every cycle, for a picture; ``valid[1]`` is one bit of a vector."""
-    rows = []
-    for _ in range(n_cycles + 2):
+    """Read signals in every cycle that the log counts, for a picture; ``valid[1]`` is one bit of a vector."""
+    rows: list[dict[str, str]] = []
+    while len(rows) < n_cycles + 2:
         await RisingEdge(dut.clk)  # values are those of the cycle that this edge ends
+        if str(dut.log.run.value) != "1":
+            continue
         row = {}
         for signal in signals:
             name, _, bit = signal.partition("[")
