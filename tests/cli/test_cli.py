@@ -264,6 +264,10 @@ def test_demo_writes_tables_and_figures(run, tmp_path):
     assert names >= {f"breakdown_{name}.svg" for name in ("dlrm_dcnv2_inference", "llama3.1-8b_decode", "sdxl_denoise")}
     assert len((tmp_path / "demo" / "summary.csv").read_text().splitlines()) == 1 + 5 * 5
     assert out.count("mtia_300") == 5
+    front = (tmp_path / "demo" / "mtia_next.csv").read_text().splitlines()
+    assert front[0].startswith("point,dram,dram_technology,")
+    assert len(front) > 3
+    assert "(the best of 1000 machines by each objective)" in out
 
 
 def test_installed_command_runs_as_a_process():
