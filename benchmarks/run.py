@@ -17,6 +17,7 @@ FIELDS = ("name", "value", "unit", "ratio", "against")
 def main() -> None:
     # One thread per implementation. The libraries under NumPy read this when they are first imported: not before here.
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    import batches
     import cycles
     import executors
     import memory
@@ -24,9 +25,8 @@ def main() -> None:
     import search
     import startup
 
-    figures = [
-        figure for benchmark in (roofline, cycles, memory, search, executors, startup) for figure in benchmark.measure()
-    ]
+    benchmarks = (roofline, batches, cycles, memory, search, executors, startup)
+    figures = [figure for benchmark in benchmarks for figure in benchmark.measure()]
     print("medians; ratios are of times taken side by side")
     for figure in figures:
         ratio = f"{figure.ratio:.2f} x {figure.against}" if figure.ratio is not None else ""
