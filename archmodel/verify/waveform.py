@@ -17,6 +17,8 @@ from archmodel.verify.bench import draw_points, simulate
 from archmodel.verify.contract import FILE, describe_point, find_unit, unit_names
 from archmodel.verify.run import choose_simulators
 
+SHOWN = 32  # cycles; where nothing happens in so many, as many from the first in which something does
+
 
 def main(names: Sequence[str]) -> int:
     """Draw the waveforms of some blocks, or of all."""
@@ -33,7 +35,10 @@ def main(names: Sequence[str]) -> int:
         if not simulation.points:
             raise InputError("waveform", [Fault(name, text) for text in simulation.faults])
         remark = f"{describe_point(points[0].parameters)}."
-        plot_waveform(unit.name, remark, simulation.points[0]["waveform"], unit.folder / "waveform.svg")
+        rows = simulation.points[0]["waveform"]
+        begins = next((i for i, row in enumerate(rows) if row != rows[0]), 0)
+        n_shown = SHOWN if begins < SHOWN else begins + SHOWN
+        plot_waveform(unit.name, remark, rows, unit.folder / "waveform.svg", n_shown)
         print(unit.folder / "waveform.svg")
     return 0
 
