@@ -29,6 +29,7 @@ from archmodel.verify.command_words import Part, capacities, write_words
 from archmodel.verify.core_programs import program_product, program_rows
 from archmodel.verify.grid_cores import issue_on_cores, serve_from_dram
 from archmodel.verify.grid_gathers import Gather, write_gather, write_gather_words
+from archmodel.verify.grid_ports import asks_in_time, hold_ports, slack_cycles
 from archmodel.verify.grid_products import SWEPT, TINY, draw_sizes
 from archmodel.verify.kernels import mode_runs
 from archmodel.verify.unit_events import list_accepts, list_counters, list_events
@@ -114,22 +115,6 @@ def read_latency(parameters: Parameters) -> int:
     way = packet_cycles(parameters["GRID_ROWS"], 1, parameters["LINK"], parameters["FIFO"]) - 1
     beats = parameters["FRAGMENT"] // parameters["WIDTH"]
     return 2 * way + 2 + beats - 1 + parameters["SRAM"] + 1
-
-
-def asks_in_time(parameters: Parameters) -> bool:
-    """Whether PEs that share a read ask for it as fast as their port gives it: a fragment of one of them per cycle."""
-    return parameters["FRAGMENT"] >= parameters["GRID_ROWS"] * parameters["WIDTH"]
-
-
-def slack_cycles(parameters: Parameters) -> int:
-    """Cycles for which loads and reductions may wait before the counters of the hardware say so, rule 10.
-
-    The way of the farthest PE through both networks, a fragment and the banks, and a line that is fetched meanwhile.
-    """
-    p = parameters
-    way = 1 + (p["GRID_ROWS"] + 1) * (1 + p["LINK"])
-    there_and_back = 2 * way + p["FRAGMENT"] // p["WIDTH"] + p["SRAM"] + 2
-    return there_and_back + p["T_CL"] + p["LINE"] + 4 + p["T_RP"] + p["T_RCD"]
 
 
 def fair_share(parameters: Parameters) -> int:
@@ -317,7 +302,7 @@ def _program(parameters: Parameters, shape: MatmulShape, mapping: MatmulMapping,
     n = write_matmul(shape, mapping, timing, commands, loops, capacity)
     capacity = np.minimum(capacity, parameters["TOKENS"])
     capacity[FAR_RESULT] = UNDER_WAY
-    return CommandTable(commands[:n], loops, capacity)
+    return hold_ports(CommandTable(commands[:n], loops, capacity), parameters)
 
 
 def _words(image: bytes, parameters: Parameters) -> list[int]:
