@@ -72,6 +72,8 @@ def balance(size: int, block: int) -> int:
 def list_candidates(shape: MatmulShape, t: PeTiming, grids: Any, out_mappings: Any, out_places: Any) -> int:
     """List the mappings to choose from: grids × what stays in place × block sizes, as far as they fit local memory.
 
+    Model
+    -----
     Blocks are 1, 2, 4, 8 and 16 tiles high and wide, or all there is, and as deep as all there is; output-stationary
     also a half, a quarter, … a 128th of that, but no less than a tile. Blocks of a PE are balanced, and tiles buffered
     twice or three times.
@@ -91,6 +93,10 @@ def list_candidates(shape: MatmulShape, t: PeTiming, grids: Any, out_mappings: A
     -------
     int
         Mappings.
+
+    Sources
+    -------
+    Which sizes are tried is a choice of ours.
     """
     n = 0
     for g in range(grids.shape[0]):

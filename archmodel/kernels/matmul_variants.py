@@ -48,6 +48,10 @@ _LESS = 1 - 1e-9  # rounding never makes a bound too large
 def load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
     """Cycles for which the DMA engine is busy with a tile that is in SRAM, or was prefetched.
 
+    Model
+    -----
+    `transfer_cycles` at the latency of the SRAM.
+
     Parameters
     ----------
     n_rows : int
@@ -56,6 +60,10 @@ def load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
         Bytes of a row [B].
     t : PeTiming
         Where.
+
+    Sources
+    -------
+    As `transfer_cycles`.
     """
     return transfer_cycles(
         n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
@@ -90,6 +98,10 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
         Where.
     out : ndarray (10,) float64
         Written to: what is counted once per candidate.
+
+    Sources
+    -------
+    Follows from `count_cycles` and `write_matmul`; a test compares the search with that of all candidates.
     """
     part_b, part_m = divide_up(shape.batch, mapping.grid_b), divide_up(shape.m, mapping.grid_m)
     part_n, part_k = divide_up(shape.n, mapping.grid_n), divide_up(shape.k, mapping.grid_k)
@@ -178,6 +190,11 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
 def bound_dram(bounds: Any, bytes_a: float, bytes_b: float, t: PeTiming) -> Any:
     """Count what a candidate takes at least because of its DRAM.
 
+    Model
+    -----
+    ``busy + min(max(behind, others, lag), serial)``: the DRAM is busy with all bytes; behind the last one, it is
+    loaded, multiplied and stored, or the other PEs wait for theirs.
+
     Parameters
     ----------
     bounds : ndarray (10,) float64
@@ -186,6 +203,10 @@ def bound_dram(bounds: Any, bytes_a: float, bytes_b: float, t: PeTiming) -> Any:
         Of the operands that come from DRAM [B].
     t : PeTiming
         Where.
+
+    Sources
+    -------
+    Follows from `count_cycles`, as `bound_matmul`.
     """
     busy = (bytes_a + bytes_b + bounds[_OTHER_BYTES]) / t.dram_width
     lag = bounds[_LAG]
@@ -216,6 +237,11 @@ def search_variants(
 ) -> int:
     """Find the fastest mapping of a matmul on each of several machines, as `search_matmul` and a sort would.
 
+    Model
+    -----
+    Branch and bound: the closed form is counted for the best candidate of the machine before, then for those whose
+    bounds are not above the best so far. A candidate that is left out is slower than the one chosen.
+
     Parameters
     ----------
     shape : MatmulShape
@@ -238,6 +264,10 @@ def search_variants(
     -------
     int
         Closed forms that were counted.
+
+    Sources
+    -------
+    A. H. Land, A. G. Doig, An automatic method of solving discrete programming problems, Econometrica 28(3), 1960.
     """
     commands = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64)
     loops, capacity = np.empty(5, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64)

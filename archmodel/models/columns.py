@@ -88,10 +88,12 @@ def evaluate_columns(
 
     Parameters
     ----------
-    model, mode
-        As in `archmodel.models.find_model`.
+    model
+        By name, as in `archmodel.models.find_model`.
     trace, machines, launch
         What, where, and how it is started, as in `Model.evaluate_batch`.
+    mode
+        Of the model, if it has several.
     n_threads
         Threads that run kernels.
 
