@@ -24,8 +24,7 @@ ENOUGH_FOR_A_SECTION = 3  # parameters; fewer are told by the summary
 
 
 def modules() -> Iterator[ModuleType]:
-    yield importlib.import_module("archmodel.api")
-    for name in ("archmodel.models", "archmodel.economy", "archmodel.kernels"):
+    for name in ("archmodel.api", "archmodel.models", "archmodel.economy", "archmodel.kernels"):
         package = importlib.import_module(name)
         yield package
         for module in pkgutil.iter_modules(package.__path__):

@@ -1,0 +1,39 @@
+"""The functions behind ``import archmodel as am``, and those that commands need besides."""
+
+from archmodel.api.blocks import verify_blocks
+from archmodel.api.operators import evaluate_operator, evaluate_operators, explain_operator, map_operator
+from archmodel.api.steps import (
+    cost,
+    evaluate,
+    evaluate_batch,
+    ladder,
+    machine,
+    machines,
+    models,
+    operator_kinds,
+    timeline,
+    workload,
+    workloads,
+)
+from archmodel.api.sweeps import open_sweep, sweep
+
+__all__ = [
+    "cost",
+    "evaluate",
+    "evaluate_batch",
+    "evaluate_operator",
+    "evaluate_operators",
+    "explain_operator",
+    "ladder",
+    "machine",
+    "machines",
+    "map_operator",
+    "models",
+    "open_sweep",
+    "operator_kinds",
+    "sweep",
+    "timeline",
+    "verify_blocks",
+    "workload",
+    "workloads",
+]
