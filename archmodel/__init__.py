@@ -25,10 +25,11 @@ Names, in the order in which a newcomer needs them:
 `ArchmodelError` and its children          what can go wrong: `InputError`, `UnsupportedError`
 =========================================  ==========================================================================
 
-numba, duckdb, matplotlib and pydantic are imported by the functions that need them, so that ``import archmodel`` costs little.
+numba, duckdb, matplotlib and pydantic are imported by the functions that need them: ``import archmodel`` costs little.
 """
 
-# `machine`, `workload` and `sweep` are also subpackages. archmodel.api imports those first, so the functions keep the names.
+# `machine`, `workload` and `sweep` are also subpackages. archmodel.api imports those first, so the functions keep the
+# names.
 from archmodel.api import (
     evaluate,
     evaluate_batch,
