@@ -124,11 +124,12 @@ def list_candidates(shape: MatmulShape, t: PeTiming, grids: Any, out_mappings: A
                                 stationary, grids[g, 0], grids[g, 1], grids[g, 2], grids[g, 3],
                                 block_m, block_n, block_k, n_buffered,
                             )  # fmt: skip
-                            if fits_local(shape, mapping, t):
-                                for i in range(N_MAPPING_FIELDS):
-                                    out_mappings[n, i] = mapping[i]
-                                out_places[n] = 3 * g + stationary
-                                n += 1
+                            if not fits_local(shape, mapping, t):
+                                break
+                            for i in range(N_MAPPING_FIELDS):
+                                out_mappings[n, i] = mapping[i]
+                            out_places[n] = 3 * g + stationary
+                            n += 1
     return n
 
 

@@ -27,6 +27,10 @@ STATIONARY = ("output", "weight", "input")
 """What stays in place, as coded in `MatmulMapping`."""
 MOST_CHAINED = 8
 """Longest chain of PEs that add up one result."""
+_CUTTING = ("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
+_FETCHING = (
+    "dma_width", "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +106,35 @@ def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> F
 
 def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
     timing = read_timing(timings, 0)
+    candidates, places = _list_candidates(_as_cut(shape), _as_cutting(shape, timing), n_pes)
+    if not len(candidates):
+        raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
+    n_machines = len(timings)
+    found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
+    search_variants(shape, timings, candidates, places, *found)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _list_candidates(shape: MatmulShape, timing: PeTiming, n_pes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the mappings that fit (N, 9), and the place of each (N,)."""
     grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     most = MOST_CANDIDATES * len(grids)
     candidates, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
     n = list_candidates(shape, timing, grids, candidates, places)
-    if not n:
-        raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
-    n_machines = len(timings)
-    found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    search_variants(shape, timings, candidates[:n], places[:n], *found)
-    return found
+    return candidates[:n].copy(), places[:n].copy()
+
+
+def _as_cut(shape: MatmulShape) -> MatmulShape:
+    """Give a product without what no candidate depends on: where operands are, what is done to results."""
+    return shape._replace(is_a_far=False, is_b_far=False, is_c_far=False, is_tail_far=False, operations=1)
+
+
+def _as_cutting(shape: MatmulShape, timing: PeTiming) -> PeTiming:
+    """Give the timing of a PE with nothing but what candidates depend on; windows of images are cut for the DMA."""
+    fields = (*_CUTTING, *_FETCHING) if shape.window.is_image else _CUTTING
+    nothing = read_timing(np.zeros((1, len(timing))), 0)
+    return nothing._replace(**{name: getattr(timing, name) for name in fields})
 
 
 def as_plain(shape: MatmulShape) -> MatmulShape:

@@ -1,0 +1,100 @@
+"""Bounds of the mapper are never more than the closed form says, and spare it most of what it would count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import archmodel as am
+from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
+from archmodel.kernels.matmul_batch import read_timing
+from archmodel.kernels.matmul_bounds import N_BOUNDS, N_M, N_N, bound_cycles, bound_matmul
+from archmodel.kernels.matmul_search import list_candidates, read_mapping, time_matmul
+from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
+from archmodel.kernels.program import N_COMMAND_FIELDS
+from archmodel.kernels.window import PLAIN, Window
+from archmodel.lowering.timing import lower_timing
+from archmodel.mapping.matmul import find_mappings, list_mappings
+
+N_CHOSEN = 60
+GRIDS = np.array([(1, 8, 8, 1), (1, 1, 16, 4), (1, 64, 1, 1), (1, 2, 4, 8)])
+
+
+def draw_shape(source, *, is_image):
+    """A product, or a convolution of 3 × 3 over a square image, whose operands are in SRAM and DRAM at random."""
+    far = [bool(value) for value in source.random(4) < 0.5]
+    tail_bytes = float(source.choice([0.0, 2.0]))
+    operations = int(source.integers(1, 4))
+    if not is_image:
+        m, n, k = (int(size) for size in 2 ** source.uniform(0, 11, 3))
+        return MatmulShape(1, m, n, k, 2.0, 2.0, 2.0, *far[:3], operations, tail_bytes, far[3])
+    side, channels, stride = (
+        int(source.choice([8, 14, 32])),
+        int(source.choice([4, 32, 320])),
+        int(source.integers(1, 3)),
+    )
+    out = -(-side // stride)
+    window = Window(1, 3, 1, stride, 1, out, out, 1, side, side, 1, 1)
+    n = int(source.choice([4, 64, 640]))
+    shape = MatmulShape(1, 2 * out * out, n, 9 * channels, 2.0, 2.0, 2.0, *far[:3], operations, tail_bytes, far[3])
+    return shape._replace(window=window)
+
+
+def draw_timings(source, machine, n):
+    """Timings of machines that differ in DRAM and cache, if there is a cache that is prefetched to."""
+    timing = lower_timing(machine, machine.timing, "bf16", float(source.choice([0.0, 1e6, 2e8])))
+    rows = np.array([timing] * (n if timing.has_prefetch and timing.cache_bytes > 0 else 1), np.float64)
+    rows[1:, DRAM_WIDTH] *= source.choice([0.1, 0.9, 1.1, 10.0], len(rows) - 1)
+    rows[1:, DRAM_LATENCY] += source.integers(0, 500, len(rows) - 1)
+    rows[1:, CACHE_BYTES] *= source.choice([0.01, 0.3], len(rows) - 1)
+    return rows
+
+
+@pytest.mark.parametrize("base", ["mtia_2i", "mtia_v1", "tt_wormhole_n150", "rivos_like"])
+@pytest.mark.parametrize("is_image", [False, True])
+def test_bounds_are_no_more_than_the_closed_form(base, is_image):
+    source, machine = np.random.default_rng(5), am.machine(base)
+    commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
+    capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
+    candidates, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
+    bounds = np.empty(N_BOUNDS)
+    for _ in range(6):
+        shape, rows = draw_shape(source, is_image=is_image), draw_timings(source, machine, 2)
+        n = list_candidates(shape, read_timing(rows, 0), GRIDS, candidates, places)
+        for c in source.permutation(n)[:N_CHOSEN].tolist():
+            mapping = read_mapping(candidates, c)
+            bound_matmul(shape, mapping, read_timing(rows, 0), bounds)
+            for v in range(len(rows)):
+                t = read_timing(rows, v)
+                from_dram = count_dram_bytes(shape, mapping, int(bounds[N_M]), int(bounds[N_N]), t.cache_bytes)
+                bound = bound_cycles(bounds, *map(float, from_dram), t.dram_width, t.dram_latency)
+                cycles, _ = time_matmul(shape, mapping, t, commands, loops, capacity, work)
+                assert bound <= cycles, (shape, mapping, t)
+
+
+@pytest.mark.parametrize("base", ["mtia_2i", "tt_wormhole_n150"])
+def test_mapper_finds_the_first_of_all_mappings_of_a_convolution(base):
+    source, machine = np.random.default_rng(6), am.machine(base)
+    for _ in range(4):
+        shape, rows = draw_shape(source, is_image=True), draw_timings(source, machine, 8)
+        assert shape.window != PLAIN
+        found = find_mappings(shape, rows, machine.pe.n_pes)
+        for v in range(len(rows)):
+            first = list_mappings(shape, read_timing(rows, v), machine.pe.n_pes)[0]
+            assert found.mappings[v].tolist() == [int(value) for value in first.mapping]
+            assert found.cycles[v].tolist() == [first.cycles, first.serial_cycles]
+
+
+@pytest.mark.parametrize("is_far", [False, True])
+def test_few_closed_forms_are_counted(is_far):
+    machine = am.machine("mtia_2i")
+    timing = lower_timing(machine, machine.timing, "bf16", 1e8)
+    rows = np.array([timing] * 12, np.float64)
+    rows[:, DRAM_WIDTH] *= np.linspace(1, 20, 12)
+    shape = MatmulShape(1, 8192, 640, 640, 2.0, 2.0, 2.0, is_far, True, is_far, 2)
+    candidates, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
+    n = list_candidates(shape, timing, GRIDS, candidates, places)
+    out = (np.empty((len(rows), width), np.int64) for width in (9, 2, N_STATIONS))
+    assert n > 400
+    assert search_variants(shape, rows, candidates[:n], places[:n], *out) < 0.05 * n * len(rows)
