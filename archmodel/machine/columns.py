@@ -19,6 +19,7 @@ LeafPath = tuple[str, ...]
 """Attributes, and keys of mappings, from a machine to one of its values: ``("sram", "capacity_bytes")``."""
 
 _NO_VALUES = ("name", "title", "vendor", "status", "process", "sources", "published", "notes", "provenance")
+_TECHNOLOGY = ("dram", "technology")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +132,45 @@ def stack(base: Machine, changes: Sequence[Mapping[LeafPath, Any]]) -> MachineCo
     paths = list(dict.fromkeys(path for change in changes for path in change))
     columns = {path: np.array([change.get(path, known[path]) for change in changes]) for path in paths}
     return MachineColumns(base, columns, len(changes))
+
+
+def can_join(base: Machine, other: Machine) -> bool:
+    """Whether machines differ in single numbers, and in the technology of their DRAM, but not in structure.
+
+    Parameters
+    ----------
+    base, other
+        The machines.
+    """
+    known = dict(list_leaves(base))
+    return base.name == other.name and all(
+        path == _TECHNOLOGY or (_is_number(value) and _is_number(known.get(path)))
+        for path, value in differing_leaves(base, other).items()
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def join(groups: Sequence[MachineColumns]) -> MachineColumns:
+    """Put groups of machines side by side, whose bases `can_join`; what these differ in becomes columns.
+
+    Parameters
+    ----------
+    groups
+        One or more, in the order of the machines.
+    """
+    base = groups[0].base
+    leaves = [dict(list_leaves(group.base)) for group in groups]
+    differing = [path for group in groups for path in (*group.columns, *differing_leaves(base, group.base))]
+    columns = {
+        path: np.concatenate(
+            [
+                group.columns.get(path, np.full(group.n_machines, known[path]))
+                for group, known in zip(groups, leaves, strict=True)
+            ]
+        )
+        for path in dict.fromkeys(differing)
+    }
+    return MachineColumns(base, columns, sum(group.n_machines for group in groups))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, cast
 
@@ -36,8 +36,10 @@ BINDERS = (*RESOURCES, "layout", "issue", "latency", "launch")
 _FUSED, _PACKS, _MESSAGES = Remembered(64), Remembered(64), Remembered(4096)
 _OBJECTS = 64  # machines that exist as objects at a time
 _BLOCK = 4096  # machines that a thread is given at a time
-_DECIDING = ("sram.capacity_bytes", "sram.partition_bytes", "dram.capacity_bytes", "scale_up.n_chips")
-"""What decides by its value whether a machine can run a trace."""
+_DECIDING = (
+    "sram.capacity_bytes", "sram.partition_bytes", "dram.capacity_bytes", "dram.technology", "scale_up.n_chips",
+)  # fmt: skip
+"""What decides by its value whether a machine can run a trace, or is named where it cannot."""
 _PEAK = ("pe", "matrix", "array")
 """What decides whether it takes too many cycles."""
 
@@ -71,6 +73,12 @@ class Totals:
     bound: NDArray[np.int8]
     traffic_bytes: Mapping[str, Floats]
     messages: NDArray[np.object_]
+
+    def take(self, chosen: NDArray[Any]) -> Totals:
+        """Choose some of the machines, by index or by mask."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "traffic_bytes"}
+        traffic = {level: n_bytes[chosen] for level, n_bytes in self.traffic_bytes.items()}
+        return Totals(**{name: column[chosen] for name, column in columns.items()}, traffic_bytes=traffic)
 
 
 _VALUES = ("latency_s", "lower_s", "upper_s", "launch_s", "utilisation", "throughput")

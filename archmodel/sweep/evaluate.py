@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from archmodel.errors import InputError, UnsupportedError
 from archmodel.inputs import Document
-from archmodel.machine.columns import MachineColumns
+from archmodel.machine.columns import MachineColumns, can_join, join
 from archmodel.machine.load import contradictions, load_machine
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode
@@ -26,6 +26,8 @@ from archmodel.workload.types import Trace
 
 Table = dict[str, NDArray[Any]]
 """Columns of equal length; NaN, and an empty text, where there is no value."""
+Group = tuple[NDArray[np.int64], MachineColumns]
+"""Machines of one structure, and which of the points they are."""
 
 _BOUND_NAMES = np.array([*BINDERS, ""], np.object_)  # −1 stands for no answer
 
@@ -111,8 +113,8 @@ class Evaluator:
         for part in parts:
             table |= {f"{part.label}_{name}": np.full(len(points), np.nan) for name in PER_WORKLOAD}
             table[f"{part.label}_bound"] = np.full(len(points), "", np.object_)
-        for chosen, machines in self._groups(points, messages):
-            self._fill(table, points[chosen], chosen, machines, messages)
+        for groups in _join(list(self._groups(points, messages))):
+            self._fill(table, points, groups, messages)
         table |= mix_columns(table, parts, self.base)
         is_ok = messages == ""
         table["status"] = np.where(is_ok, "ok", "unsupported").astype(np.object_)
@@ -123,31 +125,36 @@ class Evaluator:
         table["is_feasible"] = is_feasible
         return table
 
-    def _fill(
-        self, table: Table, points: Points, chosen: NDArray[np.int64], machines: MachineColumns,
-        messages: NDArray[np.object_],
-    ) -> None:  # fmt: skip
-        """Fill the rows of some points, whose machines have one structure."""
-        chip, reason = self.economics.chip(machines)
-        if reason:
-            messages[chosen] = f"economy: {reason}"
-        for name, column in chip.items():
-            table[name][chosen] = column
+    def _fill(self, table: Table, points: Points, groups: Sequence[Group], messages: NDArray[np.object_]) -> None:
+        """Fill the rows of machines that are evaluated together; what chips cost depends on structure."""
+        chips = []
+        for chosen, its_machines in groups:
+            chip, reason = self.economics.chip(its_machines)
+            if reason:
+                messages[chosen] = f"economy: {reason}"
+            for name, column in chip.items():
+                table[name][chosen] = column
+            chips.append(chip)
+        chosen, machines = np.concatenate([rows for rows, _ in groups]), join([each for _, each in groups])
+        firsts = np.cumsum([0, *(len(rows) for rows, _ in groups)])
         for part in self.sweep.base.parts:
-            for inside, trace, launch in self._runs(part, points, machines, chosen, messages):
-                some = machines if len(inside) == machines.n_machines else machines.take(inside)
+            for inside, trace, launch in self._runs(part, points[chosen], chosen, messages):
                 file, rows = self.sweep.file, chosen[inside]
+                some = machines if len(inside) == machines.n_machines else machines.take(inside)
                 totals = evaluate_columns(file.model, trace, some, launch, file.mode)
-                its_chip = {name: column[inside] for name, column in chip.items()}
-                for name, column in self.economics.workload(trace, some, totals, its_chip).items():
-                    table[f"{part.label}_{name}"][rows] = column
+                for (_, its_machines), chip, first in zip(groups, chips, firsts[:-1], strict=True):
+                    is_its = (first <= inside) & (inside < first + its_machines.n_machines)
+                    its = inside[is_its] - first
+                    its_chip = {name: column[its] for name, column in chip.items()}
+                    its_totals = totals.take(is_its)
+                    found = self.economics.workload(trace, its_machines.take(its), its_totals, its_chip)
+                    for name, column in found.items():
+                        table[f"{part.label}_{name}"][rows[is_its]] = column
                 table[f"{part.label}_bound"][rows] = _BOUND_NAMES[totals.bound]
                 for row in np.flatnonzero(totals.messages != ""):
                     _add_message(messages, rows[[row]], f"{part.label}: {totals.messages[row]}")
 
-    def _groups(
-        self, points: Points, messages: NDArray[np.object_]
-    ) -> Iterator[tuple[NDArray[np.int64], MachineColumns]]:
+    def _groups(self, points: Points, messages: NDArray[np.object_]) -> Iterator[Group]:
         """Split points into machines of one structure; where there is no machine, say why in ``messages``."""
         axes = self.sweep.space.axes
         structural = [idx for idx, axis in enumerate(axes) if axis.is_structural]
@@ -199,9 +206,8 @@ class Evaluator:
         return is_wrong
 
     def _runs(
-        self, part: Part, points: Points, machines: MachineColumns, chosen: NDArray[np.int64],
-        messages: NDArray[np.object_],
-    ) -> Iterator[tuple[NDArray[np.int64], Trace, LaunchMode]]:  # fmt: skip
+        self, part: Part, points: Points, chosen: NDArray[np.int64], messages: NDArray[np.object_]
+    ) -> Iterator[tuple[NDArray[np.int64], Trace, LaunchMode]]:
         """Give the runs of one workload: which points, what, and how it is launched; one for each of its settings."""
         axes = self.sweep.space.axes
         varied = [idx for idx, axis in enumerate(axes) if _concerns(axis, part)]
@@ -218,6 +224,18 @@ class Evaluator:
                 _add_message(messages, chosen[inside], f"{part.label}: {reason}")
                 continue
             yield inside, trace, cast("LaunchMode", launch)
+
+
+def _join(groups: Sequence[Group]) -> list[list[Group]]:
+    """Put groups together whose machines can be joined."""
+    joined: list[list[Group]] = []
+    for group in groups:
+        known = next((each for each in joined if can_join(each[0][1].base, group[1].base)), None)
+        if known is None:
+            joined.append([group])
+        else:
+            known.append(group)
+    return joined
 
 
 def _concerns(axis: Axis, part: Part) -> bool:
