@@ -281,7 +281,7 @@ def search_variants(
         n_counted += _search_together(shape, rows, first, end, candidates, places, unlike, seed, program, best)
         for v in range(first, end):
             c = _choose(best, v - first)
-            seed = np.searchsorted(unlike.firsts, c, side="right") - 1
+            seed = int(np.searchsorted(unlike.firsts, c, side="right")) - 1
             out_mappings[v] = candidates[c]
             out_cycles[v] = time_matmul(
                 shape, read_mapping(candidates, c), read_timing(rows, v), program.commands, program.loops,
