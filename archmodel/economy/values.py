@@ -17,6 +17,9 @@ from archmodel.machine.types import LaneEngine, Machine
 Value: TypeAlias = float | NDArray[np.float64]
 """A number, or one per machine (M,)."""
 
+UNSTATED = ("not stated", "none")
+"""What ``process`` of a machine says where its node is not known."""
+
 
 def machine_node_nm(machine: Machine, parameters: EnergyParameters) -> float:
     """Read the process node of a machine [nm]; where it states none, the one that is assumed.
@@ -27,8 +30,18 @@ def machine_node_nm(machine: Machine, parameters: EnergyParameters) -> float:
         Its ``process`` names the node, e.g. ``TSMC 5 nm``; of several the first counts.
     parameters
         Name the node that is assumed.
+
+    Raises
+    ------
+    UnsupportedError
+        When the process is stated in words that name no node.
     """
-    return node_nm(machine.process) or node_nm(parameters.unstated_node)
+    if node_nm(machine.process):
+        return node_nm(machine.process)
+    if machine.process not in UNSTATED:
+        why = f"process {machine.process!r} names no node; write its size, e.g. '5 nm', or {UNSTATED[0]!r}"
+        raise UnsupportedError(f"energy, area and cost of {machine.name}", [why])
+    return node_nm(parameters.unstated_node)
 
 
 def at_node(table: Mapping[str, float], size_nm: float, what: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,12 +94,22 @@ def test_every_source_is_cited():
     assert [key for key in ECONOMY.sources if key not in cited] == []
 
 
-NODES = {"TSMC 5 nm": 5, "TSMC 4N": 4, "TSMC 5 nm, I/O dies 6 nm": 5, "3 nm class": 3, "not stated": 0, "none": 0}
+NODES = {"TSMC 5 nm": 5, "TSMC 4N": 4, "TSMC N7": 7, "N3E": 3, "TSMC 5 nm, I/O dies 6 nm": 5, "3 nm class": 3,
+         "not stated": 0, "none": 0}  # fmt: skip
 
 
 @pytest.mark.parametrize("process", NODES)
 def test_node_of_a_process(process):
     assert node_nm(process) == NODES[process]
+
+
+def test_a_process_that_names_no_node_has_no_answer():
+    message = (
+        "energy, area and cost of mtia_2i is not supported\n"
+        "  process 'Intel 18A' names no node; write its size, e.g. '5 nm', or 'not stated'"
+    )
+    with pytest.raises(am.UnsupportedError, match=whole(message)):
+        estimate_area(replace(am.machine("mtia_2i"), process="Intel 18A"), ECONOMY)
 
 
 def test_between_two_nodes_logarithms_go_straight():
