@@ -72,7 +72,7 @@ ByNode = Mapping[Node, Positive]
 
 
 def node_nm(node: str) -> float:
-    """Read the size that a node is named after [nm]: 4 of ``"TSMC 4N"`` and ``"N4P"``, 7 of ``"7 nm"``; 0 without one."""
+    """Read the size that a node is named after [nm]: 4 of ``"TSMC 4N"`` and ``"N4P"``, 7 of ``"7 nm"``; or 0."""
     found = re.search(r"(\d+)\s*(?:nm|N\b)|\bN(\d+)", node)
     return float(found[1] or found[2]) if found else 0.0
 

@@ -45,14 +45,14 @@ TYPICAL = {
 POWER_LIMIT = 0.20
 # Machine → published design limit [W], and error of typical power over the share that the three MTIA have.
 TDP = {
-    "mtia_v1": (35, -0.027),
-    "mtia_2i": (85, 0.088),
-    "mtia_300": (912, -0.111),
-    "h100_sxm": (700, -0.316),
-    "h200_sxm": (700, -0.175),
-    "mi300x": (750, 0.100),
-    "tt_wormhole_n150": (160, -0.144),
-    "tt_blackhole_p150": (300, -0.128),
+    "mtia_v1": (35, -0.030),
+    "mtia_2i": (85, 0.083),
+    "mtia_300": (912, -0.114),
+    "h100_sxm": (700, -0.319),
+    "h200_sxm": (700, -0.179),
+    "mi300x": (750, 0.095),
+    "tt_wormhole_n150": (160, -0.148),
+    "tt_blackhole_p150": (300, -0.131),
 }
 H200_SHARE = 0.63  # of the chips in the power of their server (MTIA Team, ISCA 2026, table 3)
 PRODUCTION = [f"recommendation/mtia_{name}" for name in ("lc1", "lc2", "lc3", "lc4", "lc5", "hc1", "hc2", "hc3", "hc4")]
@@ -180,6 +180,11 @@ def test_production_models_on_mtia_2i_take_its_typical_power():
     found = production_w("mtia_2i")
     print(f"mtia_2i: {found:.1f} W")
     assert found == pytest.approx(65, rel=POWER_LIMIT)
+
+
+def test_typical_power_over_the_design_limit_is_the_mean_of_three_chips():
+    shares = [TYPICAL[machine][0] / TDP[machine][0] for machine in TYPICAL]
+    assert load_economy().operating_point.typical_over_tdp_frac == pytest.approx(sum(shares) / 3, abs=0.0005)
 
 
 def tdp_w(machine: str) -> float:
