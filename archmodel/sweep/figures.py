@@ -84,7 +84,8 @@ class Economics:
         Model
         -----
         As `estimate_energy` and `estimate_serving` say: ``step_j`` is the energy of a chip during a step,
-        ``j_per_item`` that of the whole site per item.
+        ``j_per_item`` that of the whole site per item. Where stages share the layers there is neither, nor cost: work
+        is counted of all stages, and time of one chip.
         """
         throughput = totals.throughput / trace.plan.n_chips
         nothing = np.full(machines.n_machines, np.nan)
@@ -95,7 +96,7 @@ class Economics:
             "throughput": throughput,
             "utilisation": totals.utilisation,
         }
-        if chip:
+        if chip and trace.plan.pp == 1:
             energy = estimate_energy(
                 machines.machine(), count_work(trace), totals.traffic_bytes, totals.latency_s, self.economy
             )

@@ -224,6 +224,17 @@ def test_an_objective_without_values_leaves_the_front_empty(tmp_path):
     assert said == ["the front is empty: an objective has no value at any point that meets the conditions"]
 
 
+def test_stages_have_neither_energy_nor_cost():
+    """As in `archmodel cost`: work is counted of all stages, and time of one chip."""
+    decode = {"workload": "llm/llama3.1-8b", "label": "decode", "settings": {"phase": "decode"}}
+    given = GIVEN | {"machine": "h100_sxm", "workloads": [decode], "axes": {"workload.pp": [1, 2]}}
+    table = Evaluator(load_sweep(given)).evaluate(np.array([[0], [1]]))
+    for name in ("decode_step_j", "decode_j_per_item", "decode_usd_per_million_items", "decode_items_per_s_per_mw"):
+        assert np.isnan(table[name]).tolist() == [False, True]
+    for name in ("decode_latency_s", "decode_throughput", "perf_per_usd"):
+        assert np.isfinite(table[name]).all()
+
+
 def test_a_base_machine_without_an_answer_is_told(tmp_path):
     parts = [
         {"workload": "llm/llama3.1-8b", "label": phase, "settings": {"phase": phase, "dtype": "fp8"}}
