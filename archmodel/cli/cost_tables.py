@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archmodel.cli.show import note, print_table
+from archmodel.cli.table import show_value
 
 if TYPE_CHECKING:
     from archmodel.economy.assess import Assessment, Run
@@ -31,6 +32,12 @@ def print_assessment(found: Assessment) -> None:
     _print_parts("Price", cost.parts_usd, "usd")
     if found.run:
         _print_run(found.run)
+        if found.run.energy.power_w > found.power.tdp_w:
+            limit = show_value("tdp_w", found.power.tdp_w, {})
+            note(
+                f"note: this is more power than the design limit, {limit}; a chip would run slower, which no model takes "
+                "into account"
+            )
     print()
     gigawatt = {
         "n_chips": fleet.n_chips, "n_servers": fleet.n_servers, "n_racks": fleet.n_racks,

@@ -24,6 +24,16 @@ def test_with_a_workload(run_json):
     assert found["parameters"]["fleet.pue"]["source"].startswith("META")
 
 
+def test_more_power_than_the_design_limit_is_told(run):
+    code, _, err = run("cost", "mtia_2i", "llm/llama3.1-8b")
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "note: this is more power than the design limit, 92.1 W; a chip would run slower, which no model takes into "
+        "account"
+    )
+    assert run("cost", "mtia_2i", "recommendation/mtia_lc1")[2].startswith("note: 114 of 140 parameters")
+
+
 def test_other_values_of_parameters_and_of_the_machine(run_json):
     base = run_json("cost", "mtia_2i")
     dearer = run_json("cost", "mtia_2i", "--assume", "fleet.building=30 USD/W")
