@@ -35,8 +35,8 @@ def print_assessment(found: Assessment) -> None:
         if found.run.energy.power_w > found.power.tdp_w:
             limit = show_value("tdp_w", found.power.tdp_w, {})
             note(
-                f"note: this is more power than the design limit, {limit}; a chip would run slower, which no model takes "
-                "into account"
+                f"note: this is more power than the design limit, {limit}; a chip would run slower, which no model "
+                "takes into account"
             )
     print()
     gigawatt = {
