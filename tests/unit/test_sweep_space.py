@@ -201,6 +201,8 @@ NAMES = ("die_mm2", "tdp_w", "sram_capacity_bytes", "pe_rows", "speedup", "memor
         ("tdp_w / die_mm2 < 0.5 W / 1 mm2", [False, True]),
         ("memory == 'fast'", [False, True]),
         ("speedup >= 1", [False, False]),
+        ("speedup != 1", [True, False]),
+        ("memory != 'fast'", [True, False]),
         ("pe_rows * 2 - 1 == 3", [False, True]),
         ("chip_usd <= 1.5 kUSD", [True, False]),
     ],
