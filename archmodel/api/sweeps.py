@@ -40,7 +40,7 @@ def sweep(
     output
         Folder for results.
     points, seed, model, mode
-        As the sweep has them, if not given.
+        As the sweep has them, if not given; ``points`` with a search are its evaluations.
     executor, workers, scheduler
         ``threads``, ``processes`` or ``dask``; how many; the address of a Dask scheduler. Tables do not depend on them.
     search, evaluations
@@ -68,6 +68,8 @@ def sweep(
 
     asked = {"points": points, "seed": seed, "model": model, "mode": mode}
     changes = {key: value for key, value in asked.items() if value is not None}
+    if search is not None and evaluations is None:
+        evaluations = points
     return run_sweep(
         load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
         search=search, n_evaluations=evaluations, rungs=read_rungs(fidelity) if fidelity else (),

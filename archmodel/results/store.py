@@ -77,9 +77,11 @@ class Store:
         Raises
         ------
         InputError
-            When another process holds it, or the folder cannot be written.
+            When another process holds it, or the folder is none or cannot be written.
         """
         path = self.folder / "lock"
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(SUBJECT, [Fault(str(self.folder), "is a file; give a folder, which need not exist")])
         with self._writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")

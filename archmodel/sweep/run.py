@@ -117,6 +117,9 @@ def run_sweep(
         search = choose_search(sweep.space.n_points, n_evaluations or _N_EVALUATIONS, sweep.file.model)
     if rungs and search:
         raise InputError("sweep", [Fault("--search", "goes not with --fidelity; leave one of them out")])
+    if n_evaluations is not None and search is None:
+        text = "are those of a search; give --search, or --points for a random sample"
+        raise InputError("sweep", [Fault("--evaluations", text)])
     n_points = _count_points(sweep, search, n_evaluations, rungs)
     ids = sweep.space.sample(n_points, sweep.file.seed)
 

@@ -153,6 +153,14 @@ def test_two_cannot_write_at_once(store):
         pass
 
 
+def test_a_file_is_no_folder(tmp_path):
+    path = tmp_path / "results"
+    path.touch()
+    with pytest.raises(am.InputError) as caught, Store(path).lock():
+        pass
+    assert str(caught.value) == f"1 error in results\n  {path}: is a file; give a folder, which need not exist"
+
+
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
