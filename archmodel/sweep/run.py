@@ -208,6 +208,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "objectives": {
             each.name: {"column": each.column, "goal": each.goal, "unit": each.unit} for each in sweep.objectives
         },
+        "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
         "sha256": _hash(json.dumps(asked)),
         "asked": asked,
         "assumed": {"machine": sorted(assumed), "economy": economy.of_kind("assumed")},

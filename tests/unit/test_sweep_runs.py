@@ -58,6 +58,14 @@ def test_points_are_what_machines_one_by_one_give(undisturbed):
         assert row["ranking_bound"] == result.bound
 
 
+def test_a_run_says_with_what_it_began(undisturbed):
+    run = am.api.open_sweep(undisturbed).run
+    assert list(run["versions"]) == ["archmodel", "duckdb", "numba", "numpy"]
+    assert run["asked"]["archmodel"] == run["versions"]["archmodel"] == am.__version__
+    assert run["asked"]["seed"] == 0
+    assert len(run["sha256"]) == len(run["asked"]["machine"]["sha256"]) == 64
+
+
 def test_the_front_is_what_no_point_beats(undisturbed):
     found = am.api.open_sweep(undisturbed)
     points = [(row["throughput"], -row["silicon_mm2"], row["point"]) for row in found.query("from points").rows()]
