@@ -50,12 +50,15 @@ class Economics:
         return load_economy({path: str(value) for path, value in self.changes.items()})
 
     def chip(self, machines: MachineColumns) -> tuple[Columns, str]:
-        """Give the columns of chips, `CHIP`, or say why there are none."""
+        """Give the columns of chips, `CHIP`, or say why there are none.
+
+        All points have the estimated design limit, the base machine too: figures are there to be compared.
+        """
         machine = machines.machine()
         try:
             area = estimate_area(machine, self.economy)
             power = estimate_power(machine, self.economy)
-            cost = estimate_chip_cost(machine, area, power, self.economy)
+            cost = estimate_chip_cost(machine, area, power.tdp_w, self.economy)
             fleet = estimate_fleet(power.tdp_w, cost.chip_usd, self.economy)
         except UnsupportedError as error:
             return {}, "; ".join(error.reasons)

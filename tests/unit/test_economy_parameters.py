@@ -200,7 +200,8 @@ def test_spare_pes_raise_the_yield():
 
 
 def cost_of(machine):
-    return estimate_chip_cost(machine, estimate_area(machine, ECONOMY), estimate_power(machine, ECONOMY), ECONOMY)
+    tdp_w = estimate_power(machine, ECONOMY).tdp_w
+    return estimate_chip_cost(machine, estimate_area(machine, ECONOMY), tdp_w, ECONOMY)
 
 
 def test_a_memory_that_is_not_priced_has_no_answer():
