@@ -41,6 +41,8 @@ CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 # of a PE along m and n; whether b comes last.
 _NEAR, _SERIAL, _BEHIND, _LAG, _ALONE, _OTHER_BYTES, _N_LAST, _N_M, _N_N, _IS_B_LAST = range(10)
 N_BOUNDS = 10
+NO_CANDIDATE = -1
+"""Returned by a search whose bounds have refuted all candidates, the fastest one too."""
 _LESS = 1 - 1e-9  # rounding never makes a bound too large
 
 
@@ -263,7 +265,8 @@ def search_variants(
     Returns
     -------
     int
-        Closed forms that were counted.
+        Closed forms that were counted; `NO_CANDIDATE` if a machine has none left, so that a bound was too large: what
+        is written is then no answer.
 
     Sources
     -------
@@ -313,6 +316,8 @@ def search_variants(
         for place in range(n_places):
             if best[place] >= 0 and (chosen < 0 or serials[place] < serials[chosen]):
                 chosen = place
+        if chosen < 0:
+            return NO_CANDIDATE
         seed = best[chosen]
         out_mappings[v] = candidates[seed]
         out_cycles[v] = time_matmul(shape, read_mapping(candidates, seed), t, commands, loops, capacity, work)
