@@ -134,4 +134,6 @@ def die_yield(critical_mm2: Value, parameters: CostParameters) -> Value:
     -------
     C. Stapper, Defect density distribution for LSI yield calculations, IEEE Trans. Electron Devices 20(7), 1973.
     """
-    return (1 + critical_mm2 * parameters.defects_per_mm2 / parameters.clustering) ** -parameters.clustering
+    defects: Any = 1 + critical_mm2 * parameters.defects_per_mm2 / parameters.clustering
+    found: Value = np.power(defects, -parameters.clustering)  # `**` rounds a number unlike a column
+    return found

@@ -85,6 +85,8 @@ class EnergyParameters:
     ----------
     unstated_node
         Process of machines that do not state theirs.
+    derived_node
+        By node, the one whose area, energy and price it has; the nodes that are not in it have their own.
     multiply_45nm_j, add_45nm_j, multiply_7nm_j, add_7nm_j
         One multiplication or addition by dtype at two nodes [J].
     below_7nm
@@ -117,6 +119,7 @@ class EnergyParameters:
 
     __pydantic_config__: ClassVar = SCHEMA
     unstated_node: Node
+    derived_node: Mapping[Node, Node]
     multiply_45nm_j: Mapping[DType, Joules]
     add_45nm_j: Mapping[DType, Joules]
     multiply_7nm_j: Mapping[DType, Joules]

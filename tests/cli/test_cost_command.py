@@ -14,7 +14,7 @@ def test_a_machine_alone(run):
     assert "mm²" in lines[2]
     assert err == (
         "note: provisioned for the stated design limit, 85 W: power.tdp is published\n"
-        "note: 114 of 140 parameters are assumed; --sources lists all\n"
+        "note: 113 of 139 parameters are assumed; --sources lists all\n"
     )
 
 
