@@ -113,6 +113,8 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
     if name.endswith("_usd") and not name.endswith("_per_usd"):
         # Prefixes are for the millions of a site; nobody reads milli-dollars.
         return format_si(value, "USD") if abs(value) >= 1e6 else f"{show_number(value)} USD"
+    if name.endswith("_bytes_per_cycle"):
+        return f"{show_number(value)} B/cycle"
     for ending, unit in _UNITS:
         if (name.endswith(ending) and not name.endswith(f"_per{ending}")) or name == ending[1:]:
             return format_si(value, unit).rstrip()

@@ -74,6 +74,10 @@ def test_a_unit_that_is_divided_by_is_not_shown_as_the_unit():
     assert [show_value(name, 2, {}) for name in ("die_mm2", "chip_usd")] == ["2 mm²", "2 USD"]
 
 
+def test_widths_have_their_unit():
+    assert show_value("sram_width_bytes_per_cycle", 4096.0, {}) == "4,096 B/cycle"
+
+
 def test_throughput_has_its_unit():
     assert show_value("throughput", 11358.3, {"throughput_unit": "token/s"}) == "11,360 token/s"
     assert show_value("throughput", 1.7e14, {"throughput_unit": "FLOP/s"}) == "170 TFLOP/s"

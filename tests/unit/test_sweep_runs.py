@@ -264,6 +264,8 @@ def test_a_base_machine_without_an_answer_is_told(tmp_path):
         ({"search": "enumerate", "evaluations": 5},
          "1 error in sweep\n  --evaluations: 5 of 60 points are no enumeration; leave it out, or take another "
          "search"),
+        ({"search": "enumerate", "points": 5},
+         "1 error in sweep\n  --points: 5 of 60 points are no enumeration; leave it out, or take another search"),
         ({"points": 0},
          "1 error in sweep description\n  --points: points: 0 is not a count; allowed: whole numbers from 1 to 1e12"),
         ({"model": "roofine"},
