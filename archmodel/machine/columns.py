@@ -6,7 +6,7 @@ works as well on arrays of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -76,22 +76,6 @@ def list_leaves(node: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]
         yield path, node
 
 
-def differing_leaves(base: Machine, other: Machine) -> dict[LeafPath, Any]:
-    """Give the values of a machine that are not those of another one; what it lacks is ``None``.
-
-    Parameters
-    ----------
-    base, other
-        The machine to compare with, and the one whose values are given.
-    """
-    ours, theirs = dict(list_leaves(base)), dict(list_leaves(other))
-    return {
-        path: theirs.get(path)
-        for path in {**ours, **theirs}
-        if path not in ours or path not in theirs or ours[path] != theirs[path]
-    }
-
-
 def put_leaves(node: Any, values: Mapping[LeafPath, Any]) -> Any:
     """Make the same machine, or part of one, with other values.
 
@@ -115,19 +99,3 @@ def put_leaves(node: Any, values: Mapping[LeafPath, Any]) -> Any:
 
 def _child(node: Any, name: str) -> Any:
     return node[name] if isinstance(node, Mapping) else getattr(node, name)
-
-
-def stack(base: Machine, changes: Sequence[Mapping[LeafPath, Any]]) -> MachineColumns:
-    """Put machines side by side that differ from one in single numbers.
-
-    Parameters
-    ----------
-    base
-        The one.
-    changes
-        Of each machine, the numbers that differ.
-    """
-    known = dict(list_leaves(base))
-    paths = list(dict.fromkeys(path for change in changes for path in change))
-    columns = {path: np.array([change.get(path, known[path]) for change in changes]) for path in paths}
-    return MachineColumns(base, columns, len(changes))

@@ -26,7 +26,7 @@ SESSIONS = [page for page in [ROOT / "README.md", *WRITTEN] if blocks_of(page.re
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build with warnings as errors; about fifteen seconds."""
+    """Build with warnings as errors; a minute or two, as tables are computed by the models."""
     folder = tmp_path_factory.mktemp("docs")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", folder / "doctrees"]
     done = subprocess.run([*command, DOCS, folder / "html"], capture_output=True, text=True, timeout=800)
