@@ -17,7 +17,8 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n 2 --dist loadscope --quiet $(KERNEL_TESTS) tests/unit/test_matmul_programs.py
+	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n 2 --dist loadscope --quiet -k "not python_form" $(KERNEL_TESTS) \
+		tests/unit/test_matmul_programs.py
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 --dist loadscope --quiet $(KERNEL_TESTS)
 	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/rtl
 	$(BIN)/pytest tests/rtl --sim all --junit-xml results/rtl/junit.xml

@@ -40,7 +40,7 @@ def sweep(
     output
         Folder for results.
     points, seed, model, mode
-        As the sweep has them, if not given.
+        As the sweep has them, if not given; ``points`` with a search are its evaluations.
     executor, workers, scheduler
         ``threads``, ``processes`` or ``dask``; how many; the address of a Dask scheduler. Tables do not depend on them.
     search, evaluations
@@ -68,9 +68,13 @@ def sweep(
 
     asked = {"points": points, "seed": seed, "model": model, "mode": mode}
     changes = {key: value for key, value in asked.items() if value is not None}
+    budget_option = "--evaluations"
+    if search is not None and evaluations is None:
+        evaluations, budget_option = points, "--points"
     return run_sweep(
         load_sweep(given, changes), Path(output), executor=executor, n_workers=workers, scheduler=scheduler,
-        search=search, n_evaluations=evaluations, rungs=read_rungs(fidelity) if fidelity else (),
+        search=search, n_evaluations=evaluations, budget_option=budget_option,
+        rungs=read_rungs(fidelity) if fidelity else (),
         has_operators=has_operators,
         tell=tell or _tell_nobody, say=say or _tell_nobody,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archmodel.cli.show import note, print_table
+from archmodel.cli.table import show_value
 
 if TYPE_CHECKING:
     from archmodel.economy.assess import Assessment, Run
@@ -29,8 +30,14 @@ def print_assessment(found: Assessment) -> None:
     _print_parts("Area", area.parts_mm2, "mm2")
     _print_parts("Typical power", found.power.parts_w, "w")
     _print_parts("Price", cost.parts_usd, "usd")
+    limit = show_value("tdp_w", found.design_limit.tdp_w, {})
     if found.run:
         _print_run(found.run)
+        if found.run.energy.power_w > found.design_limit.tdp_w:
+            note(
+                f"note: this is more power than the design limit, {limit}; a chip would run slower, which no model "
+                "takes into account"
+            )
     print()
     gigawatt = {
         "n_chips": fleet.n_chips, "n_servers": fleet.n_servers, "n_racks": fleet.n_racks,
@@ -38,6 +45,8 @@ def print_assessment(found: Assessment) -> None:
     }  # fmt: skip
     names = {"n_chips": "chips", "n_servers": "servers", "n_racks": "racks", "site_w": "of the site per chip"}
     print_table("A site of 1 GW", [gigawatt], {**names, "capex_usd": "to build"}, n_keys=0)
+    which = "estimated" if found.design_limit.kind == "estimated" else "stated"
+    note(f"note: provisioned for the {which} design limit, {limit}: {found.design_limit.reason}")
     n_assumed, n_all = len(found.economy.of_kind("assumed")), len(found.economy.provenance)
     note(f"note: {n_assumed} of {n_all} parameters are assumed; --sources lists all")
 

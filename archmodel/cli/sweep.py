@@ -55,7 +55,7 @@ def sweep(
     output
         Folder for results; results/NAME by default.
     points
-        Evaluate so many points, drawn at random; by default as the sweep says.
+        Evaluate so many points, drawn at random or chosen by a search; by default as the sweep says.
     seed
         From which points are drawn.
     model

@@ -108,10 +108,13 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
         return format_si(value, unit) if unit in ("FLOP/s", "B/s") else f"{show_number(value)} {unit}"
     if name == "utilisation" or name.endswith("_frac"):
         return f"{100 * value:.1f} %"
-    if name.endswith("_mm2"):
+    if name.endswith("_mm2") and not name.endswith("_per_mm2"):
         return f"{show_number(value)} mm²"
-    if name.endswith("_usd"):  # prefixes are for the millions of a site; nobody reads milli-dollars
+    if name.endswith("_usd") and not name.endswith("_per_usd"):
+        # Prefixes are for the millions of a site; nobody reads milli-dollars.
         return format_si(value, "USD") if abs(value) >= 1e6 else f"{show_number(value)} USD"
+    if name.endswith("_bytes_per_cycle"):
+        return f"{show_number(value)} B/cycle"
     for ending, unit in _UNITS:
         if (name.endswith(ending) and not name.endswith(f"_per{ending}")) or name == ending[1:]:
             return format_si(value, unit).rstrip()

@@ -12,19 +12,21 @@ from archmodel.economy.fleet import (
     usd_per_million_items,
 )
 from archmodel.economy.load import load_economy
-from archmodel.economy.power import PowerEstimate, estimate_power
+from archmodel.economy.power import DesignLimit, PowerEstimate, choose_design_limit, estimate_power
 from archmodel.economy.types import Economy
 from archmodel.economy.work import StepWork, count_work
 
 __all__ = [
     "Area",
     "ChipCost",
+    "DesignLimit",
     "Economy",
     "Energy",
     "Fleet",
     "PowerEstimate",
     "Serving",
     "StepWork",
+    "choose_design_limit",
     "count_work",
     "estimate_area",
     "estimate_chip_cost",

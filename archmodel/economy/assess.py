@@ -10,7 +10,7 @@ from archmodel.economy.area import Area, estimate_area
 from archmodel.economy.cost import ChipCost, estimate_chip_cost
 from archmodel.economy.energy import Energy, estimate_energy
 from archmodel.economy.fleet import Fleet, Serving, estimate_fleet, estimate_serving
-from archmodel.economy.power import PowerEstimate, estimate_power
+from archmodel.economy.power import DesignLimit, PowerEstimate, choose_design_limit, estimate_power
 from archmodel.economy.types import Economy
 from archmodel.economy.work import count_work
 from archmodel.errors import UnsupportedError
@@ -49,12 +49,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What follows from a machine, and from a workload on it if there is one."""
+    """What follows from a machine, and from a workload on it if there is one.
+
+    Host, network, building, regulators and chips per gigawatt follow from ``design_limit``; ``power`` is an estimate.
+    """
 
     machine: Machine
     economy: Economy
     area: Area
     power: PowerEstimate
+    design_limit: DesignLimit
     cost: ChipCost
     fleet: Fleet
     run: Run | None
@@ -62,7 +66,7 @@ class Assessment:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain dicts, ready for JSON; parameters with value, kind and source."""
         economy = self.economy
-        parts = {name: _plain(asdict(getattr(self, name))) for name in ("area", "power", "cost")}
+        parts = {name: _plain(asdict(getattr(self, name))) for name in ("area", "power", "design_limit", "cost")}
         return {
             "machine": self.machine.name,
             **parts,
@@ -108,12 +112,13 @@ def assess(
         When there is no answer, with every reason.
     """
     area, power = estimate_area(machine, economy), estimate_power(machine, economy)
-    cost = estimate_chip_cost(machine, area, power, economy)
-    fleet = estimate_fleet(power.tdp_w, cost.chip_usd, economy)
+    limit = choose_design_limit(machine, power)
+    cost = estimate_chip_cost(machine, area, limit.tdp_w, economy)
+    fleet = estimate_fleet(limit.tdp_w, cost.chip_usd, economy)
     run = None
     if trace is not None:
-        run = _run(machine, economy, trace, model, launch, mode, (power, cost))
-    return Assessment(machine, economy, area, power, cost, fleet, run)
+        run = _run(machine, economy, trace, model, launch, mode, (limit, cost))
+    return Assessment(machine, economy, area, power, limit, cost, fleet, run)
 
 
 def _run(
@@ -123,7 +128,7 @@ def _run(
     model: str,
     launch: LaunchMode,
     mode: str | None,
-    chip: tuple[PowerEstimate, ChipCost],
+    chip: tuple[DesignLimit, ChipCost],
 ) -> Run:
     from archmodel.models.columns import evaluate_columns
 
@@ -138,6 +143,6 @@ def _run(
     items_per_s = float(totals.throughput[0]) / trace.plan.n_chips
     traffic_bytes = {level: float(moved[0]) for level, moved in totals.traffic_bytes.items()}
     energy = estimate_energy(machine, count_work(trace), traffic_bytes, latency_s, economy)
-    power, cost = chip
-    serving = estimate_serving(items_per_s, energy.power_w, power.tdp_w, cost.chip_usd, economy)
+    limit, cost = chip
+    serving = estimate_serving(items_per_s, energy.power_w, limit.tdp_w, cost.chip_usd, economy)
     return Run(trace.name, trace.phase, trace.item, latency_s, items_per_s, energy, serving)

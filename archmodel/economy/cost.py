@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from archmodel.economy.area import Area
-from archmodel.economy.power import PowerEstimate
 from archmodel.economy.types import CostParameters, Economy
 from archmodel.economy.values import Value, add, at_node, machine_node_nm, n_spare, of_technology
 from archmodel.machine.types import Machine
@@ -37,7 +36,7 @@ class ChipCost:
     dies_per_wafer: Value
 
 
-def estimate_chip_cost(machine: Machine, area: Area, power: PowerEstimate, economy: Economy) -> ChipCost:
+def estimate_chip_cost(machine: Machine, area: Area, tdp_w: Value, economy: Economy) -> ChipCost:
     """Estimate the cost of a chip with its memory, package and card.
 
     Parameters
@@ -46,8 +45,8 @@ def estimate_chip_cost(machine: Machine, area: Area, power: PowerEstimate, econo
         One chip, or many in columns.
     area
         Of it, by `estimate_area`.
-    power
-        Of it, by `estimate_power`: voltage regulators are paid per watt of the design limit.
+    tdp_w
+        Its design limit, for which voltage regulators are paid [W].
     economy
         Parameters.
 
@@ -81,7 +80,7 @@ def estimate_chip_cost(machine: Machine, area: Area, power: PowerEstimate, econo
     parts["package"] = _package_usd(machine, area, p)
     parts["test"] = add(parts) * p.test_frac
     parts["margin"] = add(parts) * p.vendor_margin_frac / (1 - p.vendor_margin_frac)
-    parts["board"] = p.board_usd + power.tdp_w * p.regulator_usd_per_w
+    parts["board"] = p.board_usd + tdp_w * p.regulator_usd_per_w
     return ChipCost(add(parts), parts, yield_frac, dies_per_wafer)
 
 
@@ -135,4 +134,6 @@ def die_yield(critical_mm2: Value, parameters: CostParameters) -> Value:
     -------
     C. Stapper, Defect density distribution for LSI yield calculations, IEEE Trans. Electron Devices 20(7), 1973.
     """
-    return (1 + critical_mm2 * parameters.defects_per_mm2 / parameters.clustering) ** -parameters.clustering
+    defects: Any = 1 + critical_mm2 * parameters.defects_per_mm2 / parameters.clustering
+    found: Value = np.power(defects, -parameters.clustering)  # `**` rounds a number unlike a column
+    return found

@@ -93,7 +93,7 @@ def estimate_serving(items_per_s: Value, average_w: Value, tdp_w: Value, chip_us
     average_w
         Power of the chip while it serves, by `estimate_energy` [W].
     tdp_w, chip_usd
-        Design limit and price of the chip, by `estimate_power` and `estimate_chip_cost` [W, $].
+        Design limit and price of the chip, by `choose_design_limit` and `estimate_chip_cost` [W, $].
     economy
         Parameters.
 
@@ -137,7 +137,7 @@ def estimate_fleet(tdp_w: Value, chip_usd: Value, economy: Economy, site_w: floa
     Parameters
     ----------
     tdp_w, chip_usd
-        Design limit and price of the chip, by `estimate_power` and `estimate_chip_cost` [W, $].
+        Design limit and price of the chip, by `choose_design_limit` and `estimate_chip_cost` [W, $].
     economy
         Parameters.
     site_w

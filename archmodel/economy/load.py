@@ -19,7 +19,7 @@ from archmodel.machine.types import Provenance
 SUBJECT = "economy parameters"
 _LABELS = ("title", "notes", "sources")
 _BY_DTYPE = ("multiply_45nm", "add_45nm", "multiply_7nm", "add_7nm", "multiply", "add")
-_BY_NODE = ("below_7nm", "sram_scale", "logic_scale", "wafer")
+_BY_NODE = ("derived_node", "below_7nm", "sram_scale", "logic_scale", "wafer")
 _BY_TECHNOLOGY = ("dram", "dram_price")
 
 

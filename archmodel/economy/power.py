@@ -11,7 +11,7 @@ from archmodel.economy.energy import estimate_energy
 from archmodel.economy.types import Economy
 from archmodel.economy.values import Value, lanes_of
 from archmodel.economy.work import StepWork
-from archmodel.machine.types import Machine
+from archmodel.machine.types import SET_BY_USER, Machine
 
 _USUAL = ("bf16", "fp16", "bfp8", "fp8", "int8", "fp32")
 """Formats in which typical work is done: the first one that a matrix engine has."""
@@ -34,6 +34,49 @@ class PowerEstimate:
     typical_w: Value
     tdp_w: Value
     parts_w: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class DesignLimit:
+    """Power that servers and the site have to provide for.
+
+    Parameters
+    ----------
+    tdp_w
+        Per chip [W].
+    kind
+        ``estimated``, ``set`` by the user, or the kind of the value that the machine states.
+    reason
+        Why the one or the other.
+    """
+
+    tdp_w: Value
+    kind: str
+    reason: str
+
+
+def choose_design_limit(machine: Machine, estimate: PowerEstimate) -> DesignLimit:
+    """Choose what is provisioned for: the design limit of the chip as built where it is known, else the estimate.
+
+    A stated limit belongs to the machine as built: other overrides, without one of the limit, make another machine.
+
+    Parameters
+    ----------
+    machine
+        One chip.
+    estimate
+        Of it, by `estimate_power`.
+    """
+    note = machine.provenance.get("power.tdp")
+    changed = [path for path, each in machine.provenance.items() if each.source == SET_BY_USER]
+    if "power.tdp" in changed:
+        return DesignLimit(machine.power.tdp_w, "set", "power.tdp is set")
+    if changed:
+        reason = f"power.tdp is that of the chip as built, without the override of {', '.join(sorted(changed))}"
+        return DesignLimit(estimate.tdp_w, "estimated", reason)
+    if note is None or note.kind == "assumed":
+        return DesignLimit(estimate.tdp_w, "estimated", "power.tdp is assumed")
+    return DesignLimit(machine.power.tdp_w, note.kind, f"power.tdp is {note.kind}")
 
 
 def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:

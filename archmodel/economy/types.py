@@ -72,9 +72,9 @@ ByNode = Mapping[Node, Positive]
 
 
 def node_nm(node: str) -> float:
-    """Read the size that a node is named after [nm]: 4 of ``"TSMC 4N"``, 7 of ``"7 nm"``, 0 where there is none."""
-    found = re.search(r"(\d+)\s*(?:nm|N\b)", node)
-    return float(found[1]) if found else 0.0
+    """Read the size that a node is named after [nm]: 4 of ``"TSMC 4N"`` and ``"N4P"``, 7 of ``"7 nm"``; or 0."""
+    found = re.search(r"(\d+)\s*(?:nm|N\b)|\bN(\d+)", node)
+    return float(found[1] or found[2]) if found else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,8 @@ class EnergyParameters:
     ----------
     unstated_node
         Process of machines that do not state theirs.
+    derived_node
+        By node, the one whose area, energy and price it has; the nodes that are not in it have their own.
     multiply_45nm_j, add_45nm_j, multiply_7nm_j, add_7nm_j
         One multiplication or addition by dtype at two nodes [J].
     below_7nm
@@ -117,6 +119,7 @@ class EnergyParameters:
 
     __pydantic_config__: ClassVar = SCHEMA
     unstated_node: Node
+    derived_node: Mapping[Node, Node]
     multiply_45nm_j: Mapping[DType, Joules]
     add_45nm_j: Mapping[DType, Joules]
     multiply_7nm_j: Mapping[DType, Joules]

@@ -17,18 +17,34 @@ from archmodel.machine.types import LaneEngine, Machine
 Value: TypeAlias = float | NDArray[np.float64]
 """A number, or one per machine (M,)."""
 
+UNSTATED = ("not stated", "none")
+"""What ``process`` of a machine says where its node is not known."""
+
 
 def machine_node_nm(machine: Machine, parameters: EnergyParameters) -> float:
-    """Read the process node of a machine [nm]; where it states none, the one that is assumed.
+    """Read the process node that area, energy and price of a machine follow [nm].
+
+    It is the one that its process derives from (5 nm for 4 nm); where it states none, the one that is assumed.
 
     Parameters
     ----------
     machine
         Its ``process`` names the node, e.g. ``TSMC 5 nm``; of several the first counts.
     parameters
-        Name the node that is assumed.
+        Name the node that is assumed, and those that others derive from.
+
+    Raises
+    ------
+    UnsupportedError
+        When the process is stated in words that name no node.
     """
-    return node_nm(machine.process) or node_nm(parameters.unstated_node)
+    stated_nm = node_nm(machine.process)
+    if not stated_nm and machine.process not in UNSTATED:
+        why = f"process {machine.process!r} names no node; write its size, e.g. '5 nm', or {UNSTATED[0]!r}"
+        raise UnsupportedError(f"energy, area and cost of {machine.name}", [why])
+    size_nm = stated_nm or node_nm(parameters.unstated_node)
+    derived_nm = {node_nm(node): node_nm(origin) for node, origin in parameters.derived_node.items()}
+    return derived_nm.get(size_nm, size_nm)
 
 
 def at_node(table: Mapping[str, float], size_nm: float, what: str) -> float:

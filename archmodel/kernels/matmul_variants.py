@@ -44,6 +44,8 @@ from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREF
 
 CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 """Fields of `PeTiming` in which variants differ."""
+NO_CANDIDATE = -1
+"""Returned by a search whose bounds have refuted all candidates, the fastest one too."""
 _MOST_TOGETHER, _WIDEST = 6, 1.6  # machines that are judged together, and how much faster the DRAM of one may be
 
 
@@ -216,7 +218,7 @@ def _choose(best: Best, i: int) -> int:
     for place in range(best.candidates.shape[1]):
         if best.candidates[i, place] >= 0 and (chosen < 0 or best.serials[i, place] < best.serials[i, chosen]):
             chosen = place
-    return int(best.candidates[i, chosen])
+    return NO_CANDIDATE if chosen < 0 else int(best.candidates[i, chosen])
 
 
 @kernel
@@ -253,7 +255,8 @@ def search_variants(
     Returns
     -------
     int
-        Closed forms that were counted.
+        Closed forms that were counted; `NO_CANDIDATE` if a machine has none left, so that a bound was too large: what
+        is written is then no answer.
 
     Sources
     -------
@@ -281,6 +284,8 @@ def search_variants(
         n_counted += _search_together(shape, rows, first, end, candidates, places, unlike, seed, program, best)
         for v in range(first, end):
             c = _choose(best, v - first)
+            if c == NO_CANDIDATE:
+                return NO_CANDIDATE
             seed = int(np.searchsorted(unlike.firsts, c, side="right")) - 1
             out_mappings[v] = candidates[c]
             out_cycles[v] = time_matmul(
@@ -288,5 +293,7 @@ def search_variants(
                 program.capacity, program.work,
             )  # fmt: skip
             out_work[v] = program.work[TOTAL, :N_STATIONS]
+            if _bound_on(unlike, seed, rows, v) > out_cycles[v, 0]:
+                return NO_CANDIDATE
         first = end
     return n_counted

@@ -27,7 +27,7 @@ from archmodel.workload.types import Trace
 Ints = NDArray[np.int64]
 _PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_frac", "dram.capacity_bytes")
 """What decides where tensors are, and no more."""
-_ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "economy")
+_ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "io_dies")
 """What no program of a chip on its own sees."""
 _FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s")
 """What only those see that reach beyond the SRAM."""

@@ -77,22 +77,6 @@ def list_leaves(node: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]
         yield path, node
 
 
-def differing_leaves(base: Machine, other: Machine) -> dict[LeafPath, Any]:
-    """Give the values of a machine that are not those of another one; what it lacks is ``None``.
-
-    Parameters
-    ----------
-    base, other
-        The machine to compare with, and the one whose values are given.
-    """
-    ours, theirs = dict(list_leaves(base)), dict(list_leaves(other))
-    return {
-        path: theirs.get(path)
-        for path in {**ours, **theirs}
-        if path not in ours or path not in theirs or ours[path] != theirs[path]
-    }
-
-
 def put_leaves(node: Any, values: Mapping[LeafPath, Any]) -> Any:
     """Make the same machine, or part of one, with other values.
 
@@ -118,20 +102,20 @@ def _child(node: Any, name: str) -> Any:
     return node[name] if isinstance(node, Mapping) else getattr(node, name)
 
 
-def stack(base: Machine, changes: Sequence[Mapping[LeafPath, Any]]) -> MachineColumns:
-    """Put machines side by side that differ from one in single numbers.
+def _differing_leaves(base: Machine, other: Machine) -> dict[LeafPath, Any]:
+    """Give the values of a machine that are not those of another one; what it lacks is ``None``.
 
     Parameters
     ----------
-    base
-        The one.
-    changes
-        Of each machine, the numbers that differ.
+    base, other
+        The machine to compare with, and the one whose values are given.
     """
-    known = dict(list_leaves(base))
-    paths = list(dict.fromkeys(path for change in changes for path in change))
-    columns = {path: np.array([change.get(path, known[path]) for change in changes]) for path in paths}
-    return MachineColumns(base, columns, len(changes))
+    ours, theirs = dict(list_leaves(base)), dict(list_leaves(other))
+    return {
+        path: theirs.get(path)
+        for path in {**ours, **theirs}
+        if path not in ours or path not in theirs or ours[path] != theirs[path]
+    }
 
 
 def can_join(base: Machine, other: Machine) -> bool:
@@ -145,7 +129,7 @@ def can_join(base: Machine, other: Machine) -> bool:
     known = dict(list_leaves(base))
     return base.name == other.name and all(
         path == _TECHNOLOGY or (_is_number(value) and _is_number(known.get(path)))
-        for path, value in differing_leaves(base, other).items()
+        for path, value in _differing_leaves(base, other).items()
     )
 
 
@@ -163,7 +147,7 @@ def join(groups: Sequence[MachineColumns]) -> MachineColumns:
     """
     base = groups[0].base
     leaves = [dict(list_leaves(group.base)) for group in groups]
-    differing = [path for group in groups for path in (*group.columns, *differing_leaves(base, group.base))]
+    differing = [path for group in groups for path in (*group.columns, *_differing_leaves(base, group.base))]
     columns = {
         path: np.concatenate(
             [

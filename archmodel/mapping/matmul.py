@@ -19,7 +19,7 @@ from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, NO_CANDIDATE, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -111,7 +111,8 @@ def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Fou
         raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
     n_machines = len(timings)
     found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    search_variants(shape, timings, candidates, places, *found)
+    if search_variants(shape, timings, candidates, places, *found) == NO_CANDIDATE:
+        raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
     return found
 
 

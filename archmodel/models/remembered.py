@@ -39,6 +39,6 @@ class Remembered:
         entry = (objects, make()) if known is None else known
         self._known[key] = entry
         while len(self._known) > self._n_kept:
-            self._known.pop(next(iter(self._known)), None)
+            self._known.popitem(last=False)  # in one step: threads share what is remembered
         value: T = entry[1]
         return value

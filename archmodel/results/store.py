@@ -8,6 +8,7 @@ there, so is what it is held against. The bytes of a part follow from its values
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -76,9 +77,11 @@ class Store:
         Raises
         ------
         InputError
-            When another process holds it, or the folder cannot be written.
+            When another process holds it, or the folder is none or cannot be written.
         """
         path = self.folder / "lock"
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(SUBJECT, [Fault(str(self.folder), "is a file; give a folder, which need not exist")])
         with self._writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
@@ -199,7 +202,7 @@ class Store:
         import duckdb
 
         with duckdb.connect(config={"threads": 1}) as connection:
-            read = connection.execute(f"SELECT * FROM read_parquet({_quote(str(self.part_path(table, idx)))})")
+            read = connection.execute(f"SELECT * FROM read_parquet({_escape(self.part_path(table, idx))})")
             return {name: _plain(column) for name, column in read.fetchnumpy().items()}
 
     def set_aside(self, table: str, idx: int) -> Path:
@@ -229,8 +232,8 @@ class Store:
         tables = {path.name: path for path in sorted(self.folder.iterdir()) if list(path.glob("part-*.parquet"))}
         with duckdb.connect() as connection:
             for name, path in tables.items():
-                files = _quote(str(path / "part-*.parquet"))
-                connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({files})')
+                files = ", ".join(_escape(part) for part in sorted(path.glob("part-*.parquet")))
+                connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}])')
             try:
                 statements = connection.extract_statements(sql)
                 if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
@@ -293,6 +296,11 @@ def _select(name: str, column: NDArray[Any]) -> str:
 
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _escape(path: Path) -> str:
+    """Quote the name of a file for what would take ``*``, ``?`` and ``[`` for a pattern."""
+    return _quote(glob.escape(str(path)))
 
 
 def _plain(column: Any) -> NDArray[Any]:

@@ -116,7 +116,7 @@ def _label(value: Any) -> str:
 
 
 def _read_range(paths: Sequence[str], body: Mapping[str, Any], base: Base, fault: Any) -> list[tuple[str, Any]]:
-    """Spread values from ``low`` to ``high``; they are written in the unit of ``low``."""
+    """Spread values from ``low`` to ``high``; they are written in the unit of ``low``, or of ``high`` if low is 0."""
     n, scale = body.get("n"), body.get("scale", "linear")
     if len(paths) != 1:
         fault("a range is of one field; list the values of several")
@@ -143,12 +143,12 @@ def _read_range(paths: Sequence[str], body: Mapping[str, Any], base: Base, fault
         fault("low is not below high" if not low < high else "low: a log scale begins above 0", "low")
         return []
     spread = np.linspace(low, high, n) if scale == "linear" else np.geomspace(low, high, n)
-    number, unit = _split(body["low"])
+    number, unit = _split(body["low" if low else "high"])  # zero does not tell how large its unit is
     if not unit and np.any(np.abs(spread - np.round(spread)) > 1e-9 * spread) and isinstance(number, int):
         shown = ", ".join(f"{value:.4g}" for value in spread)
         fault(f"a range of whole numbers meets others: {shown}; change low, high or n, or list the values", "n")
         return []
-    scaled = [value / low * number for value in spread.tolist()] if low else spread.tolist()
+    scaled = [value / (low or high) * number for value in spread.tolist()]
     if not unit and isinstance(number, int):
         return [(str(round(value)), [round(value)]) for value in scaled]
     texts = [f"{value:.12g} {unit}".strip() for value in scaled]

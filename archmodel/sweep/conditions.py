@@ -43,7 +43,7 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Gt: operator.gt, ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.NotEq: lambda left, right: (left < right) | (left > right),  # NaN differs from nothing
 }  # fmt: skip
 _SHAPE = "write a comparison of columns and quantities, e.g. 'die_mm2 <= 858 mm2'"
 

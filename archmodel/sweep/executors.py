@@ -6,7 +6,7 @@ import importlib
 import os
 import pickle
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, Protocol, get_args
@@ -131,11 +131,19 @@ class _Dask:
         def submit(part: Work) -> Any:
             return self.client.submit(evaluate_part, self.frozen, *part, pure=False)
 
-        left = iter(work)
+        left, dask = iter(work), _distributed()
         n_ahead = _AHEAD * max(1, sum(self.client.nthreads().values()))
-        futures = _distributed().as_completed([submit(part) for _, part in zip(range(n_ahead), left, strict=False)])
+        futures = dask.as_completed([submit(part) for _, part in zip(range(n_ahead), left, strict=False)])
         for future in futures:  # what a lost worker had under way, the scheduler gives to another one
-            yield future.result()
+            try:
+                done = future.result()
+            except (dask.KilledWorker, CancelledError) as error:
+                text = (
+                    f"the cluster gave a part up: {error}; look for what ends workers (memory?) or the scheduler, and "
+                    "give the same command to go on"
+                )
+                raise ArchmodelError(text) from error
+            yield done
             if (part := next(left, None)) is not None:
                 futures.add(submit(part))
 

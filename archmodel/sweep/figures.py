@@ -50,12 +50,15 @@ class Economics:
         return load_economy({path: str(value) for path, value in self.changes.items()})
 
     def chip(self, machines: MachineColumns) -> tuple[Columns, str]:
-        """Give the columns of chips, `CHIP`, or say why there are none."""
+        """Give the columns of chips, `CHIP`, or say why there are none.
+
+        All points have the estimated design limit, the base machine too: figures are there to be compared.
+        """
         machine = machines.machine()
         try:
             area = estimate_area(machine, self.economy)
             power = estimate_power(machine, self.economy)
-            cost = estimate_chip_cost(machine, area, power, self.economy)
+            cost = estimate_chip_cost(machine, area, power.tdp_w, self.economy)
             fleet = estimate_fleet(power.tdp_w, cost.chip_usd, self.economy)
         except UnsupportedError as error:
             return {}, "; ".join(error.reasons)
@@ -84,7 +87,8 @@ class Economics:
         Model
         -----
         As `estimate_energy` and `estimate_serving` say: ``step_j`` is the energy of a chip during a step,
-        ``j_per_item`` that of the whole site per item.
+        ``j_per_item`` that of the whole site per item. Where stages share the layers there is neither, nor cost: work
+        is counted of all stages, and time of one chip.
         """
         throughput = totals.throughput / trace.plan.n_chips
         nothing = np.full(machines.n_machines, np.nan)
@@ -95,7 +99,7 @@ class Economics:
             "throughput": throughput,
             "utilisation": totals.utilisation,
         }
-        if chip:
+        if chip and trace.plan.pp == 1:
             energy = estimate_energy(
                 machines.machine(), count_work(trace), totals.traffic_bytes, totals.latency_s, self.economy
             )

@@ -77,6 +77,7 @@ def run_sweep(
     scheduler: str | None = None,
     search: str | None = None,
     n_evaluations: int | None = None,
+    budget_option: str = "--evaluations",
     rungs: Sequence[Rung] = (),
     has_operators: bool = False,
     tell: Tell = lambda _: None,
@@ -97,6 +98,8 @@ def run_sweep(
         ``auto``: all if they fit ``n_evaluations``, else a search; or a search by its name.
     n_evaluations
         Points that a search may evaluate.
+    budget_option
+        What ``n_evaluations`` were given by, for messages.
     rungs
         Models that evaluate what the one before has left, in place of the model of the sweep; not with a search.
     has_operators
@@ -117,6 +120,13 @@ def run_sweep(
         search = choose_search(sweep.space.n_points, n_evaluations or _N_EVALUATIONS, sweep.file.model)
     if rungs and search:
         raise InputError("sweep", [Fault("--search", "goes not with --fidelity; leave one of them out")])
+    if n_evaluations is not None and search is None:
+        text = "are those of a search; give --search, or --points for a random sample"
+        raise InputError("sweep", [Fault(budget_option, text)])
+    n_space = sweep.space.n_points
+    if search == "enumerate" and n_evaluations is not None and n_evaluations < n_space:
+        text = f"{n_evaluations} of {n_space} points are no enumeration; leave it out, or take another search"
+        raise InputError("sweep", [Fault(budget_option, text)])
     n_points = _count_points(sweep, search, n_evaluations, rungs)
     ids = sweep.space.sample(n_points, sweep.file.seed)
 
@@ -151,9 +161,6 @@ def _count_points(sweep: Sweep, search: str | None, n_evaluations: int | None, r
     if search is None:
         return min(sweep.file.points or n_space, n_space, rungs[0].most_points if rungs else n_space)
     if search == "enumerate":
-        if n_evaluations is not None and n_evaluations < n_space:
-            text = f"{n_evaluations} of {n_space} points are no enumeration; leave it out, or take another search"
-            raise InputError("sweep", [Fault("--evaluations", text)])
         return n_space
     find_search(search)
     return min(n_evaluations or _N_EVALUATIONS, n_space)
@@ -205,6 +212,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "objectives": {
             each.name: {"column": each.column, "goal": each.goal, "unit": each.unit} for each in sweep.objectives
         },
+        "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
         "sha256": _hash(json.dumps(asked)),
         "asked": asked,
         "assumed": {"machine": sorted(assumed), "economy": economy.of_kind("assumed")},

@@ -59,7 +59,7 @@ class Tolerances:
 
     __pydantic_config__: ClassVar = SCHEMA
     cycles_tolerance_frac: float = 0.0
-    counters_tolerance_frac: float = 0.0
+    counters_tolerance_frac: float | None = 0.0
     models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -93,7 +93,8 @@ class Contract:
         By how much of the cycles of a point they may differ from those of the law, and as much each event. If there is
         none, cycles and events have to be equal.
     counters_tolerance_frac
-        By how much of the cycles of a point each of them may differ from the model's ledger.
+        By how much of the cycles of a point each of them may differ from the model's ledger; ``null`` where counters
+        are reported, but not compared.
     models_tolerance_frac
         By how much the cycles of a point may differ from those of each of these models besides, at the points for which
         ``law.py`` gives any.
@@ -115,7 +116,7 @@ class Contract:
     waveform: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     cycles_tolerance_frac: float = 0.0
-    counters_tolerance_frac: float = 0.0
+    counters_tolerance_frac: float | None = 0.0
     models_tolerance_frac: Mapping[str, float] = field(default_factory=dict)
     kernels: Mapping[str, Tolerances] = field(default_factory=dict)
     fit: Fit | None = None

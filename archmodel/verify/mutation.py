@@ -228,9 +228,11 @@ def _first_difference(contract: Contract, expected: Mapping[str, Any], row: Mapp
         apart = [abs(a - b) for a, b in zip(cycles, measured, strict=False) if a is not None]
         if len(cycles) != len(measured) or max(apart, default=0) > tolerances.cycles_tolerance_frac * rtl:
             return f"event {event!r} differs"
+    if tolerances.counters_tolerance_frac is None:
+        return ""
     wanted, got = expected.get("counters", {}), row["counters"]
+    most = tolerances.counters_tolerance_frac * expected["cycles"]
     for counter in sorted({*wanted, *got}):
-        most = tolerances.counters_tolerance_frac * expected["cycles"]
         if abs(wanted.get(counter, 0) - got.get(counter, 0)) > most:
             return f"counter {counter!r} differs"
     return ""

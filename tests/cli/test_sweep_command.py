@@ -102,8 +102,10 @@ def test_a_sweep_without_any_answer_fails(run, tmp_path):
 
 def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path):
     path, folder = tmp_path / "long.yaml", tmp_path / "out"
-    path.write_text(FILE.replace("n: 5", "n: 2000"), encoding="utf-8")
-    script = "import sys; from archmodel.cli import main; sys.exit(main())"
+    path.write_text(FILE.replace("n: 5", "n: 10000"), encoding="utf-8")
+    # Whoever runs tests in the background has interrupts ignored, and so would the sweep.
+    script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script += "from archmodel.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", script, "sweep", str(path), "-o", str(folder), "--threads", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -68,6 +68,16 @@ def test_numbers_have_four_digits_and_thousands_apart(value, text):
     assert show_number(value) == text
 
 
+def test_a_unit_that_is_divided_by_is_not_shown_as_the_unit():
+    names = ("perf_per_w", "perf_per_mm2", "perf_per_usd")
+    assert [show_value(name, 0.003509, {}) for name in names] == ["0.003509"] * 3
+    assert [show_value(name, 2, {}) for name in ("die_mm2", "chip_usd")] == ["2 mm²", "2 USD"]
+
+
+def test_widths_have_their_unit():
+    assert show_value("sram_width_bytes_per_cycle", 4096.0, {}) == "4,096 B/cycle"
+
+
 def test_throughput_has_its_unit():
     assert show_value("throughput", 11358.3, {"throughput_unit": "token/s"}) == "11,360 token/s"
     assert show_value("throughput", 1.7e14, {"throughput_unit": "FLOP/s"}) == "170 TFLOP/s"

@@ -115,7 +115,7 @@ class _Session:
             if command.startswith(LEFT_TO_CI) or not command:
                 continue
             done = subprocess.run(
-                ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=120
+                ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=400
             )
             assert done.returncode == block.exit_code, f"{command}\n{done.stdout}{done.stderr}"
             if shown:

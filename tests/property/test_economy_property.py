@@ -42,7 +42,7 @@ def more_of(machine, path, factor):
 
 def chip_usd(machine):
     area, power = estimate_area(machine, ECONOMY), estimate_power(machine, ECONOMY)
-    return estimate_chip_cost(machine, area, power, ECONOMY).chip_usd
+    return estimate_chip_cost(machine, area, power.tdp_w, ECONOMY).chip_usd
 
 
 @given(name=names, path=st.sampled_from(PARTS), factor=factors)

@@ -44,6 +44,8 @@ def test_the_page_has_all_faults_and_each_was_found():
 
 @pytest.mark.judges("icarus")
 def test_the_first_fault_of_each_kind_is_found(results, tmp_path):
+    if results[0][0].unit.name == "grid":
+        pytest.skip("one takes minutes; blocks of the grid have samples of their own, 'make mutation' tries all")
     sound = {plan.build: (points, simulation) for plan, points, simulation in results}
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(try_faults(results[0][0].unit, sound, pool, tmp_path, n_of_each=1))

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from archmodel.kernels import matmul_variants
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.event_engine import run_program
+from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_program import write_matmul
 from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.matmul_shape import (
@@ -46,6 +48,7 @@ from archmodel.lowering.program import CASTS, CommandTable, Grid
 from archmodel.lowering.run import run_table
 from archmodel.lowering.timing import lower_matmul, lower_timing
 from archmodel.machine.load import load_machine
+from archmodel.mapping import matmul as mapper
 from archmodel.mapping import place
 from archmodel.mapping.matmul import list_mappings
 from archmodel.workload.single import operators_trace
@@ -290,6 +293,20 @@ def test_compiled_search_equals_its_python_form():
         n = search(shape, timing(), np.array([[1, 2, 2, 1], [1, 1, 2, 2]]), mappings, cycles)
         tried.append((n, mappings.tolist(), cycles.tolist()))
     assert tried[0] == tried[1]
+
+
+def test_a_bound_above_the_cycles_of_the_best_candidate_is_no_answer(monkeypatch):
+    shape = MatmulShape(1, 256, 256, 256, 2.0, 2.0, 2.0, False, True, False, 1)
+    rows, n_pes = np.array([timing()], np.float64), 4
+    sound = mapper.find_mappings(shape, rows, n_pes)
+    monkeypatch.setattr(mapper, "search_variants", matmul_variants.search_variants.py_func)
+    assert mapper.find_mappings(shape, rows, n_pes).mappings.tolist() == sound.mappings.tolist()
+    monkeypatch.setattr(matmul_variants, "_bound_on", lambda *_: np.inf)
+    with pytest.raises(RuntimeError) as caught:
+        mapper.find_mappings(shape, rows, n_pes)
+    assert str(caught.value) == (
+        f"the bounds of a search exceed the cycles of its best candidate: {shape}, {read_timing(rows, 0)}"
+    )
 
 
 @pytest.mark.parametrize("has_prefetch", [True, False])

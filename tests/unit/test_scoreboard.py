@@ -39,6 +39,7 @@ CASES = [
     ({"cycles": 99}, {"models_tolerance_frac": {"grid": 0.05}}, "cycles: model 100, RTL 99"),
     ({"counters": {"load_data": 14}}, {}, "counter 'load_data'"),
     ({"counters": {"load_data": 14}}, {"counters_tolerance_frac": 0.05}, ""),
+    ({"counters": {"load_data": 999}}, {"counters_tolerance_frac": None}, ""),
 ]
 
 

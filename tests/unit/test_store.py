@@ -73,6 +73,16 @@ def test_every_changed_byte_is_noticed(store):
     assert store.is_finished("points", 0)
 
 
+def test_a_folder_may_be_named_like_a_pattern(tmp_path):
+    store = Store(tmp_path / "it's [1] *?")
+    with store.lock():
+        store.begin({"asked": {}})
+        for idx in (0, 1):
+            store.write_part("points", idx, COLUMNS)
+    assert store.read_part("points", 1)["point"].tolist() == [0, 1, 2, 3]
+    assert list(store.query("select count(*) as n from points").rows()) == [{"n": 8}]
+
+
 def test_missing_numbers_are_null(store):
     store.write_part("points", 0, COLUMNS)
     rows = list(store.query("select count(*) as n, max(latency_s) as slowest from points").rows())
@@ -141,6 +151,14 @@ def test_two_cannot_write_at_once(store):
         Store(store.folder).lock(),
     ):
         pass
+
+
+def test_a_file_is_no_folder(tmp_path):
+    path = tmp_path / "results"
+    path.touch()
+    with pytest.raises(am.InputError) as caught, Store(path).lock():
+        pass
+    assert str(caught.value) == f"1 error in results\n  {path}: is a file; give a folder, which need not exist"
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):

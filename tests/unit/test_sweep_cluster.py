@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 import archmodel as am
 from archmodel.sweep import executors
 
-pytest.importorskip("distributed", reason="no distributed; run: pip install 'archmodel[cluster]'")
+distributed = pytest.importorskip("distributed", reason="no distributed; run: pip install 'archmodel[cluster]'")
 
 GIVEN = {
     "title": "small",
@@ -75,6 +77,37 @@ def test_a_lost_worker_costs_no_point(cluster, tmp_path):
     ]
     assert len(tables[0]) > 20
     assert tables[0] == tables[1]
+
+
+WORKER = SimpleNamespace(address="tcp://10.0.0.2:1")
+
+
+@pytest.mark.parametrize("error", [distributed.KilledWorker("part", WORKER, 3), CancelledError("part")])
+def test_a_part_that_the_cluster_gives_up_is_told(monkeypatch, error):
+    """Injected: the scheduler gives up when a part has ended several workers, or when it ends itself."""
+
+    class Future:
+        def result(self):
+            raise error
+
+    class Client:
+        def nthreads(self):
+            return {}
+
+        def submit(self, *_arguments, **_options):
+            return Future()
+
+    class Dask:
+        KilledWorker = distributed.KilledWorker
+        as_completed = list
+
+    monkeypatch.setattr(executors, "_distributed", Dask)
+    with pytest.raises(
+        am.ArchmodelError,
+        match=r"^the cluster gave a part up: .*part.*; look for what ends workers \(memory\?\) or "
+        r"the scheduler, and give the same command to go on$",
+    ):
+        next(executors._Dask(b"", Client()).map([(0, [])]))
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def test_points_are_what_machines_one_by_one_give(undisturbed):
         assert row["ranking_latency_s"] == row["latency_s"] == result.latency_s
         assert row["throughput"] == result.throughput
         assert row["ranking_bound"] == result.bound
+
+
+def test_a_run_says_with_what_it_began(undisturbed):
+    run = am.api.open_sweep(undisturbed).run
+    assert list(run["versions"]) == ["archmodel", "duckdb", "numba", "numpy"]
+    assert run["asked"]["archmodel"] == run["versions"]["archmodel"] == version("archmodel")
+    assert run["asked"]["seed"] == 0
+    assert len(run["sha256"]) == len(run["asked"]["machine"]["sha256"]) == 64
 
 
 def test_the_front_is_what_no_point_beats(undisturbed):
@@ -224,6 +233,17 @@ def test_an_objective_without_values_leaves_the_front_empty(tmp_path):
     assert said == ["the front is empty: an objective has no value at any point that meets the conditions"]
 
 
+def test_stages_have_neither_energy_nor_cost():
+    """As in `archmodel cost`: work is counted of all stages, and time of one chip."""
+    decode = {"workload": "llm/llama3.1-8b", "label": "decode", "settings": {"phase": "decode"}}
+    given = GIVEN | {"machine": "h100_sxm", "workloads": [decode], "axes": {"workload.pp": [1, 2]}}
+    table = Evaluator(load_sweep(given)).evaluate(np.array([[0], [1]]))
+    for name in ("decode_step_j", "decode_j_per_item", "decode_usd_per_million_items", "decode_items_per_s_per_mw"):
+        assert np.isnan(table[name]).tolist() == [False, True]
+    for name in ("decode_latency_s", "decode_throughput", "perf_per_usd"):
+        assert np.isfinite(table[name]).all()
+
+
 def test_a_base_machine_without_an_answer_is_told(tmp_path):
     parts = [
         {"workload": "llm/llama3.1-8b", "label": phase, "settings": {"phase": phase, "dtype": "fp8"}}
@@ -244,6 +264,8 @@ def test_a_base_machine_without_an_answer_is_told(tmp_path):
         ({"search": "enumerate", "evaluations": 5},
          "1 error in sweep\n  --evaluations: 5 of 60 points are no enumeration; leave it out, or take another "
          "search"),
+        ({"search": "enumerate", "points": 5},
+         "1 error in sweep\n  --points: 5 of 60 points are no enumeration; leave it out, or take another search"),
         ({"points": 0},
          "1 error in sweep description\n  --points: points: 0 is not a count; allowed: whole numbers from 1 to 1e12"),
         ({"model": "roofine"},

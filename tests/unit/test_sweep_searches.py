@@ -76,6 +76,11 @@ def test_a_search_leaves_its_points_the_front_and_what_it_was_worth(tmp_path, se
     assert all(row["n_evaluations"] == 40 and row["hypervolume"] > 0 for row in last.values())
 
 
+def test_points_are_the_evaluations_of_a_search_that_has_no_others(tmp_path):
+    assert len(points_of(am.sweep(SWEEP, tmp_path / "points", search="random", points=7))) == 7
+    assert len(points_of(am.sweep(SWEEP, tmp_path / "both", search="random", points=7, evaluations=9))) == 9
+
+
 def test_an_enumeration_evaluates_every_point_once_and_is_at_least_as_good_as_any_search(tmp_path, n_evaluated):
     found = am.sweep(SWEEP, tmp_path / "all", search="enumerate")
     assert points_of(found) == list(range(ALL))
@@ -145,6 +150,10 @@ def test_without_a_feasible_point_the_front_is_empty_and_says_why(tmp_path):
             {"search": "enumerate", "evaluations": 95},
             "1 error in sweep\n"
             "  --evaluations: 95 of 96 points are no enumeration; leave it out, or take another search",
+        ),
+        (
+            {"evaluations": 5},
+            "1 error in sweep\n  --evaluations: are those of a search; give --search, or --points for a random sample",
         ),
         ({"search": "nsga3"}, "1 error in search\n  unknown search 'nsga3'; did you mean 'nsga2'?"),
     ],

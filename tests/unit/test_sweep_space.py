@@ -53,6 +53,13 @@ def test_points_and_numbers_are_each_other_s_inverse():
     assert len(np.unique(points, axis=0)) == 15
 
 
+def test_a_range_from_zero_has_the_unit_of_its_other_end(tmp_path):
+    text = FILE.replace("clock: {low: 1 GHz, high: 2 GHz, n: 3}", "launch.operator: {low: 0 us, high: 10 us, n: 3}")
+    first = load_sweep(write(tmp_path, text)).space.axes[0]
+    assert [choice.label for choice in first.choices] == ["0 us", "5 us", "10 us"]
+    assert [choice.columns["launch_operator_s"] for choice in first.choices] == pytest.approx([0, 5e-6, 1e-5])
+
+
 def test_a_sample_repeats_no_point_and_follows_from_the_seed():
     space = Space(tuple(axis(name, 100) for name in "abcde"))  # 10¹⁰ points are not listed
     drawn = space.sample(1000, seed=3)
@@ -194,6 +201,8 @@ NAMES = ("die_mm2", "tdp_w", "sram_capacity_bytes", "pe_rows", "speedup", "memor
         ("tdp_w / die_mm2 < 0.5 W / 1 mm2", [False, True]),
         ("memory == 'fast'", [False, True]),
         ("speedup >= 1", [False, False]),
+        ("speedup != 1", [True, False]),
+        ("memory != 'fast'", [True, False]),
         ("pe_rows * 2 - 1 == 3", [False, True]),
         ("chip_usd <= 1.5 kUSD", [True, False]),
     ],
