@@ -6,22 +6,19 @@ from typing import Any
 
 from archmodel.kernels.closed_form import N_STATIONS, TOTAL, count_cycles
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.data_movement import service_cycles
-from archmodel.kernels.pe_timing import MOST_CACHED
-from archmodel.kernels.program import HOLD, LATENCY, PREFETCH, SERVICE, UNIT
+from archmodel.kernels.program import HOLD, SERVICE
 
 
 @kernel
 def count_variants(
-    commands: Any, loops: Any, capacity: Any, grid: Any, served: Any, served_bytes: Any, ahead: Any, ahead_bytes: Any,
-    far: Any, work: Any, out_cycles: Any, out_work: Any,
+    commands: Any, loops: Any, capacity: Any, grid: Any, cells: Any, numbers: Any, buffers: Any, tokens: Any, work: Any,
+    out_cycles: Any, out_work: Any,
 ) -> None:  # fmt: skip
     """Add the cycles of a program on each of V machines to what is there.
 
     Model
     -----
-    `count_cycles`, with what DRAM serves, the latency of what is prefetched from it, and the tiles that the cache holds
-    ahead put in for each machine.
+    `count_cycles`, with the numbers that DRAM, cache and host decide put in for each machine.
 
     Parameters
     ----------
@@ -31,16 +28,14 @@ def count_variants(
         As `count_cycles` takes them; the capacity is written to.
     grid : ndarray (4,) int64
         Logical grid of the PEs.
-    served : ndarray (D,) int64
-        Commands that DRAM serves.
-    served_bytes : ndarray (D,)
-        Bytes of each [B].
-    ahead : ndarray (A,) int64
-        Buffers that lie in the cache.
-    ahead_bytes : ndarray (A,)
-        Bytes of one tile of each, of all PEs [B].
-    far : ndarray (V, 3)
-        Cache [B], width [B/cycle] and latency [cycles] of the DRAM of each machine.
+    cells : ndarray (X, 2) int64
+        Commands, and their columns, that machines differ in.
+    numbers : ndarray (X, V) int64
+        What is there on each machine.
+    buffers : ndarray (A,) int64
+        Buffers that machines differ in.
+    tokens : ndarray (A, V) int64
+        What each holds on each machine.
     work : ndarray (10, S) int64
         Working memory, S stations or buffers.
     out_cycles : ndarray (V, 2) int64
@@ -52,14 +47,14 @@ def count_variants(
     -------
     As `count_cycles`: ``docs/methods/timing.md``.
     """
-    for v in range(far.shape[0]):
-        for i in range(served.size):
-            c = served[i]
-            commands[c, SERVICE] = commands[c, HOLD] = service_cycles(served_bytes[i], far[v, 1])
-            if commands[c, UNIT] == PREFETCH:
-                commands[c, LATENCY] = int(far[v, 2])
-        for i in range(ahead.size):
-            capacity[ahead[i]] = max(2, min(MOST_CACHED, int(far[v, 0] / 2 / ahead_bytes[i])))
+    for v in range(out_cycles.shape[0]):
+        for i in range(cells.shape[0]):
+            c, column = cells[i, 0], cells[i, 1]
+            commands[c, column] = numbers[i, v]
+            if column == SERVICE:
+                commands[c, HOLD] = numbers[i, v]
+        for i in range(buffers.size):
+            capacity[buffers[i]] = tokens[i, v]
         work[:] = 0  # there may be more buffers than stations
         cycles, serial = count_cycles(
             commands, commands.shape[0], loops, capacity, grid[0], grid[1], grid[2], grid[3], work

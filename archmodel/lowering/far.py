@@ -1,12 +1,74 @@
-"""Numbers of a program that come from DRAM and cache, and say what of: with them it is a program for others, too."""
+"""Numbers of a program that come from DRAM, cache and host, and say how: with them it is a program for others, too."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
+from archmodel.lowering.dram import DramChannels
+from archmodel.lowering.row_access import RowAccess
+
+VARYING_ROWS = ("hit_frac", "remote_frac", "unit_bytes", "host_width")
+"""Values of `RowAccess` that cache, DRAM and host decide."""
 
 
-class FromDram(int):
+@dataclass(frozen=True, slots=True)
+class Far:
+    """What is behind the SRAM of a machine, or of many that are alike before it: numbers, or columns of them (V,).
+
+    Parameters
+    ----------
+    cache_bytes, dram_width, dram_latency
+        Cache [B], DRAM [B/cycle] and its latency [cycles].
+    rows
+        How rows at indices are reached; ``None`` for an operator without. Of its values, those vary that cache, DRAM
+        and host decide.
+    channels
+        The DRAM behind rows.
+    """
+
+    cache_bytes: Any
+    dram_width: Any
+    dram_latency: Any
+    rows: RowAccess | None = None
+    channels: Any = None
+
+    def gather_width(self, row_bytes: float) -> Any:
+        """Bytes per cycle of reads of random rows, as `DramChannels.gather_width` says [B/cycle]."""
+        if isinstance(self.channels, DramChannels):
+            return self.channels.gather_width(row_bytes)
+        widths = {id(each): each for each in self.channels}
+        known = {key: each.gather_width(row_bytes) for key, each in widths.items()}
+        return np.array([known[id(each)] for each in self.channels])
+
+    def take(self, some: Any) -> Far:
+        """Choose some of the machines."""
+        columns = (self.cache_bytes[some], self.dram_width[some], self.dram_latency[some])
+        if self.rows is None:
+            return Far(*columns)
+        rows = {name: getattr(self.rows, name)[some] for name in VARYING_ROWS}
+        return Far(*columns, replace(self.rows, **rows), self.channels[some])
+
+
+class Varying(int):
+    """A number of a program on one machine, and what it is on others (`on`)."""
+
+    on: Callable[[Far], Any]
+
+    @classmethod
+    def of(cls, number: int, on: Callable[[Far], Any]) -> Self:
+        """Say what a number is on other machines."""
+        varying = cls(number)
+        varying.on = on
+        return varying
+
+
+class FromDram(Varying):
     """Cycles for which DRAM serves a request, and its bytes [B]."""
 
     n_bytes: float
@@ -14,22 +76,28 @@ class FromDram(int):
     @classmethod
     def count(cls, n_bytes: float, timing: PeTiming) -> FromDram:
         """Count the cycles on a machine."""
-        cycles = cls(service_cycles(n_bytes, timing.dram_width))
-        cycles.n_bytes = float(n_bytes)
+        n_bytes = float(n_bytes)
+        cycles = cls.of(service_cycles(n_bytes, timing.dram_width), lambda far: serve(n_bytes, far.dram_width))
+        cycles.n_bytes = n_bytes
         return cycles
 
 
-class Ahead(int):
-    """Tiles of streams that fit half of the cache, 2 to 16, and the bytes of one tile of all of them [B]."""
-
-    n_bytes: float
+class Ahead(Varying):
+    """Tiles of streams that fit half of the cache, 2 to 16."""
 
     @classmethod
     def count(cls, n_bytes: float, timing: PeTiming) -> Ahead:
-        """Count the tiles on a machine."""
-        tiles = cls(max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / n_bytes))))
-        tiles.n_bytes = float(n_bytes)
-        return tiles
+        """Count the tiles on a machine, of so many bytes each for all of the streams [B]."""
+
+        def on(far: Far) -> Any:
+            return np.clip(np.floor(far.cache_bytes / 2 / n_bytes), 2, MOST_CACHED)
+
+        return cls.of(max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / n_bytes))), on)
+
+
+def serve(n_bytes: Any, width: Any) -> Any:
+    """Cycles for which a memory serves requests, numbers or columns, as `service_cycles` counts them."""
+    return np.maximum(1.0, np.ceil(n_bytes / width))
 
 
 class Watched(float):

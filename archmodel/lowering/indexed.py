@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matrix_engine import transfer_up
+from archmodel.lowering.far import Far, Varying, serve
 from archmodel.lowering.moves import AHEAD, BEHIND, plain_issue
 from archmodel.lowering.phases import Site
 from archmodel.lowering.program import Command, Input
@@ -52,10 +57,9 @@ def gather_rows(
     sequence is asked for a tile ahead: it has bytes, of the SRAM and, where indices or weights are in DRAM, of that
     too, but no latency.
     """
-    timing, access = site.timing, _rows_of(site)
-    missed_frac *= (1.0 - access.hit_frac * is_table) * is_far
+    timing, fetched = site.timing, _fetch(site, n_rows, row_bytes, beside_bytes, missed_frac * is_far, is_table)
     from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.own_width)
-    from_dram = _dram_cycles(site, n_rows, missed_frac, row_bytes, beside_bytes)
+    from_dram, missed_frac = fetched.count(site), float(fetched.missed_frac(_rows_of(site)))
     beside_beats = transfer_up(n_rows * beside_bytes, timing.dma_width)
     if from_dram and not timing.has_prefetch:
         issue, occupancy = _many_commands(
@@ -67,8 +71,10 @@ def gather_rows(
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
     prefetches: tuple[Command, ...] = ()
     if from_dram:
-        n_missed, ahead = math.ceil(n_rows * missed_frac), into + AHEAD
-        asking = _count_commands(site, n_rows) * timing.request_cycles + n_missed
+        ahead, taking_up = into + AHEAD, _count_commands(site, n_rows) * timing.request_cycles
+        asking = Varying.of(
+            taking_up + math.ceil(n_rows * missed_frac), lambda far: taking_up + fetched.count_missed(far)
+        )
         fetch = Command("prefetch", issue, asking, timing.dram_latency, inputs, ahead, 1, 1, "dram", from_dram)
         prefetches, inputs = (fetch,), (Input(ahead),)
     occupancy += beside_beats
@@ -94,7 +100,7 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
     timing = site.timing
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
     to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.store_width)
-    to_dram = _dram_cycles(site, n_rows, float(is_far), row_bytes, INDEX_BYTES)
+    to_dram = _fetch(site, n_rows, row_bytes, INDEX_BYTES, float(is_far), is_table=False).count(site)
     inputs = (Input(out_of),)
     if to_dram and timing.cache_bytes == 0 and (is_far or to_dram > to_sram):
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
@@ -107,22 +113,57 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
     )
 
 
-def _dram_cycles(site: Site, n_rows: int, missed_frac: float, row_bytes: float, beside_bytes: float) -> int:
-    """Cycles for which DRAM serves rows, and what is read in sequence besides if indices or weights are in it."""
-    cycles = 0
-    if missed_frac > 0:
-        n_bytes = n_rows * missed_frac * unit_bytes(site, row_bytes)
-        cycles = service_cycles(n_bytes, site.dram.gather_width(row_bytes))
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """Rows between DRAM and the cache, and what is read in sequence besides; on one machine or on many.
+
+    Parameters
+    ----------
+    n_rows, row_bytes
+        Rows, and bytes of each [B].
+    beside_bytes
+        Of each row, what is read in sequence from DRAM [B].
+    far_frac
+        Part of the rows that is in DRAM and, but for hits, not in the cache.
+    is_table
+        Rows may hit.
+    """
+
+    n_rows: int
+    row_bytes: float
+    beside_bytes: float
+    far_frac: float
+    is_table: bool
+
+    def missed_frac(self, rows: RowAccess) -> Any:
+        """Part of the rows that the cache lacks."""
+        return self.far_frac * (1.0 - rows.hit_frac * self.is_table)
+
+    def count_missed(self, far: Far) -> Any:
+        """Count the rows that the cache lacks."""
+        assert far.rows is not None  # operators with rows have it
+        return np.ceil(self.n_rows * self.missed_frac(far.rows))
+
+    def serve(self, far: Far) -> Any:
+        """Cycles for which DRAM serves them: whole access units of rows."""
+        assert far.rows is not None
+        missed_frac, unit = self.missed_frac(far.rows), far.rows.unit_bytes
+        n_bytes = self.n_rows * missed_frac * (np.ceil(self.row_bytes / unit) * unit)
+        cycles = np.where(missed_frac > 0, serve(n_bytes, far.gather_width(self.row_bytes)), 0.0)
+        return cycles + serve(self.n_rows * self.beside_bytes, far.dram_width) if self.beside_bytes > 0 else cycles
+
+    def count(self, site: Site) -> Varying:
+        """Count the cycles for which DRAM serves them on a machine."""
+        timing = site.timing
+        far = Far(timing.cache_bytes, timing.dram_width, timing.dram_latency, site.rows, site.dram)
+        return Varying.of(int(self.serve(far)), self.serve)
+
+
+def _fetch(site: Site, n_rows: int, row_bytes: float, beside_bytes: float, far_frac: float, is_table: bool) -> _Fetched:
+    """Say what is between DRAM and the cache: of what is read besides, all if indices or weights are in DRAM."""
     names = [operand.name for operand in site.op.operands() if operand.role == "index" or operand.name == "weights"]
-    if beside_bytes > 0 and any(site.place(name).is_far for name in names):
-        cycles += service_cycles(n_rows * beside_bytes, site.timing.dram_width)
-    return cycles
-
-
-def unit_bytes(site: Site, row_bytes: float) -> float:
-    """Bytes that DRAM moves for a row: whole access units [B]."""
-    unit = _rows_of(site).unit_bytes
-    return math.ceil(row_bytes / unit) * unit
+    is_beside_far = any(site.place(name).is_far for name in names)
+    return _Fetched(n_rows, row_bytes, beside_bytes if is_beside_far else 0.0, far_frac, is_table)
 
 
 def _rows_of(site: Site) -> RowAccess:

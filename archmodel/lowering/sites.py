@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
-from archmodel.lowering.dram import DramChannels, lower_dram
+from archmodel.lowering.dram import lower_dram
+from archmodel.lowering.far import VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
 from archmodel.lowering.phases import Site, count_cache, find_site, find_write_frac
-from archmodel.lowering.row_access import RowAccess, describe_rows, find_shares
+from archmodel.lowering.row_access import describe_rows, find_shares
 from archmodel.machine.columns import LeafPath, MachineColumns
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
@@ -35,7 +36,7 @@ _FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s
 
 @dataclass(frozen=True, slots=True)
 class SiteColumns:
-    """One operator, or several equal ones, on M machines: U unlike sites, of which V are alike but for DRAM and cache.
+    """One operator, or several equal ones, on M machines: U unlike sites, V of them unlike before cache and DRAM.
 
     Parameters
     ----------
@@ -46,38 +47,44 @@ class SiteColumns:
     near
         Which of those each of the U is (U,).
     far
-        Cache [B], DRAM [B/cycle] and its latency [cycles] of each (U, 3).
+        What is behind the SRAM of each: columns (U,).
     first
         A machine that has it (U,).
     place
         The one that each machine has (M,).
-    rows, channels
-        How each of the U reaches rows, and the DRAM behind it; empty where there are no rows.
     """
 
     operators: tuple[int, ...]
     sites: tuple[Site, ...]
     near: Ints
-    far: Floats
+    far: Far
     first: Ints
     place: Ints
-    rows: tuple[RowAccess, ...] = ()
-    channels: tuple[DramChannels, ...] = ()
 
     def timings(self, unlike: Ints) -> Floats:
         """Give rows of `PeTiming`, of sites that are alike but for DRAM and cache."""
         rows = np.repeat(np.array([self.sites[self.near[unlike[0]]].timing], np.float64), len(unlike), axis=0)
-        rows[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = self.far[unlike]
+        far = self.far.take(unlike)
+        rows[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = np.column_stack(
+            (far.cache_bytes, far.dram_width, far.dram_latency)
+        )
         return rows
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
-        site: Site = self.sites[self.near[idx]]
-        cache_bytes, width, latency = self.far[idx].tolist()
-        timing = site.timing._replace(cache_bytes=cache_bytes, dram_width=width, dram_latency=int(latency))
-        if not self.rows:
-            return replace(site, timing=timing)
-        return replace(site, timing=timing, rows=self.rows[idx], dram=self.channels[idx])
+        return put_far(self.sites[self.near[idx]], self.far, idx)
+
+
+def put_far(site: Site, far: Far, idx: int) -> Site:
+    """Give an operator on a machine that differs in what is behind the SRAM, one of those in columns."""
+    timing = site.timing._replace(
+        cache_bytes=float(far.cache_bytes[idx]), dram_width=float(far.dram_width[idx]),
+        dram_latency=int(far.dram_latency[idx]),
+    )  # fmt: skip
+    if site.rows is None or far.rows is None:
+        return replace(site, timing=timing)
+    rows: dict[str, Any] = {name: float(getattr(far.rows, name)[idx]) for name in VARYING_ROWS}
+    return replace(site, timing=timing, rows=replace(site.rows, **rows), dram=far.channels[idx])
 
 
 class SiteFinder:
@@ -142,15 +149,23 @@ class SiteFinder:
         machine = some[first]
         near_first, near = distinct([self._near[machine]], len(first))
         sites = tuple(self._site(idxs[0], each) for each in machine[near_first].tolist())
-        far = np.column_stack([caches[first], self._find_widths(write_frac)[self._far[machine]]])
-        if not self._is_cache:
-            far[:, 0] = 0.0
-        if site.rows is None:
-            return SiteColumns(idxs, sites, near, far, machine, place)
-        objects = [self._object(each)[0] for each in machine.tolist()]
-        its_shares = zip(*(share[first].tolist() for share in shares), strict=True)
-        rows = tuple(describe_rows(each, *share) for each, share in zip(objects, its_shares, strict=True))
-        return SiteColumns(idxs, sites, near, far, machine, place, rows, tuple(lower_dram(each) for each in objects))
+        width, latency = self._find_widths(write_frac)[self._far[machine]].T
+        far = Far(caches[first] if self._is_cache else np.zeros(len(first)), width, latency)
+        if site.rows is not None:
+            far = self._reach_rows(far, self._far[machine], *(share[first] for share in shares))
+        return SiteColumns(idxs, sites, near, far, machine, place)
+
+    def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
+        """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""
+        objects = [self._object(each)[0] for each in self._far_first.tolist()]
+        unit_bytes, host_width = np.array(
+            [(each.unit_bytes, each.host_width) for each in (describe_rows(each, 0.0, 0.0) for each in objects)]
+        )[unlike].T
+        columns: Any = (hit_frac, remote_frac, unit_bytes, host_width)
+        rows = replace(describe_rows(objects[0], 0.0, 0.0), **dict(zip(VARYING_ROWS, columns, strict=True)))
+        channels = np.empty(len(objects), np.object_)
+        channels[:] = [lower_dram(each) for each in objects]
+        return replace(far, rows=rows, channels=channels[unlike])
 
     def _find_widths(self, write_frac: float) -> Floats:
         """DRAM [B/cycle] and its latency [cycles] for each of the unlike values of what is behind the SRAM."""

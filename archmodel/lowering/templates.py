@@ -5,27 +5,29 @@ Which way to do an operator is shortest, and how attention is cut, is chosen for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
+from archmodel.kernels.program import LATENCY, OCCUPANCY, SERVICE
 from archmodel.kernels.variants import count_variants
 from archmodel.lowering.attention_steps import Setting
 from archmodel.lowering.dram import DramChannels
-from archmodel.lowering.far import Ahead, FromDram, Watched
+from archmodel.lowering.far import VARYING_ROWS, Far, Varying, Watched
 from archmodel.lowering.operators.attention import find_likely, find_setting, list_choices, lower_cut
-from archmodel.lowering.packs import Floats
 from archmodel.lowering.phases import Phase, Site, Way, ways_of
+from archmodel.lowering.program import Command
+from archmodel.lowering.sites import put_far
 from archmodel.workload.operators.attention import Attention
 
 Ints = NDArray[np.int64]
-CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = range(3)
-"""Columns of what machines differ in."""
+Number = Callable[[Far], Any]
+"""Gives a number of a program for many machines."""
 NO_DRAM = DramChannels("", None, 1.0, 1.0, 1.0, 1)
 MOST_KEPT = 4096
 """Operators on machines that are alike but for DRAM and cache, whose programs are kept."""
@@ -39,16 +41,16 @@ class VariantCounts(NamedTuple):
 
 
 class PhaseTemplate(NamedTuple):
-    """A phase and what of it DRAM and cache decide, as `count_variants` takes it."""
+    """A phase; of its commands, and of its buffers, those that DRAM, cache and host decide, and how."""
 
     commands: Ints
     loops: Ints
     capacity: Ints
     grid: Ints
-    served: Ints
-    served_bytes: Floats
-    ahead: Ints
-    ahead_bytes: Floats
+    cells: Ints
+    numbers: tuple[Number, ...]
+    buffers: Ints
+    tokens: tuple[Number, ...]
 
 
 WayTemplate = tuple[PhaseTemplate, ...]
@@ -60,93 +62,125 @@ def make_template(way: Way) -> WayTemplate:
     return tuple(_take_apart(phase) for phase in way)
 
 
-def count_way(way: WayTemplate, far: Floats) -> VariantCounts:
-    """Count the cycles of a way on machines: cache [B], DRAM [B/cycle] and its latency [cycles] of each (V, 3)."""
-    found = _no_counts(len(far))
+def count_way(way: WayTemplate, far: Far) -> VariantCounts:
+    """Count the cycles of a way on machines."""
+    n = len(far.cache_bytes)
+    found = _no_counts(n)
     for phase in way:
         work = np.empty((N_WORK_ROWS, max(N_STATIONS, len(phase.capacity))), np.int64)
         # Kernels write into what they are given, and threads share templates.
         own = phase._replace(commands=phase.commands.copy(), capacity=phase.capacity.copy())
+        numbers, tokens = _put_together(own.numbers, far, n), _put_together(own.tokens, far, n)
         count_variants(
-            own.commands, own.loops, own.capacity, own.grid, own.served, own.served_bytes, own.ahead, own.ahead_bytes,
-            far, work, found.cycles, found.work_cycles,
+            own.commands, own.loops, own.capacity, own.grid, own.cells, numbers, own.buffers, tokens, work,
+            found.cycles, found.work_cycles,
         )  # fmt: skip
     return found
+
+
+def _put_together(numbers: tuple[Number, ...], far: Far, n: int) -> Ints:
+    """Give numbers on so many machines (X, V)."""
+    table = np.empty((len(numbers), n), np.int64)
+    for row, number in zip(table, numbers, strict=True):
+        row[:] = number(far)
+    return table
 
 
 def _take_apart(phase: Phase) -> PhaseTemplate:
     program = phase.program
     assert program is not None  # ways are written as programs
     listed = (*program.prologue, *(program.body if program.n_inner else ()), *program.epilogue)
-    cycles, tiles = ((each.service_cycles for each in listed), program.buffers.values())
-    served = [(c, each.n_bytes) for c, each in enumerate(cycles) if isinstance(each, FromDram)]
-    ahead = [(b, each.n_bytes) for b, each in enumerate(tiles) if isinstance(each, Ahead)]
+    varying = [(c, *each) for c, command in enumerate(listed) for each in _vary(command)]
+    tokens = [(b, each.on) for b, each in enumerate(program.buffers.values()) if isinstance(each, Varying)]
+    cells = np.array([(c, column) for c, column, _ in varying], np.int64).reshape(-1, 2)
+    buffers = np.array([b for b, _ in tokens], np.int64)
     grid = np.array((phase.grid.n_batch, phase.grid.n_m, phase.grid.n_n, phase.grid.n_k))
-    return PhaseTemplate(*phase.table, grid, *_columns(served), *_columns(ahead))
+    numbers = tuple(number for _, _, number in varying)
+    return PhaseTemplate(*phase.table, grid, cells, numbers, buffers, tuple(number for _, number in tokens))
 
 
-def _columns(pairs: list[tuple[int, float]]) -> tuple[Ints, Floats]:
-    return np.array([idx for idx, _ in pairs], np.int64), np.array([n_bytes for _, n_bytes in pairs], np.float64)
+def _vary(command: Command) -> Iterator[tuple[int, Number]]:
+    """List the columns of a command that machines differ in."""
+    if command.unit == "prefetch":  # all of its latency is that of DRAM
+        yield LATENCY, lambda far: far.dram_latency
+    for column, number in ((OCCUPANCY, command.occupancy_cycles), (SERVICE, command.service_cycles)):
+        if isinstance(number, Varying):
+            yield column, number.on
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An operator on machines whose caches answer alike.
+    """An operator on machines whose caches answer alike, and on which rows at indices are in the same places.
 
     Parameters
     ----------
     asked
         Bytes of which half of the cache was asked to hold them, and whether it does [B].
+    row_places
+        As `_place_rows` has it.
     count
-        Counts the cycles on machines (V, 3).
+        Counts the cycles on machines.
     """
 
     asked: dict[float, bool]
-    count: Callable[[Floats], VariantCounts]
+    row_places: int
+    count: Callable[[Far], VariantCounts]
 
-    def is_of(self, far: Floats) -> NDArray[np.bool_]:
+    def is_of(self, far: Far) -> NDArray[np.bool_]:
         """Say for which machines it is."""
-        is_alike = np.ones(len(far), np.bool_)
+        is_alike: NDArray[np.bool_] = _place_rows(far) == self.row_places
         for n_bytes, fits in self.asked.items():
-            is_alike &= (n_bytes <= far[:, CACHE_BYTES] / 2) == fits
+            is_alike &= (n_bytes <= far.cache_bytes / 2) == fits
         return is_alike
 
 
-def count_far(site: Site, far: Floats) -> VariantCounts:
-    """Count the cycles of an operator on machines that differ in DRAM and cache.
+def _place_rows(far: Far) -> Ints:
+    """Say of machines, as one number, whether some rows are not in the cache, and some behind the host link."""
+    if far.rows is None:
+        return np.zeros(len(far.cache_bytes), np.int64)
+    places: Ints = 2 * np.less(far.rows.hit_frac, 1) + np.greater(far.rows.remote_frac, 0)
+    return places
+
+
+def count_far(site: Site, far: Far) -> VariantCounts:
+    """Count the cycles of an operator on machines that differ in cache, DRAM and host.
 
     Parameters
     ----------
     site
         The operator on one of them, of a kind that `has_templates`.
     far
-        Cache, more than none [B], DRAM [B/cycle] and its latency [cycles] of each (V, 3).
+        Of all of them; each has a cache.
 
     Raises
     ------
     UnsupportedError
         When it cannot be lowered.
     """
-    found = _no_counts(len(far))
+    n = len(far.cache_bytes)
+    found = _no_counts(n)
     nothing = site.timing._replace(cache_bytes=1.0, dram_width=1.0, dram_latency=0)
-    known = _templates(replace(site, timing=nothing, dram=NO_DRAM))
-    left = np.arange(len(far))
+    same: dict[str, Any] = dict.fromkeys(VARYING_ROWS, 1.0)
+    rows = None if site.rows is None else replace(site.rows, **same)
+    known = _templates(replace(site, timing=nothing, dram=NO_DRAM, rows=rows))
+    left = np.arange(n)
     while len(left):
-        template = next((each for each in known if each.is_of(far[left[:1]])[0]), None)
+        first = far.take(left[:1])
+        template = next((each for each in known if each.is_of(first)[0]), None)
         if template is None:
-            known.append(template := _make(site, far[left[0]]))
-        some = left[template.is_of(far[left])]
-        found.cycles[some], found.work_cycles[some] = template.count(far[some])
+            known.append(template := _make(site, first))
+        some = left[template.is_of(far.take(left))]
+        found.cycles[some], found.work_cycles[some] = template.count(far.take(some))
         left = np.setdiff1d(left, some)
     return found
 
 
 def has_templates(site: Site) -> bool:
     """Whether an operator is of a kind that `count_far` counts."""
-    if site.array is not None or site.rows is not None or not site.timing.has_prefetch:
+    if site.array is not None or not site.timing.has_prefetch:
         return False
     if isinstance(site.op, Attention):
-        return not (site.op.has_bias and site.place("bias").is_far)
+        return site.rows is None
     return ways_of(site.op.kind) is not None
 
 
@@ -156,18 +190,17 @@ def _templates(site: Site) -> list[Template]:
     return []
 
 
-def _make(site: Site, far: Floats) -> Template:
+def _make(site: Site, far: Far) -> Template:
     """Lower an operator on one machine, for all whose caches answer alike."""
-    cache_bytes, width, latency = far.tolist()
-    watched = Watched.watch(cache_bytes)
-    timing = site.timing._replace(cache_bytes=watched, dram_width=width, dram_latency=int(latency))
-    watching = replace(site, timing=timing)
-    list_ways = ways_of(site.op.kind)
+    watched = Watched.watch(float(far.cache_bytes[0]))
+    watching = put_far(site, far, 0)
+    watching = replace(watching, timing=watching.timing._replace(cache_bytes=watched))
+    row_places, list_ways = int(_place_rows(far)[0]), ways_of(site.op.kind)
     if list_ways is None:
         cuts = _Cuts(find_setting(watching))
-        return Template(watched.asked, cuts.count)
+        return Template(watched.asked, row_places, cuts.count)
     ways = [make_template(way) for way in list_ways(watching)]
-    return Template(watched.asked, lambda some: _count_shortest([count_way(way, some) for way in ways]))
+    return Template(watched.asked, row_places, lambda some: _count_shortest([count_way(way, some) for way in ways]))
 
 
 class _Cuts:
@@ -177,16 +210,16 @@ class _Cuts:
         self.setting, self.choices = setting, list_choices(setting)
         self.lowered: dict[int, WayTemplate] = {}
 
-    def count(self, far: Floats) -> VariantCounts:
+    def count(self, far: Far) -> VariantCounts:
         """Count the cut that is fastest on each machine, of those that look fastest."""
-        likely = find_likely(self.choices, far[:, DRAM_WIDTH])
-        counts = [_no_counts(len(far)) for _ in likely]
+        likely = find_likely(self.choices, far.dram_width)
+        counts = [_no_counts(len(far.cache_bytes)) for _ in likely]
         for idx in np.unique(likely).tolist():
             if idx not in self.lowered:
                 choice = self.choices[idx]
                 self.lowered[idx] = make_template(lower_cut(self.setting, choice.cut, choice.share))
             machines = np.flatnonzero((likely == idx).any(axis=0))
-            found = count_way(self.lowered[idx], far[machines])
+            found = count_way(self.lowered[idx], far.take(machines))
             rank = np.argmax(likely[:, machines] == idx, axis=0)
             for place, count in enumerate(counts):
                 count.cycles[machines[rank == place]] = found.cycles[rank == place]

@@ -56,8 +56,8 @@ class Analytic(CountedModel):
         if shape is not None:
             found = find_mappings(shape, columns.timings(some), site.n_pes)
             return Counts(found.cycles, found.work_cycles)
-        far = columns.far[some]
-        if has_templates(site) and (far[:, 0] > 0).all():
+        far = columns.far.take(some)
+        if has_templates(site) and (far.cache_bytes > 0).all():
             return Counts(*count_far(site, far))
         return super().count_sites(columns, some)
 

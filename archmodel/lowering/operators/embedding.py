@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import MOST_CACHED
+from archmodel.lowering.far import Far, Varying, serve
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue, store_rows
-from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.phases import Phase, Place, Site, Way, lowers_ways
 from archmodel.lowering.pooling import SUM_BYTES, choose_engine
 from archmodel.lowering.program import Command, Grid, Input, Program
+from archmodel.lowering.row_access import RowAccess
 from archmodel.lowering.rvv import bag_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
@@ -38,10 +40,10 @@ class _Tiles:
     n_ahead: int
 
 
-@lowers(EmbeddingBag.kind)
-def lower_embedding_bag(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(EmbeddingBag.kind)
+def lower_embedding_bag(site: Site) -> list[Way]:
     """Lower an embedding bag with the kernel that models assume, the tuned one."""
-    return lower_bags(site, "tuned")
+    return [lower_bags(site, "tuned")]
 
 
 def lower_bags(site: Site, kernel: BagKernel) -> tuple[Phase, ...]:
@@ -170,9 +172,17 @@ def _fetch_remote(
     """
     access = site.rows
     assert access is not None
-    n_bytes = n_rows * (1 - access.hit_frac) * access.remote_frac * row_bytes if is_far else 0.0
+
+    def count_bytes(rows: RowAccess) -> Any:
+        return n_rows * (1 - rows.hit_frac) * rows.remote_frac * row_bytes
+
+    def serve_remote(far: Far) -> Any:
+        assert far.rows is not None  # as here
+        return serve(count_bytes(far.rows), far.rows.host_width)
+
+    n_bytes = count_bytes(access) if is_far else 0.0
     if n_bytes <= 0:
         return (), ()
-    timing, service = site.timing, service_cycles(n_bytes, access.host_width)
+    timing, service = site.timing, Varying.of(service_cycles(n_bytes, access.host_width), serve_remote)
     fetch = Command("prefetch", plain_issue(timing), 1, timing.dram_latency, (), "remote", 1, 1, "host", service)
     return (fetch,), (Input("remote"),)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.phases import Site, Way, lowers_ways
 from archmodel.lowering.stream import Flow, stream
 from archmodel.workload.operators.gather import Gather, Scatter
 
 
-@lowers(Gather.kind, Scatter.kind)
-def lower_indexed(site: Site) -> tuple[Phase, ...]:
+@lowers_ways(Gather.kind, Scatter.kind)
+def lower_indexed(site: Site) -> list[Way]:
     """Lower a gather or scatter: rows pass local memory, one side of it at a list of indices.
 
     A few rows are cut so that all PEs have a part, none shorter than a fragment of the network.
@@ -24,4 +24,4 @@ def lower_indexed(site: Site) -> tuple[Phase, ...]:
     is_gather = isinstance(op, Gather)
     taken = Flow(op.dim / n_cuts, source.element_bytes, source.is_far, is_indexed=is_gather)
     given = Flow(op.dim / n_cuts, out.element_bytes, out.is_far, is_indexed=not is_gather)
-    return (stream(site, op.kind, op.n * n_cuts, [taken], lambda n_rows: (), [given]),)
+    return [(stream(site, op.kind, op.n * n_cuts, [taken], lambda n_rows: (), [given]),)]
