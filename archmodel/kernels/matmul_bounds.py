@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import simd_cycles
@@ -27,9 +29,10 @@ SERIAL, MULTIPLIED, LOADED, OTHER, FIRST, BEHIND, LAG = range(7)
 REQUESTS_A, REQUESTS_B, BLOCKS, TAIL_BYTES, RESULT_BYTES = range(7, 12)
 # The other PEs that wait for a request of one: for a, b, what belongs to a block, and the last one from DRAM.
 ALONE_A, ALONE_B, ALONE_BLOCK, ALONE_LAST = range(12, 16)
-# Whether b is loaded first, and comes from DRAM last; whether DRAM works on its own, not as part of loads and stores;
-# blocks of a PE along m and n.
-IS_B_FIRST, IS_B_LAST, IS_APART, N_M, N_N = range(16, 21)
+# Whether b is loaded first, and comes from DRAM last; whether DRAM works on its own, not as part of loads and stores.
+IS_B_FIRST, IS_B_LAST, IS_APART = range(16, 19)
+# Bytes of one tile of a, and of b, of all PEs.
+TILES_A, TILES_B = range(19, 21)
 N_BOUNDS = 21
 
 
@@ -68,6 +71,65 @@ def _wait_for_others(occupancy: int, n_bytes: float, width: float, n_pes: int) -
 
 
 @kernel
+def count_multiply(shape: MatmulShape, mapping: MatmulMapping, k: int, n_k: int, t: PeTiming) -> int:
+    """Cycles for which the matrix engine multiplies one block, `archmodel.kernels.matmul_program.write_multiply`.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    k : int
+        Depth of the block.
+    n_k : int
+        Blocks whose sums are one result.
+    t : PeTiming
+        Where.
+
+    Sources
+    -------
+    As `write_multiply`; a test compares bounds with the closed form.
+    """
+    m, cols, holds_b = mapping.block_m, mapping.block_n, mapping.stationary == WEIGHT
+    if mapping.stationary == OUTPUT:
+        holds_b = multiply_cycles(m, cols, k, t) <= multiply_cycles(cols, m, k, t)
+    held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
+    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
+    cycles = max(multiply_cycles(streamed, held, k, t), transfer_up(read, t.local_width))
+    if n_k > 1:
+        cycles += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
+    return cycles
+
+
+@kernel
+def count_multiplies(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> Any:
+    """Count what neither SRAM, DRAM, DMA engine nor lanes change of a matmul under a mapping.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    mapping : MatmulMapping
+        How.
+    t : PeTiming
+        Where: fields of the matrix engine and of local memory.
+
+    Returns
+    -------
+    (int, int, int)
+        Cycles for which the matrix engine of a PE multiplies; blocks of a PE along m and n.
+    """
+    n_m = divide_up(divide_up(shape.m, mapping.grid_m), mapping.block_m)
+    n_n = divide_up(divide_up(shape.n, mapping.grid_n), mapping.block_n)
+    k = divide_up(shape.k, mapping.grid_k)
+    n_k = divide_up(k, mapping.block_k) if mapping.stationary == OUTPUT else 1
+    depth = mapping.block_k if mapping.stationary == OUTPUT else k
+    n_products = divide_up(shape.batch, mapping.grid_b) * n_m * n_n * n_k
+    return n_products * count_multiply(shape, mapping, depth, n_k, t), n_m, n_n
+
+
+@kernel
 def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: Any) -> None:
     """Count what a matmul under a mapping takes at least, as far as no DRAM changes it.
 
@@ -103,15 +165,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
     n_loads_b = blocks * n_k if is_output else part_b * n_n if is_weight else blocks
     n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k
 
-    holds_b = is_weight
-    if is_output:
-        holds_b = multiply_cycles(m, cols, k, t) <= multiply_cycles(cols, m, k, t)
-    held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
-    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
-    multiply = max(multiply_cycles(streamed, held, k, t), transfer_up(read, t.local_width))
-    if n_k > 1:
-        multiply += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
-
+    multiply = count_multiply(shape, mapping, k, n_k, t)
     rows_a, row_bytes_a = cut_windows(shape.window, m, k, shape.k, shape.a_bytes, t)
     bytes_a, bytes_b = rows_a * row_bytes_a, k * (cols * shape.b_bytes)
     load_a, load_b = load_once(rows_a, row_bytes_a, t), load_once(k, cols * shape.b_bytes, t)
@@ -184,18 +238,12 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
     out[ALONE_BLOCK] = n_pes - 1 if out[IS_APART] else 0
     out[ALONE_LAST] = 0 if is_shared else n_pes - 1
     out[IS_B_FIRST], out[IS_B_LAST] = is_weight, is_b_last
-    out[N_M], out[N_N] = n_m, n_n
+    out[TILES_A], out[TILES_B] = readers_a * rows_a * row_bytes_a, readers_b * k * (cols * shape.b_bytes)
 
 
 @kernel
-def _serve(n_bytes: float, width: float) -> int:
-    """Cycles for which DRAM serves a request, if there is one."""
-    return service_cycles(n_bytes, width) if n_bytes > 0 else 0
-
-
-@kernel
-def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, width: float, latency: int) -> Any:
-    """Count what a matmul under a mapping takes at least on a machine.
+def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, widths: Any, latencies: Any, out: Any) -> None:
+    """Count what a matmul under a mapping takes at least on machines that differ in their DRAM.
 
     Model
     -----
@@ -210,36 +258,46 @@ def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, width: float, late
         From `bound_matmul`.
     bytes_a, bytes_b : float
         Of the operands that come from DRAM, as `count_dram_bytes` says [B].
-    width : float
+    widths : ndarray (P,) float64
         Of the DRAM [B/cycle].
-    latency : int
+    latencies : ndarray (P,) float64
         Of the DRAM [cycles].
-
-    Returns
-    -------
-    float
-        Cycles; no more than `count_cycles` says.
+    out : ndarray (P,) float64
+        Cycles; no more than `count_cycles` says. Written to.
 
     Sources
     -------
     Follows from `count_cycles` and `write_matmul`; a test compares bounds with both.
     """
-    from_a, from_b = _serve(bytes_a / bounds[REQUESTS_A], width), _serve(bytes_b / bounds[REQUESTS_B], width)
-    tail, result = _serve(bounds[TAIL_BYTES], width), _serve(bounds[RESULT_BYTES], width)
-    busy = bounds[REQUESTS_A] * from_a + bounds[REQUESTS_B] * from_b + bounds[BLOCKS] * (tail + result)
-    lag = max(bounds[LAG], max(bounds[ALONE_A] * from_a, bounds[ALONE_B] * from_b))
-    lag = max(lag, bounds[ALONE_BLOCK] * max(tail, result))
-    matrix, loads = bounds[MULTIPLIED], bounds[LOADED]
-    if bounds[IS_APART] != 0:
-        first, second = (from_b, from_a) if bounds[IS_B_FIRST] != 0 else (from_a, from_b)
-        if first > 0:
-            matrix += latency + first
-            loads += latency + first
-        elif second > 0:
-            matrix += max(0, latency + second - bounds[FIRST])
-    dram = busy
-    last = from_b if bounds[IS_B_LAST] != 0 else from_a
-    if bounds[BEHIND] > 0 and last > 0:
-        dram += max(0, latency + bounds[BEHIND] - bounds[ALONE_LAST] * last)
-    serial = bounds[SERIAL] + busy if bounds[IS_APART] != 0 else max(bounds[SERIAL], busy)
-    return min(max(max(matrix, loads), max(dram, bounds[OTHER])) + lag, serial)
+    # Numbers instead of branches: a compiler makes vectors of the loop then. All are whole, and products exact.
+    serial, multiplied, loaded, other = bounds[SERIAL], bounds[MULTIPLIED], bounds[LOADED], bounds[OTHER]
+    first_load, behind, near_lag, apart = bounds[FIRST], bounds[BEHIND], bounds[LAG], bounds[IS_APART]
+    requests_a, requests_b, blocks = bounds[REQUESTS_A], bounds[REQUESTS_B], bounds[BLOCKS]
+    alone_a, alone_b, alone_block = bounds[ALONE_A], bounds[ALONE_B], bounds[ALONE_BLOCK]
+    alone_last, is_b_first, is_b_last = bounds[ALONE_LAST], bounds[IS_B_FIRST], bounds[IS_B_LAST]
+    a, b, tail_bytes, result_bytes = (
+        bytes_a / requests_a,
+        bytes_b / requests_b,
+        bounds[TAIL_BYTES],
+        bounds[RESULT_BYTES],
+    )
+    has_tail, has_result = 1.0 if tail_bytes > 0 else 0.0, 1.0 if result_bytes > 0 else 0.0
+    is_a_far, is_b_far = 1.0 if a > 0 else 0.0, 1.0 if b > 0 else 0.0
+    is_first_far = is_b_first * is_b_far + (1 - is_b_first) * is_a_far
+    is_second_far = is_b_first * is_a_far + (1 - is_b_first) * is_b_far
+    waits_for_first, waits_for_second = apart * is_first_far, apart * (1 - is_first_far) * is_second_far
+    is_followed = is_b_last * is_b_far + (1 - is_b_last) * is_a_far if behind > 0 else 0.0
+    for p in range(widths.size):
+        width, latency = widths[p], latencies[p]
+        from_a, from_b = max(is_a_far, np.ceil(a / width)), max(is_b_far, np.ceil(b / width))
+        tail, result = max(has_tail, np.ceil(tail_bytes / width)), max(has_result, np.ceil(result_bytes / width))
+        busy = requests_a * from_a + requests_b * from_b + blocks * (tail + result)
+        lag = max(max(near_lag, alone_block * max(tail, result)), max(alone_a * from_a, alone_b * from_b))
+        first = is_b_first * from_b + (1 - is_b_first) * from_a
+        second = from_a + from_b - first
+        ahead = waits_for_first * (latency + first)
+        matrix = multiplied + ahead + waits_for_second * max(0.0, latency + second - first_load)
+        last = is_b_last * from_b + (1 - is_b_last) * from_a
+        dram = busy + is_followed * max(0.0, latency + behind - alone_last * last)
+        most = max(serial + apart * busy, (1 - apart) * busy)
+        out[p] = min(max(max(matrix, loaded + ahead), max(dram, other)) + lag, most)

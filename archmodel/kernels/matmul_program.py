@@ -231,6 +231,20 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
 
 
 @kernel
+def count_ahead(cache_bytes: float, tile_bytes: float) -> int:
+    """Count the tiles that half of the cache holds ahead of the PEs, 2 to 16.
+
+    Parameters
+    ----------
+    cache_bytes : float
+        Capacity of the cache [B].
+    tile_bytes : float
+        Of one tile of all PEs [B].
+    """
+    return max(2, min(MOST_CACHED, int(cache_bytes / 2 / tile_bytes)))
+
+
+@kernel
 def write_matmul(
     shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out_commands: Any, out_loops: Any, out_capacity: Any
 ) -> int:
@@ -318,9 +332,8 @@ def write_matmul(
         out_loops[3], out_loops[4] = n_steps - 1, blocks // n_steps
     tokens_a = 2 if mapping.stationary == INPUT else mapping.n_buffered
     tokens_b = 2 if is_weight else mapping.n_buffered
-    half = t.cache_bytes / 2
-    out_capacity[FAR_A] = max(2, min(MOST_CACHED, int(half / (groups_a * rows_a * bytes_a))))
-    out_capacity[FAR_B] = max(2, min(MOST_CACHED, int(half / (groups_b * rows_b * bytes_b))))
+    out_capacity[FAR_A] = count_ahead(t.cache_bytes, groups_a * rows_a * bytes_a)
+    out_capacity[FAR_B] = count_ahead(t.cache_bytes, groups_b * rows_b * bytes_b)
     out_capacity[NEAR_A], out_capacity[NEAR_B] = tokens_a, tokens_b
     block_bytes = mapping.block_m * mapping.block_n * 4
     out_capacity[ACCUMULATED] = max(1, min(2, t.accumulator_bytes // block_bytes))

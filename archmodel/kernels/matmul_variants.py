@@ -16,223 +16,354 @@ from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import (
-    LAG,
-    MULTIPLIED,
     N_BOUNDS,
-    N_M,
-    N_N,
-    OTHER,
     REQUESTS_A,
     REQUESTS_B,
     RESULT_BYTES,
-    SERIAL,
     TAIL_BYTES,
+    TILES_A,
+    TILES_B,
     bound_cycles,
     bound_matmul,
+    count_multiplies,
 )
-from archmodel.kernels.matmul_program import write_matmul
+from archmodel.kernels.matmul_program import count_ahead, write_matmul
 from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import (
     FAR_A,
     FAR_B,
     MAX_COMMANDS,
     N_BUFFERS,
+    MatmulMapping,
     MatmulShape,
     count_dram_bytes,
 )
+from archmodel.kernels.matrix_engine import transfer_up
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREFETCH, SERVICE, UNIT, WRITE_BACK
+from archmodel.kernels.window import image_bytes
 
 CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 """Fields of `PeTiming` in which variants differ."""
 NO_CANDIDATE = -1
 """Returned by a search whose bounds have refuted all candidates, the fastest one too."""
-_MOST_TOGETHER, _WIDEST = 6, 1.6  # machines that are judged together, and how much faster the DRAM of one may be
+_N_SEEDS = 8  # machines on which the candidate that looks best is counted on all
+
+
+class Candidates(NamedTuple):
+    """Mappings to choose from: fields (N, 9), grid and stationarity as one number (N,).
+
+    Those that differ only in how many tiles are buffered, two or three, follow one another and are alike to all bounds:
+    ``firsts`` (U + 1,), cycles for which the matrix engine multiplies (U,), blocks of a PE along m and n (U, 2).
+    """
+
+    mappings: Any
+    places: Any
+    firsts: Any
+    matrix_cycles: Any
+    blocks: Any
 
 
 class Program(NamedTuple):
-    """Working memory of the closed form, as `archmodel.kernels.matmul_search.time_matmul` takes it."""
+    """Working memory of the closed form, as `archmodel.kernels.matmul_search.time_matmul` takes it, and more buffers."""
 
     commands: Any
     loops: Any
     capacity: Any
+    most_capacity: Any
     work: Any
 
 
-class Unlike(NamedTuple):
-    """Candidates that bounds tell apart: ``firsts`` (U + 1,), bounds (U, 21), bytes of a and b from DRAM (U, 2) [B]."""
+class Bounds(NamedTuple):
+    """What is known of unlike candidates: bounds (U, 21), whether they were counted (U,), bytes of a and b from DRAM.
 
-    firsts: Any
+    ``least`` has cycles for each unlike DRAM (U, P), and ``point`` which of these each machine has (V,).
+    """
+
     bounds: Any
+    is_counted: Any
     from_dram: Any
+    least: Any
+    point: Any
 
 
 class Best(NamedTuple):
-    """The best so far on machines that are judged together: cycles (T,); by place, candidate or −1, serial cycles."""
+    """The best so far on each machine: its cycles, how many places have it, these, their first ones, serial cycles."""
 
     cycles: Any
+    n_places: Any
+    places: Any
     candidates: Any
     serials: Any
 
 
 @kernel
-def _differ_in_buffers(candidates: Any, c: int) -> bool:
-    """Whether a candidate differs from the one before only in how many tiles are buffered, which no bound sees."""
-    n_equal = 0
-    for i in range(N_MAPPING_FIELDS - 1):
-        n_equal += candidates[c, i] == candidates[c - 1, i]
-    return n_equal == N_MAPPING_FIELDS - 1
+def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> Candidates:
+    """Tell apart the candidates that bounds see, and count what most machines of a sweep have in common of each.
 
-
-@kernel
-def _count_bounds(shape: MatmulShape, rows: Any, candidates: Any) -> Unlike:
-    """Count what each unlike candidate takes at least."""
-    n, n_unlike, t = candidates.shape[0], 0, read_timing(rows, 0)
-    firsts, bounds = np.empty(n + 1, dtype=np.int64), np.empty((n, N_BOUNDS))
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    t : PeTiming
+        Where: fields of the matrix engine and of local memory.
+    mappings : ndarray (N, 9) int64
+        From `list_candidates`.
+    places : ndarray (N,) int64
+        Of each.
+    """
+    n, n_unlike = mappings.shape[0], 0
+    firsts, matrix_cycles = np.empty(n + 1, dtype=np.int64), np.empty(n)
+    blocks = np.empty((n, 2), dtype=np.int64)
     for c in range(n):
-        if c > 0 and _differ_in_buffers(candidates, c):
+        n_equal = 0
+        for i in range(N_MAPPING_FIELDS - 1):
+            n_equal += c > 0 and mappings[c, i] == mappings[c - 1, i]
+        if n_equal == N_MAPPING_FIELDS - 1:
             continue
-        bound_matmul(shape, read_mapping(candidates, c), t, bounds[n_unlike])
         firsts[n_unlike] = c
+        cycles, n_m, n_n = count_multiplies(shape, read_mapping(mappings, c), t)
+        matrix_cycles[n_unlike], blocks[n_unlike, 0], blocks[n_unlike, 1] = cycles, n_m, n_n
         n_unlike += 1
     firsts[n_unlike] = n
-    return Unlike(firsts[: n_unlike + 1], bounds[:n_unlike], np.empty((n_unlike, 2)))
+    return Candidates(
+        mappings, places, firsts[: n_unlike + 1].copy(), matrix_cycles[:n_unlike].copy(), blocks[:n_unlike].copy()
+    )
 
 
 @kernel
-def _bound_near(bounds: Any) -> Any:
-    """Count what a candidate takes at least whatever the DRAM."""
-    return min(max(bounds[MULTIPLIED], bounds[OTHER]) + bounds[LAG], bounds[SERIAL])
-
-
-@kernel
-def _find_shortest(unlike: Unlike) -> int:
-    """Find the candidate that takes least if no DRAM holds it up."""
-    shortest = 0
-    for u in range(unlike.bounds.shape[0]):
-        if _bound_near(unlike.bounds[u]) < _bound_near(unlike.bounds[shortest]):
-            shortest = u
-    return shortest
-
-
-@kernel
-def _find_together(rows: Any, first: int) -> int:
-    """Find the end of the machines from ``first`` on that are judged together: one cache, DRAM of similar speed."""
-    end = first + 1
-    while (
-        end < min(rows.shape[0], first + _MOST_TOGETHER)
-        and rows[end, CACHE_BYTES] == rows[first, CACHE_BYTES]
-        and rows[end, DRAM_WIDTH] <= _WIDEST * rows[first, DRAM_WIDTH]
-    ):
-        end += 1
-    return end
-
-
-@kernel
-def _bound_on(unlike: Unlike, u: int, rows: Any, v: int) -> Any:
-    """Count what a candidate takes at least on a machine."""
-    from_dram = unlike.from_dram[u]
-    return bound_cycles(unlike.bounds[u], from_dram[0], from_dram[1], rows[v, DRAM_WIDTH], int(rows[v, DRAM_LATENCY]))
-
-
-@kernel
-def _put_dram(commands: Any, n: int, unlike: Unlike, u: int, rows: Any, v: int) -> None:
-    """Put the DRAM of a machine into a program that prefetches, as `write_matmul` would have written it."""
-    bounds = unlike.bounds[u]
+def _put_machine(program: Program, n: int, bounds: Bounds, u: int, rows: Any, v: int) -> None:
+    """Put the DRAM and the cache of a machine into a program that prefetches, as `write_matmul` would have."""
+    its_bounds, commands = bounds.bounds[u], program.commands
     for c in range(n):
-        n_bytes = bounds[RESULT_BYTES]
+        n_bytes = its_bounds[RESULT_BYTES]
         if commands[c, UNIT] == PREFETCH:
-            n_bytes = bounds[TAIL_BYTES]
+            n_bytes = its_bounds[TAIL_BYTES]
             if commands[c, OUT] == FAR_A:
-                n_bytes = unlike.from_dram[u, 0] / bounds[REQUESTS_A]
+                n_bytes = bounds.from_dram[u, 0] / its_bounds[REQUESTS_A]
             elif commands[c, OUT] == FAR_B:
-                n_bytes = unlike.from_dram[u, 1] / bounds[REQUESTS_B]
+                n_bytes = bounds.from_dram[u, 1] / its_bounds[REQUESTS_B]
             commands[c, LATENCY] = int(rows[v, DRAM_LATENCY])
         elif commands[c, UNIT] != WRITE_BACK:
             continue
         commands[c, SERVICE] = commands[c, HOLD] = service_cycles(n_bytes, rows[v, DRAM_WIDTH])
+    for capacity in (program.capacity, program.most_capacity):
+        capacity[FAR_A] = count_ahead(rows[v, CACHE_BYTES], its_bounds[TILES_A])
+        capacity[FAR_B] = count_ahead(rows[v, CACHE_BYTES], its_bounds[TILES_B])
+
+
+@kernel
+def _is_settled(best: Best, v: int, c: int, place: int, bound: float) -> bool:
+    """Whether a candidate cannot be chosen: too slow, or at best as fast as an earlier one of its place."""
+    if bound < best.cycles[v]:
+        return False
+    if bound > best.cycles[v]:
+        return True
+    for j in range(best.n_places[v]):
+        if best.places[v, j] == place:
+            return bool(best.candidates[v, j] <= c)
+    return False
+
+
+@kernel
+def _keep(best: Best, v: int, c: int, place: int, cycles: int, serial: int) -> None:
+    """Keep a candidate if it is better than those so far, or as good and the first of its place."""
+    if cycles > best.cycles[v]:
+        return
+    if cycles < best.cycles[v]:
+        best.cycles[v], best.n_places[v] = cycles, 0
+    at = best.n_places[v]
+    for j in range(best.n_places[v]):
+        if best.places[v, j] == place:
+            at = j
+    if at == best.n_places[v]:
+        best.n_places[v] += 1
+    elif best.candidates[v, at] < c:
+        return
+    best.places[v, at], best.candidates[v, at], best.serials[v, at] = place, c, serial
+
+
+@kernel
+def _choose(best: Best, v: int) -> int:
+    """Choose the least serial of the best candidates of all places on a machine, of equal ones that of the first."""
+    chosen = -1
+    for j in range(best.n_places[v]):
+        less = chosen < 0 or best.serials[v, j] < best.serials[v, chosen]
+        if less or (best.serials[v, j] == best.serials[v, chosen] and best.places[v, j] < best.places[v, chosen]):
+            chosen = j
+    return NO_CANDIDATE if chosen < 0 else int(best.candidates[v, chosen])
+
+
+@kernel
+def _count(program: Program, n: int, mapping: MatmulMapping, capacity: Any) -> Any:
+    """Count the closed form of a program."""
+    return count_cycles(
+        program.commands, n, program.loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k,
+        program.work,
+    )  # fmt: skip
 
 
 @kernel
 def _judge(
-    shape: MatmulShape, rows: Any, first: int, end: int, candidates: Any, c: int, place: int, unlike: Unlike, u: int,
-    program: Program, best: Best,
+    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, u: int, bounds: Bounds, program: Program,
+    best: Best,
 ) -> int:  # fmt: skip
-    """Count the closed form of a candidate on each machine on which it could be best; returns on how many."""
-    mapping, t, n, n_counted = read_mapping(candidates, c), read_timing(rows, first), 0, 0
-    for v in range(first, end):
-        i = v - first
-        if _bound_on(unlike, u, rows, v) > best.cycles[i]:
+    """Count like candidates on each machine on which one could be chosen; returns how often, or `NO_CANDIDATE`.
+
+    More buffers never take longer: where the one with most is too slow, the other one is, too.
+    """
+    first, last = candidates.firsts[u], candidates.firsts[u + 1] - 1
+    place, mapping, n, n_counted = candidates.places[first], read_mapping(candidates.mappings, first), 0, 0
+    for v in some:
+        least = bounds.least[u, bounds.point[v]]
+        if _is_settled(best, v, first, place, least):
             continue
-        if n_counted == 0:
+        if n == 0:
+            t, most_buffered = read_timing(rows, v), read_mapping(candidates.mappings, last)
+            write_matmul(shape, most_buffered, t, program.commands, program.loops, program.most_capacity)
             n = write_matmul(shape, mapping, t, program.commands, program.loops, program.capacity)
-        if v > first:
-            _put_dram(program.commands, n, unlike, u, rows, v)
-        cycles, serial = count_cycles(
-            program.commands, n, program.loops, program.capacity,
-            mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, program.work,
-        )  # fmt: skip
+        else:
+            _put_machine(program, n, bounds, u, rows, v)
+        cycles, serial = _count(program, n, mapping, program.most_capacity)
         n_counted += 1
-        if cycles < best.cycles[i]:
-            best.candidates[i] = -1
-            best.cycles[i] = cycles
-        if cycles == best.cycles[i] and (best.candidates[i, place] < 0 or c < best.candidates[i, place]):
-            best.candidates[i, place], best.serials[i, place] = c, serial
+        if cycles < least:
+            return NO_CANDIDATE
+        if cycles > best.cycles[v]:
+            continue
+        if first < last:
+            fewer_cycles, fewer_serial = _count(program, n, mapping, program.capacity)
+            _keep(best, v, first, place, fewer_cycles, fewer_serial)
+            n_counted += 1
+        _keep(best, v, last, place, cycles, serial)
     return n_counted
 
 
 @kernel
-def _search_together(
-    shape: MatmulShape, rows: Any, first: int, end: int, candidates: Any, places: Any, unlike: Unlike, seed: int,
-    program: Program, best: Best,
-) -> int:  # fmt: skip
-    """Find the best candidates on machines that are judged together; returns how many closed forms were counted."""
-    best.cycles[:] = np.iinfo(np.int64).max
-    best.candidates[:] = -1
-    c, n_likely = unlike.firsts[seed], 0
-    n_counted = _judge(shape, rows, first, end, candidates, c, places[c], unlike, seed, program, best)
-    # A bound of the fastest DRAM of all is one of each machine.
-    easiest = rows[first : first + 1].copy()
-    easiest[0, DRAM_WIDTH] = rows[first:end, DRAM_WIDTH].max()
-    easiest[0, DRAM_LATENCY] = rows[first:end, DRAM_LATENCY].min()
-    likely, least = np.empty(len(unlike.bounds), dtype=np.int64), np.empty(len(unlike.bounds))
-    most = best.cycles[: end - first].max()
-    for u in range(len(unlike.bounds)):
-        if _bound_near(unlike.bounds[u]) <= most:
-            least[n_likely] = _bound_on(unlike, u, easiest, 0)
-            if least[n_likely] <= most:
-                likely[n_likely] = u
-                n_likely += 1
-    for i in np.argsort(least[:n_likely]):
-        if least[i] > best.cycles[: end - first].max():
-            break
-        u = likely[i]
-        for c in range(unlike.firsts[u], unlike.firsts[u + 1]):
-            n_counted += _judge(shape, rows, first, end, candidates, c, places[c], unlike, u, program, best)
+def _find_points(rows: Any, some: Any, point: Any) -> Any:
+    """Find the unlike DRAMs of some machines, and which one each has: width [B/cycle], latency [cycles] (2, P)."""
+    found, n = np.empty((2, some.size)), 0
+    for v in some:
+        p = 0
+        while p < n and (found[0, p] != rows[v, DRAM_WIDTH] or found[1, p] != rows[v, DRAM_LATENCY]):
+            p += 1
+        if p == n:
+            found[0, n], found[1, n] = rows[v, DRAM_WIDTH], rows[v, DRAM_LATENCY]
+            n += 1
+        point[v] = p
+    return found[:, :n].copy()
+
+
+@kernel
+def _bound(
+    shape: MatmulShape, rows: Any, some: Any, points: Any, candidates: Candidates, u: int, bounds: Bounds
+) -> None:
+    """Count what a candidate takes at least, for each unlike DRAM of some machines."""
+    if not bounds.is_counted[u]:
+        mapping = read_mapping(candidates.mappings, candidates.firsts[u])
+        bound_matmul(shape, mapping, read_timing(rows, some[0]), bounds.bounds[u])
+        bounds.is_counted[u] = True
+    bytes_a, bytes_b = bounds.from_dram[u, 0], bounds.from_dram[u, 1]
+    bound_cycles(bounds.bounds[u], bytes_a, bytes_b, points[0], points[1], bounds.least[u])
+
+
+@kernel
+def _keep_likely(some: Any, bounds: Bounds, best: Best, likely: Any) -> Any:
+    """Keep those candidates that could be chosen on some machine, the most promising first."""
+    least, n, promise = bounds.least, 0, np.empty(likely.size)
+    most = np.zeros(least.shape[1])
+    for v in some:
+        most[bounds.point[v]] = max(most[bounds.point[v]], best.cycles[v])
+    for u in likely:
+        lowest = 2.0
+        for p in range(most.size):
+            lowest = min(lowest, least[u, p] / most[p])
+        if lowest <= 1:
+            likely[n], promise[n] = u, lowest
+            n += 1
+    return likely[:n][np.argsort(promise[:n])]
+
+
+@kernel
+def _find_seeds(least: Any, likely: Any) -> Any:
+    """Find the candidates that look best on a few of the unlike DRAMs."""
+    n_points = least.shape[1]
+    step = max(1, n_points // _N_SEEDS)
+    seeds = np.empty((n_points - 1) // step + 1, dtype=np.int64)
+    for i in range(seeds.size):
+        seeds[i] = likely[0]
+        for u in likely:
+            if least[u, i * step] < least[seeds[i], i * step]:
+                seeds[i] = u
+    return seeds
+
+
+@kernel
+def _search_some(
+    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, bounds: Bounds, program: Program, best: Best
+) -> int:
+    """Find the best candidates on machines whose caches keep the same operands; returns as `search_variants`."""
+    points = _find_points(rows, some, bounds.point)
+    n_unlike, n_points, n_counted = candidates.matrix_cycles.size, points.shape[1], 0
+    bounds = Bounds(bounds.bounds, bounds.is_counted, bounds.from_dram, np.empty((n_unlike, n_points)), bounds.point)
+    # Two bounds: first that of the matrix engine and of all bytes from DRAM, then that of `bound_cycles`.
+    for u in range(n_unlike):
+        mapping, blocks = read_mapping(candidates.mappings, candidates.firsts[u]), candidates.blocks[u]
+        from_dram = count_dram_bytes(shape, mapping, blocks[0], blocks[1], rows[some[0], CACHE_BYTES])
+        bounds.from_dram[u, 0], bounds.from_dram[u, 1] = from_dram
+        for p in range(n_points):
+            bounds.least[u, p] = max(candidates.matrix_cycles[u], (from_dram[0] + from_dram[1]) / points[0, p])
+    likely = np.arange(n_unlike)
+    for turn in range(3):
+        for u in _find_seeds(bounds.least, likely) if turn < 2 else likely:
+            if turn == 0:
+                _bound(shape, rows, some, points, candidates, u, bounds)
+            n = _judge(shape, rows, some, candidates, u, bounds, program, best)
+            if n == NO_CANDIDATE:
+                return NO_CANDIDATE
+            n_counted += n
+        if turn < 2:
+            likely = _keep_likely(some, bounds, best, likely)
+        if turn == 0:
+            for u in likely:
+                _bound(shape, rows, some, points, candidates, u, bounds)
     return n_counted
 
 
 @kernel
-def _choose(best: Best, i: int) -> int:
-    """Choose the least serial of the best candidates of all places on a machine, the first of equal ones."""
-    chosen = -1
-    for place in range(best.candidates.shape[1]):
-        if best.candidates[i, place] >= 0 and (chosen < 0 or best.serials[i, place] < best.serials[i, chosen]):
-            chosen = place
-    return NO_CANDIDATE if chosen < 0 else int(best.candidates[i, chosen])
+def _split_caches(shape: MatmulShape, rows: Any) -> Any:
+    """Number machines by how `count_dram_bytes` sees their caches: in how many parts operands fit (V,)."""
+    n = rows.shape[0]
+    kinds, sweeps, n_kinds = np.empty(n, dtype=np.int64), np.empty((n, 2)), 0
+    for v in range(n):
+        half = max(1.0, rows[v, CACHE_BYTES] / 2)
+        one_a = image_bytes(shape.window, shape.m, shape.k, shape.a_bytes)
+        one_b = shape.k * shape.n * shape.b_bytes
+        by_a = transfer_up(one_a, half) if one_a > half else 0
+        by_b = transfer_up(one_b, half) if one_b > half else 0
+        kind = 0
+        while kind < n_kinds and (sweeps[kind, 0] != by_a or sweeps[kind, 1] != by_b):
+            kind += 1
+        if kind == n_kinds:
+            sweeps[kind, 0], sweeps[kind, 1] = by_a, by_b
+            n_kinds += 1
+        kinds[v] = kind
+    return kinds
 
 
 @kernel
 def search_variants(
-    shape: MatmulShape, rows: Any, candidates: Any, places: Any, out_mappings: Any, out_cycles: Any, out_work: Any
+    shape: MatmulShape, rows: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any, out_work: Any
 ) -> int:
     """Find the fastest mapping of a matmul on each of several machines, as `search_matmul` and a sort would.
 
     Model
     -----
-    Branch and bound. A few machines with similar DRAM are judged together: first the candidate that was best on those
-    before, then all whose bounds on the fastest DRAM are not above the best so far, in the order of these bounds. The
-    program of a candidate is written once and its closed form counted for those machines on which its own bound is not
-    above the best either. A candidate that is left out is slower than the one chosen.
+    Branch and bound. A candidate takes at least as long as the matrix engine multiplies and DRAM moves its bytes; those
+    for which that is least on a few of the machines are counted on all. What is not above the best so far somewhere has
+    a second bound, `bound_cycles`, for all unlike DRAMs in one go; again those that look best on a few are counted, then
+    all others that could be better somewhere, the most promising first. The program of a candidate is written once, and
+    its closed form counted for those machines on which it could still be chosen. A candidate that is left out is slower
+    than the one chosen, or as fast and behind another one of its place.
 
     Parameters
     ----------
@@ -241,10 +372,8 @@ def search_variants(
     rows : ndarray (V, 39) float64
         Fields of `PeTiming` of each machine. They differ in DRAM and cache only; and in these only if there is a cache
         that is prefetched to.
-    candidates : ndarray (N, 9) int64
-        Mappings that fit.
-    places : ndarray (N,) int64
-        Grid and stationarity of each, as one number.
+    candidates : Candidates
+        Mappings that fit, from `tell_apart`.
     out_mappings : ndarray (V, 9) int64
         The fastest; of those that are equally fast, that of the least serial of the first ones of their places.
     out_cycles : ndarray (V, 2) int64
@@ -255,8 +384,8 @@ def search_variants(
     Returns
     -------
     int
-        Closed forms that were counted; `NO_CANDIDATE` if a machine has none left, so that a bound was too large: what
-        is written is then no answer.
+        Closed forms that were counted; `NO_CANDIDATE` if a machine has none left, or one that takes less than its
+        bound, so that a bound was too large: what is written is then no answer.
 
     Sources
     -------
@@ -264,36 +393,34 @@ def search_variants(
     """
     program = Program(
         np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), dtype=np.int64), np.empty(5, dtype=np.int64),
-        np.empty(N_BUFFERS, dtype=np.int64), np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64),
+        np.empty(N_BUFFERS, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64),
+        np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64),
     )  # fmt: skip
-    n_places = places[-1] + 1
+    n_machines, n_unlike, n_counted = rows.shape[0], candidates.matrix_cycles.size, 0
+    size = (n_machines, candidates.places[-1] + 1)
     best = Best(
-        np.empty(_MOST_TOGETHER, dtype=np.int64), np.empty((_MOST_TOGETHER, n_places), dtype=np.int64),
-        np.empty((_MOST_TOGETHER, n_places), dtype=np.int64),
+        np.full(n_machines, np.iinfo(np.int64).max), np.zeros(n_machines, dtype=np.int64),
+        np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64),
     )  # fmt: skip
-    unlike = _count_bounds(shape, rows, candidates)
-    seed, cache_bytes, n_counted, first = _find_shortest(unlike), -1.0, 0, 0
-    while first < rows.shape[0]:
-        end = _find_together(rows, first)
-        if rows[first, CACHE_BYTES] != cache_bytes:
-            cache_bytes = rows[first, CACHE_BYTES]
-            for u in range(len(unlike.bounds)):
-                n_m, n_n = int(unlike.bounds[u, N_M]), int(unlike.bounds[u, N_N])
-                mapping = read_mapping(candidates, unlike.firsts[u])
-                unlike.from_dram[u] = count_dram_bytes(shape, mapping, n_m, n_n, cache_bytes)
-        n_counted += _search_together(shape, rows, first, end, candidates, places, unlike, seed, program, best)
-        for v in range(first, end):
-            c = _choose(best, v - first)
-            if c == NO_CANDIDATE:
-                return NO_CANDIDATE
-            seed = int(np.searchsorted(unlike.firsts, c, side="right")) - 1
-            out_mappings[v] = candidates[c]
-            out_cycles[v] = time_matmul(
-                shape, read_mapping(candidates, c), read_timing(rows, v), program.commands, program.loops,
-                program.capacity, program.work,
-            )  # fmt: skip
-            out_work[v] = program.work[TOTAL, :N_STATIONS]
-            if _bound_on(unlike, seed, rows, v) > out_cycles[v, 0]:
-                return NO_CANDIDATE
-        first = end
+    bounds = Bounds(
+        np.empty((n_unlike, N_BOUNDS)), np.zeros(n_unlike, dtype=np.bool_), np.empty((n_unlike, 2)), np.empty((0, 0)),
+        np.empty(n_machines, dtype=np.int64),
+    )  # fmt: skip
+    kinds = _split_caches(shape, rows)
+    for kind in range(kinds.max() + 1):
+        some = np.flatnonzero(kinds == kind)
+        n = _search_some(shape, rows, some, candidates, bounds, program, best)
+        if n == NO_CANDIDATE:
+            return NO_CANDIDATE
+        n_counted += n
+    for v in range(n_machines):
+        c = _choose(best, v)
+        if c == NO_CANDIDATE:
+            return NO_CANDIDATE
+        out_mappings[v] = candidates.mappings[c]
+        out_cycles[v] = time_matmul(
+            shape, read_mapping(candidates.mappings, c), read_timing(rows, v), program.commands, program.loops,
+            program.capacity, program.work,
+        )  # fmt: skip
+        out_work[v] = program.work[TOTAL, :N_STATIONS]
     return n_counted

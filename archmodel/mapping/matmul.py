@@ -19,7 +19,15 @@ from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, NO_CANDIDATE, search_variants
+from archmodel.kernels.matmul_variants import (
+    CACHE_BYTES,
+    DRAM_LATENCY,
+    DRAM_WIDTH,
+    NO_CANDIDATE,
+    Candidates,
+    search_variants,
+    tell_apart,
+)
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -27,7 +35,10 @@ STATIONARY = ("output", "weight", "input")
 """What stays in place, as coded in `MatmulMapping`."""
 MOST_CHAINED = 8
 """Longest chain of PEs that add up one result."""
-_CUTTING = ("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
+_CUTTING = (
+    "n_tiles", "tile_rows", "tile_cols", "tile_depth", "step_depth", "gap_cycles", "load_cycles", "local_bytes",
+    "local_width", "accumulator_bytes", "partial_width",
+)  # fmt: skip
 _FETCHING = (
     "dma_width", "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate",
 )  # fmt: skip
@@ -106,24 +117,25 @@ def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> F
 
 def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
     timing = read_timing(timings, 0)
-    candidates, places = _list_candidates(_as_cut(shape), _as_cutting(shape, timing), n_pes)
-    if not len(candidates):
+    candidates = _list_candidates(_as_cut(shape), _as_cutting(shape, timing), n_pes)
+    if not len(candidates.mappings):
         raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
     n_machines = len(timings)
     found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    if search_variants(shape, timings, candidates, places, *found) == NO_CANDIDATE:
+    if search_variants(shape, timings, candidates, *found) == NO_CANDIDATE:
         raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
     return found
 
 
 @lru_cache(maxsize=32)
-def _list_candidates(shape: MatmulShape, timing: PeTiming, n_pes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List the mappings that fit (N, 9), and the place of each (N,)."""
+def _list_candidates(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidates:
+    """List the mappings that fit."""
     grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     most = MOST_CANDIDATES * len(grids)
-    candidates, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
-    n = list_candidates(shape, timing, grids, candidates, places)
-    return candidates[:n].copy(), places[:n].copy()
+    mappings, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
+    n = list_candidates(shape, timing, grids, mappings, places)
+    candidates: Candidates = tell_apart(shape, timing, mappings[:n].copy(), places[:n].copy())
+    return candidates
 
 
 def _as_cut(shape: MatmulShape) -> MatmulShape:
