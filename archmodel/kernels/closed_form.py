@@ -106,8 +106,8 @@ def count_cycles(
     """
     n_prologue, n_body, n_inner, n_outer = loops[0], loops[1], loops[3], loops[4]
     n_buffers = capacity.size
-    for station in range(N_STATIONS):
-        for row in range(N_WORK_ROWS):
+    for row in range(N_WORK_ROWS):
+        for station in range(N_STATIONS):
             work[row, station] = 0
     groups = (
         count_groups(0, grid_b, grid_m, grid_n, grid_k),

@@ -10,127 +10,86 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.compile import kernel
-from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
+from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.kernels.matmul_program import multiply_cycles
-from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT, MatmulMapping, MatmulShape
-from archmodel.kernels.matrix_engine import divide_up, dot_product_bytes, partial_sum_cycles, transfer_up
+from archmodel.kernels.matmul_shape import WEIGHT, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_tiles import (
+    ADD_UP,
+    BLOCKS,
+    LOAD_A,
+    LOAD_B,
+    LOAD_TAIL,
+    MULTIPLY,
+    N_K,
+    N_LOADS_A,
+    N_LOADS_B,
+    STORE,
+    TILE_A,
+    TILE_B,
+)
+from archmodel.kernels.matrix_engine import divide_up
 from archmodel.kernels.pe_timing import PeTiming
-from archmodel.kernels.program import OWN, SAME_A, SAME_B
+from archmodel.kernels.program import SAME_A, SAME_B
 from archmodel.kernels.tile_commands import read_width
-from archmodel.kernels.window import cut_windows
 
 # What is counted once per candidate. Cycles: if nothing overlapped; of the matrix engine, of loads, and of all else
 # that no DRAM changes, each with what comes before and behind; of the first load; behind the last byte from DRAM; how
 # far a memory that serves PEs one by one is behind the PE that is followed.
 SERIAL, MULTIPLIED, LOADED, OTHER, FIRST, BEHIND, LAG = range(7)
-# Requests of all PEs for tiles of a and of b, and of blocks of results; bytes between DRAM and what is fused behind a
+# Requests of all PEs for tiles of a and of b, and blocks of results; bytes between DRAM and what is fused behind a
 # block, and its result.
-REQUESTS_A, REQUESTS_B, BLOCKS, TAIL_BYTES, RESULT_BYTES = range(7, 12)
+REQUESTS_A, REQUESTS_B, BLOCKS_OF_ALL, TAIL_BYTES, RESULT_BYTES = range(7, 12)
 # The other PEs that wait for a request of one: for a, b, what belongs to a block, and the last one from DRAM.
 ALONE_A, ALONE_B, ALONE_BLOCK, ALONE_LAST = range(12, 16)
 # Whether b is loaded first, and comes from DRAM last; whether DRAM works on its own, not as part of loads and stores.
 IS_B_FIRST, IS_B_LAST, IS_APART = range(16, 19)
 # Bytes of one tile of a, and of b, of all PEs.
-TILES_A, TILES_B = range(19, 21)
+AHEAD_A, AHEAD_B = range(19, 21)
 N_BOUNDS = 21
 
 
 @kernel
-def load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
-    """Cycles for which the DMA engine is busy with a tile that is in SRAM, or was prefetched.
-
-    Model
-    -----
-    `transfer_cycles` at the latency of the SRAM.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows of the tile.
-    row_bytes : float
-        Bytes of a row [B].
-    t : PeTiming
-        Where.
-
-    Sources
-    -------
-    As `transfer_cycles`.
-    """
-    return transfer_cycles(
-        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
-        t.bucket_bytes, t.bucket_rate,
-    )  # fmt: skip
-
-
-@kernel
-def _wait_for_others(occupancy: int, n_bytes: float, width: float, n_pes: int) -> int:
+def _wait_for_others(occupancy: float, n_bytes: float, width: float, n_pes: int) -> float:
     """Cycles for which a memory serves a request of all PEs longer than it, or the PE, is busy with one."""
     service = service_cycles(n_bytes, width)
     return max(occupancy, n_pes * service) - max(occupancy, service)
 
 
 @kernel
-def count_multiply(shape: MatmulShape, mapping: MatmulMapping, k: int, n_k: int, t: PeTiming) -> int:
-    """Cycles for which the matrix engine multiplies one block, `archmodel.kernels.matmul_program.write_multiply`.
+def _count_sram(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming) -> Any:
+    """Count what SRAM serves: cycles at work, and how far it is behind the PE that is followed when that is done.
 
-    Parameters
-    ----------
-    shape : MatmulShape
-        What.
-    mapping : MatmulMapping
-        How.
-    k : int
-        Depth of the block.
-    n_k : int
-        Blocks whose sums are one result.
-    t : PeTiming
-        Where.
-
-    Sources
-    -------
-    As `write_multiply`; a test compares bounds with the closed form.
+    It serves what is not DRAM's own. Of what each PE asks for on its own it is busy for the others at the end.
     """
-    m, cols, holds_b = mapping.block_m, mapping.block_n, mapping.stationary == WEIGHT
-    if mapping.stationary == OUTPUT:
-        holds_b = multiply_cycles(m, cols, k, t) <= multiply_cycles(cols, m, k, t)
-    held, streamed, element_bytes = (cols, m, shape.b_bytes) if holds_b else (m, cols, shape.a_bytes)
-    read = dot_product_bytes(streamed, held, k, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
-    cycles = max(multiply_cycles(streamed, held, k, t), transfer_up(read, t.local_width))
-    if n_k > 1:
-        cycles += partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
-    return cycles
+    n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k
+    work, lag = 0.0, 0.0
+    if t.has_prefetch or not shape.is_a_far:
+        if mapping.grid_n > 1 and t.has_broadcast:
+            requests = tiles[N_LOADS_A] * (n_pes // mapping.grid_n)
+            work += requests * service_cycles(tiles[TILE_A], read_width(SAME_A, t))
+        else:
+            work += tiles[N_LOADS_A] * n_pes * service_cycles(tiles[TILE_A], t.own_width)
+            lag = max(lag, _wait_for_others(tiles[LOAD_A], tiles[TILE_A], t.own_width, n_pes))
+    if t.has_prefetch or not shape.is_b_far:
+        if mapping.grid_m > 1 and t.has_broadcast:
+            requests = tiles[N_LOADS_B] * (n_pes // mapping.grid_m)
+            work += requests * service_cycles(tiles[TILE_B], read_width(SAME_B, t))
+        else:
+            work += tiles[N_LOADS_B] * n_pes * service_cycles(tiles[TILE_B], t.own_width)
+            lag = max(lag, _wait_for_others(tiles[LOAD_B], tiles[TILE_B], t.own_width, n_pes))
+    if t.cache_bytes > 0 or not shape.is_c_far:
+        n_bytes = mapping.block_m * (mapping.block_n * shape.c_bytes / mapping.grid_k)
+        work += tiles[BLOCKS] * n_pes * service_cycles(n_bytes, t.store_width)
+        lag = max(lag, _wait_for_others(tiles[STORE], n_bytes, t.store_width, n_pes))
+    if shape.tail_bytes > 0 and (t.has_prefetch or not shape.is_tail_far):
+        n_bytes = mapping.block_m * (mapping.block_n * shape.tail_bytes / mapping.grid_k)
+        work += tiles[BLOCKS] * n_pes * service_cycles(n_bytes, t.own_width)
+        lag = max(lag, _wait_for_others(tiles[LOAD_TAIL], n_bytes, t.own_width, n_pes))
+    return work, lag
 
 
 @kernel
-def count_multiplies(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> Any:
-    """Count what neither SRAM, DRAM, DMA engine nor lanes change of a matmul under a mapping.
-
-    Parameters
-    ----------
-    shape : MatmulShape
-        What.
-    mapping : MatmulMapping
-        How.
-    t : PeTiming
-        Where: fields of the matrix engine and of local memory.
-
-    Returns
-    -------
-    (int, int, int)
-        Cycles for which the matrix engine of a PE multiplies; blocks of a PE along m and n.
-    """
-    n_m = divide_up(divide_up(shape.m, mapping.grid_m), mapping.block_m)
-    n_n = divide_up(divide_up(shape.n, mapping.grid_n), mapping.block_n)
-    k = divide_up(shape.k, mapping.grid_k)
-    n_k = divide_up(k, mapping.block_k) if mapping.stationary == OUTPUT else 1
-    depth = mapping.block_k if mapping.stationary == OUTPUT else k
-    n_products = divide_up(shape.batch, mapping.grid_b) * n_m * n_n * n_k
-    return n_products * count_multiply(shape, mapping, depth, n_k, t), n_m, n_n
-
-
-@kernel
-def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: Any) -> None:
+def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
     """Count what a matmul under a mapping takes at least, as far as no DRAM changes it.
 
     Model
@@ -145,6 +104,8 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
         What.
     mapping : MatmulMapping
         How.
+    tiles : ndarray (14,) float64
+        From `count_tiles`.
     t : PeTiming
         Where.
     out : ndarray (21,) float64
@@ -154,91 +115,54 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
     -------
     Follows from `count_cycles` and `write_matmul`; a test compares bounds with both.
     """
-    part_b, part_m = divide_up(shape.batch, mapping.grid_b), divide_up(shape.m, mapping.grid_m)
-    part_n, part_k = divide_up(shape.n, mapping.grid_n), divide_up(shape.k, mapping.grid_k)
-    m, cols = mapping.block_m, mapping.block_n
-    is_output, is_weight = mapping.stationary == OUTPUT, mapping.stationary == WEIGHT
-    k = mapping.block_k if is_output else part_k
-    n_m, n_n, n_k = divide_up(part_m, m), divide_up(part_n, cols), divide_up(part_k, k)
-    blocks = part_b * n_m * n_n
-    n_loads_a = blocks * n_k if is_output else blocks if is_weight else part_b * n_m
-    n_loads_b = blocks * n_k if is_output else part_b * n_n if is_weight else blocks
-    n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k
-
-    multiply = count_multiply(shape, mapping, k, n_k, t)
-    rows_a, row_bytes_a = cut_windows(shape.window, m, k, shape.k, shape.a_bytes, t)
-    bytes_a, bytes_b = rows_a * row_bytes_a, k * (cols * shape.b_bytes)
-    load_a, load_b = load_once(rows_a, row_bytes_a, t), load_once(k, cols * shape.b_bytes, t)
-    is_a_shared, is_b_shared = mapping.grid_n > 1 and t.has_broadcast, mapping.grid_m > 1 and t.has_broadcast
-    readers_a = n_pes // mapping.grid_n if is_a_shared else n_pes
-    readers_b = n_pes // mapping.grid_m if is_b_shared else n_pes
-    is_a_near, is_b_near = t.has_prefetch or not shape.is_a_far, t.has_prefetch or not shape.is_b_far
-
-    row_bytes = cols * shape.c_bytes / mapping.grid_k
-    result_bytes = m * row_bytes
-    store = load_once(m, row_bytes, t)
-    lanes = simd_cycles(divide_up(m * cols, mapping.grid_k), shape.operations, t.lanes)
-    reduce = reduction_cycles(m * cols * 4.0, mapping.grid_k, t.hop_cycles, t.reduction_width)
-    is_result_near = t.cache_bytes > 0 or not shape.is_c_far
+    blocks, multiply, add_up, store = tiles[BLOCKS], tiles[MULTIPLY], tiles[ADD_UP], tiles[STORE]
+    load_a, load_b, load_tail = tiles[LOAD_A], tiles[LOAD_B], tiles[LOAD_TAIL]
+    sram, lag = _count_sram(shape, mapping, tiles, t)
+    lanes = simd_cycles(divide_up(mapping.block_m * mapping.block_n, mapping.grid_k), shape.operations, t.lanes)
     stored = store + t.sram_latency
-    worked = lanes + stored
-    if not t.has_lone_cores:
-        worked += t.simd_latency
-    behind_product = t.matrix_latency + reduce + worked
-
-    # SRAM serves what is not DRAM's own, and of what each PE asks for on its own it is busy for the others when the
-    # last PE is done.
-    lag, sram = 0, 0
-    if is_a_near:
-        sram += n_loads_a * readers_a * service_cycles(bytes_a, read_width(SAME_A if is_a_shared else OWN, t))
-        if not is_a_shared:
-            lag = max(lag, _wait_for_others(load_a, bytes_a, t.own_width, n_pes))
-    if is_b_near:
-        sram += n_loads_b * readers_b * service_cycles(bytes_b, read_width(SAME_B if is_b_shared else OWN, t))
-        if not is_b_shared:
-            lag = max(lag, _wait_for_others(load_b, bytes_b, t.own_width, n_pes))
-    if is_result_near:
-        sram += blocks * n_pes * service_cycles(result_bytes, t.store_width)
-        lag = max(lag, _wait_for_others(store, result_bytes, t.store_width, n_pes))
-    load_tail, tail_bytes = 0, 0.0
-    if shape.tail_bytes > 0:
-        row_bytes = cols * shape.tail_bytes / mapping.grid_k
-        tail_bytes = m * row_bytes
-        load_tail = load_once(m, row_bytes, t)
-        if t.has_prefetch or not shape.is_tail_far:
-            sram += blocks * n_pes * service_cycles(tail_bytes, t.own_width)
-            lag = max(lag, _wait_for_others(load_tail, tail_bytes, t.own_width, n_pes))
-
-    n_products = blocks * n_k
-    loads = n_loads_a * load_a + n_loads_b * load_b + blocks * load_tail
+    worked = lanes + stored + (0 if t.has_lone_cores else t.simd_latency)
+    behind_product = t.matrix_latency + add_up + worked
+    n_products = blocks * tiles[N_K]
+    loads = tiles[N_LOADS_A] * load_a + tiles[N_LOADS_B] * load_b + blocks * load_tail
     before = load_a + load_b + t.sram_latency
     multiplied = before + multiply + t.matrix_latency
-    other = max(sram, multiplied + reduce + blocks * lanes + worked - lanes)
-    other = max(other, multiplied + reduce + worked - stored + blocks * store + t.sram_latency)
+    other = max(sram, multiplied + add_up + blocks * lanes + worked - lanes)
+    other = max(other, multiplied + add_up + worked - stored + blocks * store + t.sram_latency)
     if mapping.grid_k > 1:
-        other = max(other, multiplied + blocks * reduce + worked)
-    out[SERIAL] = loads + n_products * multiply + blocks * (lanes + reduce + store) + t.matrix_latency + t.sram_latency
+        other = max(other, multiplied + blocks * add_up + worked)
+    out[SERIAL] = loads + n_products * multiply + blocks * (lanes + add_up + store) + t.matrix_latency + t.sram_latency
     out[MULTIPLIED] = before + n_products * multiply + behind_product
-    out[LOADED] = loads + t.sram_latency + (worked if load_tail else multiply + behind_product)
-    out[OTHER], out[FIRST], out[LAG] = other, load_b if is_weight else load_a, lag
-
+    out[LOADED] = loads + t.sram_latency + (worked if load_tail > 0 else multiply + behind_product)
+    out[OTHER], out[LAG] = other, lag
+    is_weight = mapping.stationary == WEIGHT
+    out[FIRST] = load_b if is_weight else load_a
     is_b_last = shape.is_b_far and (not is_weight or not shape.is_a_far)
-    is_shared = is_b_shared if is_b_last else is_a_shared
     last_load = load_b if is_b_last else load_a
     out[BEHIND] = t.sram_latency + multiply + behind_product + (last_load if t.has_prefetch else 0)
     if shape.is_c_far or (shape.tail_bytes > 0 and shape.is_tail_far):
         out[BEHIND] = 0  # results, or what is fused behind, are later
-    out[REQUESTS_A], out[REQUESTS_B] = float(readers_a) * n_loads_a, float(readers_b) * n_loads_b
-    out[BLOCKS] = blocks * n_pes
-    out[TAIL_BYTES] = tail_bytes if shape.is_tail_far else 0.0
-    out[RESULT_BYTES] = result_bytes if shape.is_c_far else 0.0
+    out[IS_B_FIRST], out[IS_B_LAST] = is_weight, is_b_last
+    _count_requests(shape, mapping, tiles, t, out)
+
+
+@kernel
+def _count_requests(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
+    """Count what DRAM is asked for: requests and bytes, and how many PEs wait for one of another."""
+    n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k
+    is_a_shared, is_b_shared = mapping.grid_n > 1 and t.has_broadcast, mapping.grid_m > 1 and t.has_broadcast
+    readers_a = n_pes // mapping.grid_n if is_a_shared else n_pes
+    readers_b = n_pes // mapping.grid_m if is_b_shared else n_pes
+    out[REQUESTS_A], out[REQUESTS_B] = readers_a * tiles[N_LOADS_A], readers_b * tiles[N_LOADS_B]
+    out[BLOCKS_OF_ALL] = tiles[BLOCKS] * n_pes
+    block_m, block_n = mapping.block_m, mapping.block_n
+    out[TAIL_BYTES] = block_m * (block_n * shape.tail_bytes / mapping.grid_k) if shape.is_tail_far else 0.0
+    out[RESULT_BYTES] = block_m * (block_n * shape.c_bytes / mapping.grid_k) if shape.is_c_far else 0.0
+    out[IS_APART] = t.has_prefetch and t.cache_bytes > 0
     out[ALONE_A] = n_pes - 1 if t.has_prefetch and not is_a_shared else 0
     out[ALONE_B] = n_pes - 1 if t.has_prefetch and not is_b_shared else 0
-    out[IS_APART] = t.has_prefetch and t.cache_bytes > 0
     out[ALONE_BLOCK] = n_pes - 1 if out[IS_APART] else 0
-    out[ALONE_LAST] = 0 if is_shared else n_pes - 1
-    out[IS_B_FIRST], out[IS_B_LAST] = is_weight, is_b_last
-    out[TILES_A], out[TILES_B] = readers_a * rows_a * row_bytes_a, readers_b * k * (cols * shape.b_bytes)
+    out[ALONE_LAST] = 0 if (is_b_shared if out[IS_B_LAST] else is_a_shared) else n_pes - 1
+    out[AHEAD_A], out[AHEAD_B] = readers_a * tiles[TILE_A], readers_b * tiles[TILE_B]
 
 
 @kernel
@@ -272,7 +196,7 @@ def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, widths: Any, laten
     # Numbers instead of branches: a compiler makes vectors of the loop then. All are whole, and products exact.
     serial, multiplied, loaded, other = bounds[SERIAL], bounds[MULTIPLIED], bounds[LOADED], bounds[OTHER]
     first_load, behind, near_lag, apart = bounds[FIRST], bounds[BEHIND], bounds[LAG], bounds[IS_APART]
-    requests_a, requests_b, blocks = bounds[REQUESTS_A], bounds[REQUESTS_B], bounds[BLOCKS]
+    requests_a, requests_b, blocks = bounds[REQUESTS_A], bounds[REQUESTS_B], bounds[BLOCKS_OF_ALL]
     alone_a, alone_b, alone_block = bounds[ALONE_A], bounds[ALONE_B], bounds[ALONE_BLOCK]
     alone_last, is_b_first, is_b_last = bounds[ALONE_LAST], bounds[IS_B_FIRST], bounds[IS_B_LAST]
     a, b, tail_bytes, result_bytes = (

@@ -245,6 +245,23 @@ def count_ahead(cache_bytes: float, tile_bytes: float) -> int:
 
 
 @kernel
+def set_buffers(shape: MatmulShape, mapping: MatmulMapping, out_capacity: Any) -> None:
+    """Set how many tiles of the operands local memory holds; what stays in place is there twice.
+
+    Parameters
+    ----------
+    shape, mapping
+        What and how.
+    out_capacity : ndarray (12,) int64
+        Tokens of each buffer.
+    """
+    tokens_a = 2 if mapping.stationary == INPUT else mapping.n_buffered
+    out_capacity[NEAR_B] = 2 if mapping.stationary == WEIGHT else mapping.n_buffered
+    out_capacity[NEAR_A] = 2 if shape.turns_a else tokens_a
+    out_capacity[TURNED_A] = tokens_a
+
+
+@kernel
 def write_matmul(
     shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out_commands: Any, out_loops: Any, out_capacity: Any
 ) -> int:
@@ -330,18 +347,13 @@ def write_matmul(
                 n = write_result(out_commands, n, shape, mapping, t)
             out_loops[part] = n - n_before
         out_loops[3], out_loops[4] = n_steps - 1, blocks // n_steps
-    tokens_a = 2 if mapping.stationary == INPUT else mapping.n_buffered
-    tokens_b = 2 if is_weight else mapping.n_buffered
-    out_capacity[FAR_A] = count_ahead(t.cache_bytes, groups_a * rows_a * bytes_a)
-    out_capacity[FAR_B] = count_ahead(t.cache_bytes, groups_b * rows_b * bytes_b)
-    out_capacity[NEAR_A], out_capacity[NEAR_B] = tokens_a, tokens_b
+    out_capacity[FAR_A] = count_ahead(t.cache_bytes, groups_a * (rows_a * bytes_a))
+    out_capacity[FAR_B] = count_ahead(t.cache_bytes, groups_b * (rows_b * bytes_b))
+    set_buffers(shape, mapping, out_capacity)
     block_bytes = mapping.block_m * mapping.block_n * 4
     out_capacity[ACCUMULATED] = max(1, min(2, t.accumulator_bytes // block_bytes))
     out_capacity[REDUCED] = 1
     out_capacity[RESULT] = 2
     out_capacity[FAR_RESULT] = out_capacity[FAR_TAIL] = MOST_CACHED
     out_capacity[NEAR_TAIL], out_capacity[WORKED] = 2, 2
-    out_capacity[TURNED_A] = tokens_a
-    if shape.turns_a:
-        out_capacity[NEAR_A] = 2
     return n

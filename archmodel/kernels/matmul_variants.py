@@ -16,18 +16,17 @@ from archmodel.kernels.compile import kernel
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import (
+    AHEAD_A,
+    AHEAD_B,
     N_BOUNDS,
     REQUESTS_A,
     REQUESTS_B,
     RESULT_BYTES,
     TAIL_BYTES,
-    TILES_A,
-    TILES_B,
     bound_cycles,
     bound_matmul,
-    count_multiplies,
 )
-from archmodel.kernels.matmul_program import count_ahead, write_matmul
+from archmodel.kernels.matmul_program import count_ahead, set_buffers, write_matmul
 from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import (
     FAR_A,
@@ -38,6 +37,7 @@ from archmodel.kernels.matmul_shape import (
     MatmulShape,
     count_dram_bytes,
 )
+from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREFETCH, SERVICE, UNIT, WRITE_BACK
@@ -47,25 +47,24 @@ CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 """Fields of `PeTiming` in which variants differ."""
 NO_CANDIDATE = -1
 """Returned by a search whose bounds have refuted all candidates, the fastest one too."""
-_N_SEEDS = 8  # machines on which the candidate that looks best is counted on all
+_MOST_TOGETHER, _WIDEST = 6, 1.6  # unlike DRAMs that are searched together, and how much faster the fastest may be
 
 
 class Candidates(NamedTuple):
     """Mappings to choose from: fields (N, 9), grid and stationarity as one number (N,).
 
     Those that differ only in how many tiles are buffered, two or three, follow one another and are alike to all bounds:
-    ``firsts`` (U + 1,), cycles for which the matrix engine multiplies (U,), blocks of a PE along m and n (U, 2).
+    ``firsts`` (U + 1,), and what `count_tiles` says of each (U, 14).
     """
 
     mappings: Any
     places: Any
     firsts: Any
-    matrix_cycles: Any
-    blocks: Any
+    tiles: Any
 
 
 class Program(NamedTuple):
-    """Working memory of the closed form, as `archmodel.kernels.matmul_search.time_matmul` takes it, and more buffers."""
+    """Working memory of the closed form, as `time_matmul` takes it; and the capacity with most tiles buffered."""
 
     commands: Any
     loops: Any
@@ -75,16 +74,23 @@ class Program(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What is known of unlike candidates: bounds (U, 21), whether they were counted (U,), bytes of a and b from DRAM.
-
-    ``least`` has cycles for each unlike DRAM (U, P), and ``point`` which of these each machine has (V,).
-    """
+    """Of unlike candidates: bounds (U, 21), bytes of a and b from DRAM (U, 2) [B], least cycles by DRAM (U, P)."""
 
     bounds: Any
-    is_counted: Any
     from_dram: Any
     least: Any
-    point: Any
+
+
+class Points(NamedTuple):
+    """Unlike DRAMs of some machines, the slowest first: width [B/cycle] and latency [cycles] (P,).
+
+    Those that are searched together: ``firsts`` (T + 1,). Which one each machine has: ``of`` (V,).
+    """
+
+    widths: Any
+    latencies: Any
+    firsts: Any
+    of: Any
 
 
 class Best(NamedTuple):
@@ -106,29 +112,24 @@ def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> C
     shape : MatmulShape
         What.
     t : PeTiming
-        Where: fields of the matrix engine and of local memory.
+        Where: as far as `count_tiles` sees it.
     mappings : ndarray (N, 9) int64
         From `list_candidates`.
     places : ndarray (N,) int64
         Of each.
     """
     n, n_unlike = mappings.shape[0], 0
-    firsts, matrix_cycles = np.empty(n + 1, dtype=np.int64), np.empty(n)
-    blocks = np.empty((n, 2), dtype=np.int64)
+    firsts, tiles = np.empty(n + 1, dtype=np.int64), np.empty((n, N_TILE_FIELDS))
     for c in range(n):
         n_equal = 0
         for i in range(N_MAPPING_FIELDS - 1):
             n_equal += c > 0 and mappings[c, i] == mappings[c - 1, i]
-        if n_equal == N_MAPPING_FIELDS - 1:
-            continue
-        firsts[n_unlike] = c
-        cycles, n_m, n_n = count_multiplies(shape, read_mapping(mappings, c), t)
-        matrix_cycles[n_unlike], blocks[n_unlike, 0], blocks[n_unlike, 1] = cycles, n_m, n_n
-        n_unlike += 1
+        if n_equal < N_MAPPING_FIELDS - 1:
+            firsts[n_unlike] = c
+            count_tiles(shape, read_mapping(mappings, c), t, tiles[n_unlike])
+            n_unlike += 1
     firsts[n_unlike] = n
-    return Candidates(
-        mappings, places, firsts[: n_unlike + 1].copy(), matrix_cycles[:n_unlike].copy(), blocks[:n_unlike].copy()
-    )
+    return Candidates(mappings, places, firsts[: n_unlike + 1].copy(), tiles[:n_unlike].copy())
 
 
 @kernel
@@ -148,8 +149,8 @@ def _put_machine(program: Program, n: int, bounds: Bounds, u: int, rows: Any, v:
             continue
         commands[c, SERVICE] = commands[c, HOLD] = service_cycles(n_bytes, rows[v, DRAM_WIDTH])
     for capacity in (program.capacity, program.most_capacity):
-        capacity[FAR_A] = count_ahead(rows[v, CACHE_BYTES], its_bounds[TILES_A])
-        capacity[FAR_B] = count_ahead(rows[v, CACHE_BYTES], its_bounds[TILES_B])
+        capacity[FAR_A] = count_ahead(rows[v, CACHE_BYTES], its_bounds[AHEAD_A])
+        capacity[FAR_B] = count_ahead(rows[v, CACHE_BYTES], its_bounds[AHEAD_B])
 
 
 @kernel
@@ -205,8 +206,8 @@ def _count(program: Program, n: int, mapping: MatmulMapping, capacity: Any) -> A
 
 @kernel
 def _judge(
-    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, u: int, bounds: Bounds, program: Program,
-    best: Best,
+    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, u: int, bounds: Bounds, points: Points,
+    program: Program, best: Best,
 ) -> int:  # fmt: skip
     """Count like candidates on each machine on which one could be chosen; returns how often, or `NO_CANDIDATE`.
 
@@ -215,13 +216,13 @@ def _judge(
     first, last = candidates.firsts[u], candidates.firsts[u + 1] - 1
     place, mapping, n, n_counted = candidates.places[first], read_mapping(candidates.mappings, first), 0, 0
     for v in some:
-        least = bounds.least[u, bounds.point[v]]
+        least = bounds.least[u, points.of[v]]
         if _is_settled(best, v, first, place, least):
             continue
         if n == 0:
-            t, most_buffered = read_timing(rows, v), read_mapping(candidates.mappings, last)
-            write_matmul(shape, most_buffered, t, program.commands, program.loops, program.most_capacity)
-            n = write_matmul(shape, mapping, t, program.commands, program.loops, program.capacity)
+            n = write_matmul(shape, mapping, read_timing(rows, v), program.commands, program.loops, program.capacity)
+            program.most_capacity[:] = program.capacity
+            set_buffers(shape, read_mapping(candidates.mappings, last), program.most_capacity)
         else:
             _put_machine(program, n, bounds, u, rows, v)
         cycles, serial = _count(program, n, mapping, program.most_capacity)
@@ -239,99 +240,102 @@ def _judge(
 
 
 @kernel
-def _find_points(rows: Any, some: Any, point: Any) -> Any:
-    """Find the unlike DRAMs of some machines, and which one each has: width [B/cycle], latency [cycles] (2, P)."""
-    found, n = np.empty((2, some.size)), 0
-    for v in some:
-        p = 0
-        while p < n and (found[0, p] != rows[v, DRAM_WIDTH] or found[1, p] != rows[v, DRAM_LATENCY]):
-            p += 1
-        if p == n:
-            found[0, n], found[1, n] = rows[v, DRAM_WIDTH], rows[v, DRAM_LATENCY]
+def _find_points(rows: Any, some: Any) -> Points:
+    """Find the unlike DRAMs of some machines, and put those of similar speed together."""
+    order = some[np.argsort(rows[:, DRAM_WIDTH][some])]
+    widths, latencies, of = np.empty(some.size), np.empty(some.size), np.empty(rows.shape[0], dtype=np.int64)
+    firsts, n, n_together = np.empty(some.size + 1, dtype=np.int64), 0, 0
+    for v in order:
+        width, latency = rows[v, DRAM_WIDTH], rows[v, DRAM_LATENCY]
+        p = n - 1
+        while p >= 0 and widths[p] == width and latencies[p] != latency:
+            p -= 1
+        if p < 0 or widths[p] != width:
+            p = n
+            widths[p], latencies[p] = width, latency
+            first = firsts[n_together - 1]
+            if n_together == 0 or p == first + _MOST_TOGETHER or width > _WIDEST * widths[first]:
+                firsts[n_together] = p
+                n_together += 1
             n += 1
-        point[v] = p
-    return found[:, :n].copy()
+        of[v] = p
+    firsts[n_together] = n
+    return Points(widths[:n].copy(), latencies[:n].copy(), firsts[: n_together + 1].copy(), of)
 
 
 @kernel
-def _bound(
-    shape: MatmulShape, rows: Any, some: Any, points: Any, candidates: Candidates, u: int, bounds: Bounds
-) -> None:
-    """Count what a candidate takes at least, for each unlike DRAM of some machines."""
-    if not bounds.is_counted[u]:
-        mapping = read_mapping(candidates.mappings, candidates.firsts[u])
-        bound_matmul(shape, mapping, read_timing(rows, some[0]), bounds.bounds[u])
-        bounds.is_counted[u] = True
-    bytes_a, bytes_b = bounds.from_dram[u, 0], bounds.from_dram[u, 1]
-    bound_cycles(bounds.bounds[u], bytes_a, bytes_b, points[0], points[1], bounds.least[u])
+def _bound_all(shape: MatmulShape, t: PeTiming, candidates: Candidates, points: Points) -> Bounds:
+    """Count what each candidate takes at least on each unlike DRAM."""
+    n_unlike = candidates.tiles.shape[0]
+    bounds, from_dram = np.empty((n_unlike, N_BOUNDS)), np.empty((n_unlike, 2))
+    least = np.empty((n_unlike, points.widths.size))
+    for u in range(n_unlike):
+        mapping, tiles = read_mapping(candidates.mappings, candidates.firsts[u]), candidates.tiles[u]
+        bound_matmul(shape, mapping, tiles, t, bounds[u])
+        bytes_a, bytes_b = count_dram_bytes(shape, mapping, int(tiles[N_M]), int(tiles[N_N]), t.cache_bytes)
+        from_dram[u, 0], from_dram[u, 1] = bytes_a, bytes_b
+        bound_cycles(bounds[u], bytes_a, bytes_b, points.widths, points.latencies, least[u])
+    return Bounds(bounds, from_dram, least)
 
 
 @kernel
-def _keep_likely(some: Any, bounds: Bounds, best: Best, likely: Any) -> Any:
-    """Keep those candidates that could be chosen on some machine, the most promising first."""
-    least, n, promise = bounds.least, 0, np.empty(likely.size)
-    most = np.zeros(least.shape[1])
-    for v in some:
-        most[bounds.point[v]] = max(most[bounds.point[v]], best.cycles[v])
-    for u in likely:
-        lowest = 2.0
-        for p in range(most.size):
-            lowest = min(lowest, least[u, p] / most[p])
-        if lowest <= 1:
-            likely[n], promise[n] = u, lowest
+def _is_likely(least: Any, most: Any) -> bool:
+    """Whether a candidate could be chosen for a machine: its bound is not above the best so far."""
+    is_likely = False
+    for p in range(most.size):
+        is_likely |= least[p] <= most[p]
+    return is_likely
+
+
+@kernel
+def _find_likely(least: Any, first: int, most: Any) -> Any:
+    """Find the candidates that could be chosen for machines with DRAMs from ``first`` on, the most promising first."""
+    end, n, n_unlike = first + most.size, 0, least.shape[0]
+    likely, promise = np.empty(n_unlike, dtype=np.int64), np.empty(n_unlike)
+    for u in range(n_unlike):
+        if _is_likely(least[u, first:end], most):
+            likely[n], promise[n] = u, (least[u, first:end] / most).min()
             n += 1
     return likely[:n][np.argsort(promise[:n])]
 
 
 @kernel
-def _find_seeds(least: Any, likely: Any) -> Any:
-    """Find the candidates that look best on a few of the unlike DRAMs."""
-    n_points = least.shape[1]
-    step = max(1, n_points // _N_SEEDS)
-    seeds = np.empty((n_points - 1) // step + 1, dtype=np.int64)
-    for i in range(seeds.size):
-        seeds[i] = likely[0]
-        for u in likely:
-            if least[u, i * step] < least[seeds[i], i * step]:
-                seeds[i] = u
-    return seeds
+def _find_most(best: Best, some: Any, points: Points, first: int, most: Any) -> None:
+    """Find the cycles of the best so far on the slowest machine with each of the DRAMs from ``first`` on."""
+    most[:] = 0
+    for v in some:
+        p = points.of[v] - first
+        most[p] = max(most[p], best.cycles[v])
 
 
 @kernel
-def _search_some(
-    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, bounds: Bounds, program: Program, best: Best
-) -> int:
+def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, program: Program, best: Best) -> int:
     """Find the best candidates on machines whose caches keep the same operands; returns as `search_variants`."""
-    points = _find_points(rows, some, bounds.point)
-    n_unlike, n_points, n_counted = candidates.matrix_cycles.size, points.shape[1], 0
-    bounds = Bounds(bounds.bounds, bounds.is_counted, bounds.from_dram, np.empty((n_unlike, n_points)), bounds.point)
-    # Two bounds: first that of the matrix engine and of all bytes from DRAM, then that of `bound_cycles`.
-    for u in range(n_unlike):
-        mapping, blocks = read_mapping(candidates.mappings, candidates.firsts[u]), candidates.blocks[u]
-        from_dram = count_dram_bytes(shape, mapping, blocks[0], blocks[1], rows[some[0], CACHE_BYTES])
-        bounds.from_dram[u, 0], bounds.from_dram[u, 1] = from_dram
-        for p in range(n_points):
-            bounds.least[u, p] = max(candidates.matrix_cycles[u], (from_dram[0] + from_dram[1]) / points[0, p])
-    likely = np.arange(n_unlike)
-    for turn in range(3):
-        for u in _find_seeds(bounds.least, likely) if turn < 2 else likely:
-            if turn == 0:
-                _bound(shape, rows, some, points, candidates, u, bounds)
-            n = _judge(shape, rows, some, candidates, u, bounds, program, best)
-            if n == NO_CANDIDATE:
-                return NO_CANDIDATE
-            n_counted += n
-        if turn < 2:
-            likely = _keep_likely(some, bounds, best, likely)
-        if turn == 0:
+    points = _find_points(rows, some)
+    bounds = _bound_all(shape, read_timing(rows, some[0]), candidates, points)
+    n_counted, seed = 0, np.argmin(bounds.least[:, 0])
+    for i in range(points.firsts.size - 1):
+        first, end = points.firsts[i], points.firsts[i + 1]
+        together = some[(points.of[some] >= first) & (points.of[some] < end)]
+        most, likely = np.full(end - first, np.inf), np.full(1, seed)
+        for turn in range(2):
             for u in likely:
-                _bound(shape, rows, some, points, candidates, u, bounds)
+                if _is_likely(bounds.least[u, first:end], most):
+                    n = _judge(shape, rows, together, candidates, u, bounds, points, program, best)
+                    if n == NO_CANDIDATE:
+                        return NO_CANDIDATE
+                    n_counted += n
+                    _find_most(best, together, points, first, most)
+            if turn == 0:
+                likely = _find_likely(bounds.least, first, most)
+        # What is best here is where the search begins on DRAMs that are somewhat faster.
+        seed = max(0, np.searchsorted(candidates.firsts, _choose(best, together[-1]), side="right") - 1)
     return n_counted
 
 
 @kernel
 def _split_caches(shape: MatmulShape, rows: Any) -> Any:
-    """Number machines by how `count_dram_bytes` sees their caches: in how many parts operands fit (V,)."""
+    """Tell machines apart by how many parts of operands fit their caches, for `count_dram_bytes`: numbers (V,)."""
     n = rows.shape[0]
     kinds, sweeps, n_kinds = np.empty(n, dtype=np.int64), np.empty((n, 2)), 0
     for v in range(n):
@@ -358,12 +362,11 @@ def search_variants(
 
     Model
     -----
-    Branch and bound. A candidate takes at least as long as the matrix engine multiplies and DRAM moves its bytes; those
-    for which that is least on a few of the machines are counted on all. What is not above the best so far somewhere has
-    a second bound, `bound_cycles`, for all unlike DRAMs in one go; again those that look best on a few are counted, then
-    all others that could be better somewhere, the most promising first. The program of a candidate is written once, and
-    its closed form counted for those machines on which it could still be chosen. A candidate that is left out is slower
-    than the one chosen, or as fast and behind another one of its place.
+    Branch and bound. What every candidate takes at least is counted first, on all unlike DRAMs. Those of similar speed
+    are searched together: first the candidate that looks best on slower ones, then all whose bound is not above the
+    best so far somewhere, the most promising first. The program of a candidate is written once, and its closed form
+    counted for those machines on which it could still be chosen. A candidate that is left out is slower than the one
+    chosen, or as fast and behind another one of its place.
 
     Parameters
     ----------
@@ -396,20 +399,16 @@ def search_variants(
         np.empty(N_BUFFERS, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64),
         np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64),
     )  # fmt: skip
-    n_machines, n_unlike, n_counted = rows.shape[0], candidates.matrix_cycles.size, 0
+    n_machines, n_counted = rows.shape[0], 0
     size = (n_machines, candidates.places[-1] + 1)
     best = Best(
         np.full(n_machines, np.iinfo(np.int64).max), np.zeros(n_machines, dtype=np.int64),
         np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64),
     )  # fmt: skip
-    bounds = Bounds(
-        np.empty((n_unlike, N_BOUNDS)), np.zeros(n_unlike, dtype=np.bool_), np.empty((n_unlike, 2)), np.empty((0, 0)),
-        np.empty(n_machines, dtype=np.int64),
-    )  # fmt: skip
     kinds = _split_caches(shape, rows)
     for kind in range(kinds.max() + 1):
         some = np.flatnonzero(kinds == kind)
-        n = _search_some(shape, rows, some, candidates, bounds, program, best)
+        n = _search_some(shape, rows, some, candidates, program, best)
         if n == NO_CANDIDATE:
             return NO_CANDIDATE
         n_counted += n

@@ -35,12 +35,12 @@ STATIONARY = ("output", "weight", "input")
 """What stays in place, as coded in `MatmulMapping`."""
 MOST_CHAINED = 8
 """Longest chain of PEs that add up one result."""
-_CUTTING = (
-    "n_tiles", "tile_rows", "tile_cols", "tile_depth", "step_depth", "gap_cycles", "load_cycles", "local_bytes",
-    "local_width", "accumulator_bytes", "partial_width",
-)  # fmt: skip
-_FETCHING = (
+# Fields of `PeTiming` that decide which mappings fit, how long a multiply takes, and a load or a chain of PEs.
+_CUTTING = ("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
+_MULTIPLYING = ("n_tiles", "tile_cols", "step_depth", "gap_cycles", "load_cycles", "local_width", "partial_width")
+_LOADING = (
     "dma_width", "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate",
+    "hop_cycles", "reduction_width",
 )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> F
 
 def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
     timing = read_timing(timings, 0)
-    candidates = _list_candidates(_as_cut(shape), _as_cutting(shape, timing), n_pes)
+    candidates = _list_candidates(_as_cut(shape), _keep_fields(timing, (*_CUTTING, *_MULTIPLYING, *_LOADING)), n_pes)
     if not len(candidates.mappings):
         raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
     n_machines = len(timings)
@@ -129,13 +129,21 @@ def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Fou
 
 @lru_cache(maxsize=32)
 def _list_candidates(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidates:
-    """List the mappings that fit."""
+    """List the mappings that fit, with what machines have in common that differ in no field of the timing."""
+    # Windows of images are cut for the DMA engine.
+    cutting = timing if shape.window.is_image else _keep_fields(timing, _CUTTING)
+    candidates: Candidates = tell_apart(shape, timing, *_list_mappings(shape, cutting, n_pes))
+    return candidates
+
+
+@lru_cache(maxsize=32)
+def _list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List the mappings that fit (N, 9), and the place of each (N,)."""
     grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     most = MOST_CANDIDATES * len(grids)
     mappings, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
     n = list_candidates(shape, timing, grids, mappings, places)
-    candidates: Candidates = tell_apart(shape, timing, mappings[:n].copy(), places[:n].copy())
-    return candidates
+    return mappings[:n].copy(), places[:n].copy()
 
 
 def _as_cut(shape: MatmulShape) -> MatmulShape:
@@ -143,9 +151,8 @@ def _as_cut(shape: MatmulShape) -> MatmulShape:
     return shape._replace(is_a_far=False, is_b_far=False, is_c_far=False, is_tail_far=False, operations=1)
 
 
-def _as_cutting(shape: MatmulShape, timing: PeTiming) -> PeTiming:
-    """Give the timing of a PE with nothing but what candidates depend on; windows of images are cut for the DMA."""
-    fields = (*_CUTTING, *_FETCHING) if shape.window.is_image else _CUTTING
+def _keep_fields(timing: PeTiming, fields: tuple[str, ...]) -> PeTiming:
+    """Give the timing of a PE with nothing but some fields."""
     nothing = read_timing(np.zeros((1, len(timing))), 0)
     return nothing._replace(**{name: getattr(timing, name) for name in fields})
 
