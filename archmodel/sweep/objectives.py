@@ -48,10 +48,19 @@ FIGURES = {
 }
 """Figures by the name that objectives use."""
 
-CHIP = ("die_mm2", "n_dies", "silicon_mm2", "typical_w", "tdp_w", "chip_usd", "chips_per_gw", "capex_per_gw_usd")
-"""Columns of a chip, whatever it runs."""
+CHIP: dict[str, tuple[Goal | None, str]] = {
+    "die_mm2": ("min", "mm2"),
+    "n_dies": ("min", ""),
+    "silicon_mm2": ("min", "mm2"),
+    "typical_w": ("min", "W"),
+    "tdp_w": ("min", "W"),
+    "chip_usd": ("min", "USD"),
+    "chips_per_gw": (None, "1/GW"),
+    "capex_per_gw_usd": ("min", "USD/GW"),
+}
+"""Columns of a chip, whatever it runs: which way is better, if either is, and the unit."""
 
-PER_WORKLOAD = {
+PER_WORKLOAD: dict[str, tuple[Goal, str]] = {
     "latency_s": ("min", "s"),
     "lower_s": ("min", "s"),
     "step_j": ("min", "J"),
@@ -108,11 +117,7 @@ def figure_units(labels: Sequence[str], items: Sequence[str]) -> dict[str, tuple
         found[name] = (figure.mix if is_mix else figure.single, figure.goal, unit)
     for label, item in zip(labels, items, strict=True):
         for ending, (goal, unit) in PER_WORKLOAD.items():
-            found[f"{label}_{ending}"] = (
-                f"{label}_{ending}",
-                "min" if goal == "min" else "max",
-                unit.format(item=item),
-            )
+            found[f"{label}_{ending}"] = (f"{label}_{ending}", goal, unit.format(item=item))
     return found
 
 
