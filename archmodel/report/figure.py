@@ -32,6 +32,15 @@ GROUP_COLOURS = {
 }
 """One colour per operator group in every figure (Okabe & Ito; Tol)."""
 
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#000000", "#999933",
+    "#882255",
+)  # fmt: skip
+"""Of what has no colour of its own, in this order; the cycle of the house style is the same."""
+
+FRONT, CHOSEN, BASE, CLOUD = "#0072B2", "#D55E00", "#009E73", "#b0b0b0"
+"""Points of a sweep: those that no other one beats, the one that is looked at, the base machine, all others."""
+
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -81,19 +90,44 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(info: FigureInfo) -> tuple[Figure, Axes]:
-    """Open a figure with title, labels and footer set; it belongs to no window and needs no display."""
+def new_figure(info: FigureInfo, size_in: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
+    """Open a figure with title, labels and footer set; it belongs to no window and needs no display.
+
+    Parameters
+    ----------
+    info
+        What it will show.
+    size_in
+        Width and height [inches]; those of the house style if not given.
+    """
+    figure = new_canvas(info, size_in)
+    axes = figure.add_subplot()
+    axes.set_title(plain_text(info.title), pad=12)
+    axes.set_xlabel(plain_text(info.x_label))
+    axes.set_ylabel(plain_text(info.y_label))
+    return figure, axes
+
+
+def new_canvas(info: FigureInfo, size_in: tuple[float, float] | None = None) -> Figure:
+    """Open a figure that has its footer and nothing else, see `new_figure`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(layout="constrained")
+    figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(info.title, pad=12)
-    axes.set_xlabel(info.x_label)
-    axes.set_ylabel(info.y_label)
-    figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
-    return figure, axes
+    figure.supxlabel(plain_text(info.footer), fontsize=7, color="#555555", x=0.01, ha="left")
+    return figure
+
+
+def plain_text(text: str) -> str:
+    """Keep matplotlib from reading a name with dollar signs as a formula."""
+    return text.replace("$", r"\$")
+
+
+def short_text(text: str, n_letters: int) -> str:
+    """Cut a name that is longer than there is room for; the data beside the figure has all of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= n_letters else f"{line[: n_letters - 1]}…"
 
 
 def style_path() -> Path:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from archmodel.sweep.fields import Part
 from archmodel.sweep.space import Axis, Space
+from archmodel.units import unit_of
 
 Goal = Literal["min", "max"]
 
@@ -119,6 +120,31 @@ def figure_units(labels: Sequence[str], items: Sequence[str]) -> dict[str, tuple
         for ending, (goal, unit) in PER_WORKLOAD.items():
             found[f"{label}_{ending}"] = (f"{label}_{ending}", goal, unit.format(item=item))
     return found
+
+
+def describe_columns(
+    labels: Sequence[str], items: Sequence[str], space: Space
+) -> tuple[dict[str, str], dict[str, Goal]]:
+    """Give the unit of every column of numbers, and which way is better, of those of which one is.
+
+    Parameters
+    ----------
+    labels, items
+        Of the workloads, see `figure_units`.
+    space
+        Its axes have columns, too.
+    """
+    figures = figure_units(labels, items).values()
+    of_axes = [
+        name for axis in space.axes for name, values in axis_columns(axis).items()
+        if not any(isinstance(value, str) for value in values)
+    ]  # fmt: skip
+    units = {name: unit_of(name) for name in of_axes} | {name: unit for name, (_, unit) in CHIP.items()}
+    goals = {name: goal for name, (goal, _) in CHIP.items() if goal}
+    return (
+        units | {column: unit for column, _, unit in figures},
+        goals | {column: goal for column, goal, _ in figures},
+    )
 
 
 def point_columns(parts: Sequence[Part], space: Space) -> tuple[list[str], list[str]]:
