@@ -201,6 +201,8 @@ def format_bytes(value: float) -> str:
     for step, prefixes in ((1000.0, ("", "k", "M", "G", "T", "P")), (1024.0, ("", "Ki", "Mi", "Gi", "Ti", "Pi"))):
         power = max((i for i in range(len(prefixes)) if value >= step**i), default=0)
         exact.append((f"{value / step**power:.12g}", prefixes[power]))
+        if power and value < 1e4 * step ** (power - 1):  # 1464 KiB, not 1.43 MiB
+            exact.append((f"{value / step ** (power - 1):.12g}", prefixes[power - 1]))
     digits, prefix = min(exact, key=lambda each: len(each[0]))
     return f"{float(digits):.4g} {prefix}B"
 
