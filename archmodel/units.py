@@ -193,6 +193,11 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     return f"{rounded:g} {prefix}{unit}"
 
 
+def format_number(value: float, digits: int = 4) -> str:
+    """Show a number to some digits, thousands apart: ``11,360``."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
+
+
 def format_bytes(value: float) -> str:
     """Show a capacity with the prefix, decimal or binary, that needs fewer digits: ``256 MiB``, ``128 GB``."""
     if not math.isfinite(value):

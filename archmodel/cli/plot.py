@@ -10,10 +10,14 @@ for file, kinds in {
     "plots_run": {
         "roofline": "Draw the hierarchical roofline of a machine with the operators of a workload.",
         "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
+        "stalls": "Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.",
         "diagram": "Draw the blocks of a machine: PEs and what is in one, memories, network and links.",
     },
     "plots_sweep": {
-        "pareto": "Draw two figures of the points of a sweep, and which points no other one beats.",
+        "pareto": "Draw two figures of the points of a sweep against each other, and which no other one beats.",
+        "pairs": "Draw every objective of a sweep against every other one.",
+        "parallel": "Draw points of a sweep as lines over their choices and objectives.",
+        "heatmap": "Draw a figure of a sweep over two of its axes.",
     },
 }.items():
     for kind, text in kinds.items():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,30 +14,20 @@ from archmodel.report.figure import (
     CHOSEN,
     CLOUD,
     FRONT,
+    FRONT_LIGHT,
     FigureInfo,
     house_style,
     new_figure,
     plain_text,
     save_figure,
 )
-from archmodel.report.points import (
-    MOST_DRAWN,
-    Column,
-    Source,
-    SweepPoints,
-    list_choices,
-    open_points,
-    quote,
-    spread_order,
-)
+from archmodel.report.points import Column, Source, SweepPoints, list_choices, open_points
+from archmodel.report.sample import BASE_MACHINE, BEST, DOMINATED, FRONT_REST, Sample, cloud_size, read_sample
 from archmodel.results import ResultTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-BEST, OTHER_FRONT, DOMINATED, BASE_MACHINE = "front of the two", "front", "dominated", "base machine"
-"""Kinds of points: no other one is better in these two columns; in all objectives; others; what the axes change."""
 
 _LOG_FROM = 30.0  # largest over smallest value of an axis, from which it is logarithmic
 _N_LINES, _N_LETTERS = 16, 34  # of what is said of the chosen point
@@ -50,27 +39,14 @@ class ParetoInfo(FigureInfo):
 
     Parameters
     ----------
-    x, y
-        Columns of the axes.
-    chosen
-        The point that is pointed out, with all its columns.
-    why_chosen
-        ``knee``, ``best throughput`` or ``as given``.
-    choices
-        What it has chosen on each axis of the sweep.
+    sample
+        The points, their two columns (of x and y), and the one that is pointed out.
     n_objectives
         Of the sweep.
-    n_of_kind
-        Points of each kind, also those that are not drawn.
     """
 
-    x: Column
-    y: Column
-    chosen: Mapping[str, Any]
-    why_chosen: str
-    choices: Mapping[str, str]
+    sample: Sample
     n_objectives: int
-    n_of_kind: Mapping[str, int]
 
 
 def plot_pareto(
@@ -84,8 +60,8 @@ def plot_pareto(
     """Draw two figures of the points of a sweep against each other.
 
     Points that meet the conditions of the sweep are drawn: those that no other one beats in these two figures joined by
-    steps, beyond which nothing was found, the rest of the front of all objectives, a sample of the others, the base
-    machine, and one point with its choices.
+    steps, beyond which nothing was found; the rest of the front of all objectives; a sample of the others; the base
+    machine; and one point with its choices.
 
     Parameters
     ----------
@@ -128,136 +104,78 @@ def pareto_info(
     InputError
         When a column or the point is not there.
     """
-    columns = _choose_columns(points, x, y)
-    rows, n_of_kind, n_missing = _read_rows(points, columns)
-    best = [row for row in rows if row["kind"] == BEST]
-    if point is None:
-        point, why = _choose_point(points, columns, best)
-    else:
-        why = "as given"
-    chosen = points.row(point, "--point")
-    base = points.base()
-    if all(isinstance(base.get(each.name), float) for each in columns):
-        rows.append({"point": None, "kind": BASE_MACHINE, **{each.name: base[each.name] for each in columns}})
-    labels = [each.label(row[each.name] for row in rows) for each in columns]
-    counts, n_drawn = points.counts, sum(row["kind"] == DOMINATED for row in rows)
-    remark = (
-        f"Of {counts['n_points']:,} points {counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} that "
-        f"break a condition and {n_missing:,} without a finite value are not drawn"
-    )
-    few = (
-        "."
-        if n_drawn == n_of_kind[DOMINATED]
-        else f", of {n_of_kind[DOMINATED]:,} dominated ones a sample of {n_drawn:,} is."
-    )
+    sample = read_sample(points, _choose_columns(points, x, y), point)
+    x_label, y_label = (column.label(sample.values(column)) for column in sample.columns)
     return ParetoInfo(
-        points.title(), labels[0], labels[1], ResultTable.from_rows(rows), points.footer(remark + few), *columns,
-        chosen=chosen, why_chosen=why, choices=points.choices(chosen), n_objectives=len(points.objectives),
-        n_of_kind=n_of_kind,
+        points.title(), x_label, y_label, ResultTable.from_rows(sample.rows),
+        points.footer(sample.remark(points.counts)), sample, len(points.objectives),
     )  # fmt: skip
 
 
 def _choose_columns(points: SweepPoints, x: str | None, y: str | None) -> tuple[Column, Column]:
-    objectives = points.objectives
-    if y is None and len(objectives) < 2 and x in (None, objectives[0].title, objectives[0].name):
-        text = f"the sweep has one objective, {objectives[0].title}; name a column to draw it against"
-        raise InputError("figure", [Fault("--y" if x else "--x", text)])
-    first = points.column(x, "--x") if x else next(each for each in objectives if y not in (each.title, each.name))
-    second = points.column(y, "--y") if y else next(each for each in objectives if each.name != first.name)
+    given = [points.column(name, option) if name else None for name, option in ((x, "--x"), (y, "--y"))]
+    left = [each for each in points.objectives if each not in given]
+    for idx, option in enumerate(("--x", "--y")):
+        if given[idx] is None and not left:
+            text = f"the sweep has one objective, {points.objectives[0].title}; name a column to draw it against"
+            raise InputError("figure", [Fault(option, text)])
+        given[idx] = given[idx] or left.pop(0)
+    first, second = given
+    assert first is not None
+    assert second is not None
     if first.name == second.name:
         raise InputError("figure", [Fault("--y", f"{second.title} is on the other axis; name another column")])
     return first, second
 
 
-def _read_rows(points: SweepPoints, columns: tuple[Column, Column]) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-    """Read what is drawn, count the points of each kind, and those that lack one of the values."""
-    x, y = (f"CAST({quote(each.name)} AS DOUBLE)" for each in columns)
-    has_front = all(each.goal for each in columns)
-    kinds = f"""
-        WITH feasible AS (SELECT point, {x} AS x, {y} AS y FROM points WHERE is_feasible),
-        usable AS (SELECT * FROM feasible WHERE isfinite(x) AND isfinite(y)),
-        compared AS (
-            SELECT *, min(y * {columns[1].sign}) OVER (
-                ORDER BY x * {columns[0].sign}, y * {columns[1].sign}, point
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS beaten_by FROM usable),
-        kinds AS (
-            SELECT point, x, y, CASE
-                WHEN {has_front} AND (beaten_by IS NULL OR y * {columns[1].sign} < beaten_by) THEN '{BEST}'
-                WHEN point IN (SELECT point FROM front) THEN '{OTHER_FRONT}' ELSE '{DOMINATED}' END AS kind
-            FROM compared),
-        ranked AS (
-            SELECT *, count(*) OVER (PARTITION BY kind) AS n,
-                row_number() OVER (PARTITION BY kind ORDER BY {spread_order()}) AS place FROM kinds)
-        SELECT point, kind, x, y, n, (SELECT count(*) FROM feasible) - (SELECT count(*) FROM usable) AS n_missing
-        FROM ranked WHERE kind = '{BEST}' OR place <= {MOST_DRAWN} ORDER BY kind, x * {columns[0].sign}, point"""
-    found = list(points.store.query(kinds).rows())
-    if not found:
-        text = f"no point has a finite value of both {columns[0].name} and {columns[1].name}; name other columns"
-        raise InputError("figure", [Fault("", text)])
-    rows = [
-        {"point": row["point"], "kind": row["kind"], columns[0].name: row["x"], columns[1].name: row["y"]}
-        for row in found
-    ]
-    n_of_kind = {BEST: 0, OTHER_FRONT: 0, DOMINATED: 0} | {row["kind"]: row["n"] for row in found}
-    return rows, n_of_kind, found[0]["n_missing"]
-
-
-def _choose_point(
-    points: SweepPoints, columns: tuple[Column, Column], best: Sequence[Mapping[str, Any]]
-) -> tuple[int, str]:
-    """Choose the knee of the front of two figures, or the best of the first objective if it has no inside."""
-    first = next(points.store.query("SELECT point FROM front LIMIT 1").rows())["point"]
-    if len(best) < 3:
-        return first, f"best {points.objectives[0].title}"
-    cost = np.array([[each.sign * row[each.name] for each in columns] for row in best])
-    cost = (cost - cost.min(axis=0)) / np.ptp(cost, axis=0)
-    inside = 1 - cost.sum(axis=1)  # the line joins (0, 1) and (1, 0)
-    if inside.max() <= 0:  # no point is nearer to the ideal one than the line
-        return first, f"best {points.objectives[0].title}"
-    return best[int(np.argmax(inside))]["point"], "knee"
-
-
 def _draw(axes: Axes, info: ParetoInfo) -> None:
-    rows = list(info.table.rows())
-    scales = [each.scale(row[each.name] for row in rows) for each in (info.x, info.y)]
+    sample = info.sample
+    scales = [column.scale(sample.values(column)) for column in sample.columns]
 
-    def places(kind: str) -> tuple[list[float], list[float]]:
-        some = [row for row in rows if row["kind"] == kind]
-        return ([row[info.x.name] / scales[0].factor for row in some],
-                [row[info.y.name] / scales[1].factor for row in some])  # fmt: skip
+    def places(kind: str) -> list[list[float]]:
+        return [[value / scale.factor for value in sample.values(column, kind)]
+                for column, scale in zip(sample.columns, scales, strict=True)]  # fmt: skip
 
-    drawn, n = len(places(DOMINATED)[0]), info.n_of_kind
-    sample = f"{n[DOMINATED]:,} dominated" + (f" ({drawn:,} drawn)" if drawn < n[DOMINATED] else "")
-    if drawn:
-        axes.plot(*places(DOMINATED), "o", ms=2.4, mew=0, color=CLOUD, alpha=0.7, rasterized=True, label=sample)
-    if n[OTHER_FRONT]:
-        text = f"{n[OTHER_FRONT]:,} more on the front of all {info.n_objectives}"
-        axes.plot(*places(OTHER_FRONT), "o", ms=4, mew=0, color="#56B4E9", label=text, rasterized=n[OTHER_FRONT] > 500)
+    n, n_drawn = sample.n_of_kind, len(places(DOMINATED)[0])
+    if n[DOMINATED]:
+        text = f"{n[DOMINATED]:,} dominated" + (f" ({n_drawn:,} drawn)" if n_drawn < n[DOMINATED] else "")
+        axes.plot(
+            *places(DOMINATED),
+            "o",
+            ms=1.4 * cloud_size(sample),
+            mew=0,
+            color=CLOUD,
+            alpha=0.7,
+            rasterized=True,
+            label=text,
+        )
+    if n[FRONT_REST]:
+        text = f"{n[FRONT_REST]:,} more on the front of all {info.n_objectives}"
+        axes.plot(*places(FRONT_REST), "o", ms=4, mew=0, color=FRONT_LIGHT, rasterized=True, label=text)
     if n[BEST]:
-        steps = "steps-pre" if info.x.goal == "max" else "steps-post"
         x, y = places(BEST)
         order = np.argsort(x, kind="stable")
         axes.plot(
-            np.take(x, order), np.take(y, order), "o-", ms=4.5, mew=0, lw=1.3, color=FRONT, drawstyle=steps,
+            np.take(x, order), np.take(y, order), "o-", ms=4.5, mew=0, lw=1.3, color=FRONT,
+            drawstyle="steps-pre" if sample.columns[0].goal == "max" else "steps-post",
             label=f"{n[BEST]:,} on the front of these two",
         )  # fmt: skip
-    if places(BASE_MACHINE)[0]:
+    if any(places(BASE_MACHINE)):
         axes.plot(*places(BASE_MACHINE), "D", ms=7, color=BASE, mec="white", label="base machine", zorder=4)
-    chosen = [info.chosen[each.name] / scale.factor for each, scale in zip((info.x, info.y), scales, strict=True)]
+    point = [sample.chosen[column.name] for column in sample.columns]
     axes.plot(
-        *([value] for value in chosen), "*", ms=15, color=CHOSEN, mec="white", zorder=5,
-        label=f"point {info.chosen['point']} ({info.why_chosen})",
+        *([value / scale.factor] for value, scale in zip(point, scales, strict=True)), "*", ms=15, color=CHOSEN,
+        mec="white", zorder=5, label=f"point {sample.chosen['point']} ({sample.why_chosen})",
     )  # fmt: skip
-    for values, set_scale in ((_all(rows, info.x), axes.set_xscale), (_all(rows, info.y), axes.set_yscale)):
+    for column, set_scale in zip(sample.columns, (axes.set_xscale, axes.set_yscale), strict=True):
+        values = sample.values(column)
         if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
             set_scale("log")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
-    said = [each.title + " " + scale.show(info.chosen[each.name])
-            for each, scale in zip((info.x, info.y), scales, strict=True)]  # fmt: skip
-    lines = [f"Point {info.chosen['point']}", *said, "", *list_choices(info.choices, _N_LINES, _N_LETTERS)]
-    axes.annotate(plain_text("\n".join(lines)), (1.03, 0.0), xycoords="axes fraction", fontsize=8, va="bottom",
-                  linespacing=1.35, annotation_clip=False)  # fmt: skip
-
-
-def _all(rows: Sequence[Mapping[str, Any]], column: Column) -> list[float]:
-    return [row[column.name] for row in rows]
+    figures = [f"{column.title} {scale.show(value)}"
+               for column, scale, value in zip(sample.columns, scales, point, strict=True)]  # fmt: skip
+    lines = [f"Point {sample.chosen['point']}", *figures, "", *list_choices(sample.choices, _N_LINES, _N_LETTERS)]
+    axes.annotate(
+        plain_text("\n".join(lines)), (1.03, 0.0), xycoords="axes fraction", fontsize=8, va="bottom", linespacing=1.35,
+        annotation_clip=False,
+    )  # fmt: skip

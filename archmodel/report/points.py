@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.results.store import Store, open_store
+from archmodel.units import format_number
 
 MOST_DRAWN = 3000
 """Points of one kind that a figure draws: more would cover each other, and fill the file of its data."""
 
-_FOOTER_LETTERS = 170
+_TITLE_LETTERS = 160
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _WITH_PREFIX = re.compile(r"(s|Hz|B/s|B|FLOP/s|FLOP|J|W)(/(?!cycle).*)?")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -57,7 +58,7 @@ class Scale:
     def show(self, value: float) -> str:
         """Write a value with its unit, to four digits."""
         unit = "" if self.unit == "1" else f" × {self.unit}" if self.unit.startswith("10") else f" {self.unit}"
-        return f"{value / self.factor:.4g}{unit}"
+        return f"{format_number(value / self.factor)}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class SweptAxis:
         units = {part[2] or "1" for part in parts if part}
         if None in parts or len(units) != 1:
             return self.name, list(self.labels)
-        return f"{self.name} [{units.pop()}]", [f"{float(part[1]):.4g}" for part in parts if part]
+        return f"{self.name} [{units.pop()}]", [format_number(float(part[1])) for part in parts if part]
 
 
 @dataclass(frozen=True)
@@ -246,16 +247,15 @@ class SweepPoints:
         given = {**asked["machine"]["set"], **asked["economy"]["set"]}
         said = f" Set by the sweep: {', '.join(f'{path}={value}' for path, value in given.items())}." if given else ""
         assumed = {about: len(paths) for about, paths in run["assumed"].items()}
-        text = (
+        return (
             f"archmodel {asked['archmodel']}, model {model}, sweep {run['sweep']}, base machine "
             f"{asked['machine']['name']}.{said} Assumed: {assumed['machine']} values of the machine, "
             f"{assumed['economy']} of the economy; run.json of the results lists them. {remark}"
         )
-        return textwrap.fill(text.strip(), _FOOTER_LETTERS)
 
     def title(self) -> str:
-        """Title of the sweep, in lines."""
-        return "\n".join(textwrap.wrap(self.run["title"], 90, max_lines=2, placeholder=" …"))
+        """Title of the sweep, cut where it would fill a figure."""
+        return textwrap.shorten(self.run["title"], _TITLE_LETTERS, placeholder=" …")
 
 
 def open_points(source: Source) -> SweepPoints:
