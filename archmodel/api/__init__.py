@@ -2,6 +2,7 @@
 
 from archmodel.api.blocks import verify_blocks
 from archmodel.api.operators import evaluate_operator, evaluate_operators, explain_operator, map_operator
+from archmodel.api.reports import report
 from archmodel.api.steps import (
     cost,
     evaluate,
@@ -31,6 +32,7 @@ __all__ = [
     "models",
     "open_sweep",
     "operator_kinds",
+    "report",
     "sweep",
     "timeline",
     "verify_blocks",

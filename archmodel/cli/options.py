@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
@@ -24,6 +25,7 @@ def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
 WholeNumber = Annotated[int | None, Parameter(converter=_read_whole_number, n_tokens=1)]
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
 Assumptions = Annotated[tuple[str, ...], Parameter(name="--assume", negative=(), show_default=False)]
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
 
 

@@ -1,6 +1,21 @@
 """Reports: figures of results. They read results, never models."""
 
 from archmodel.report.breakdown import plot_breakdown
+from archmodel.report.diagram import plot_diagram
+from archmodel.report.heatmap import plot_heatmap
+from archmodel.report.pairs import plot_pairs
+from archmodel.report.parallel import plot_parallel
+from archmodel.report.pareto import plot_pareto
 from archmodel.report.roofline import plot_roofline
+from archmodel.report.stalls import plot_stalls
 
-__all__ = ["plot_breakdown", "plot_roofline"]
+__all__ = [
+    "plot_breakdown",
+    "plot_diagram",
+    "plot_heatmap",
+    "plot_pairs",
+    "plot_parallel",
+    "plot_pareto",
+    "plot_roofline",
+    "plot_stalls",
+]

@@ -1,0 +1,79 @@
+"""Figures of machines, and of workloads on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import archmodel as am
+from archmodel.cli.options import DEFAULTS, RunOptions, Sets, parse_assignments
+from archmodel.cli.show import note
+from archmodel.report import plot_diagram
+from archmodel.report.figure import data_path
+
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+
+
+def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw the hierarchical roofline of a machine with the operators of a workload.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
+    """
+    chosen = options.machine(machine)
+    result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
+    am.plot_roofline(chosen, result, output)
+    _say_written(output)
+
+
+def breakdown(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw where the time of a workload goes by operator group, one bar per machine.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    machines
+        Further machines to put beside the first.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
+    """
+    trace = options.workload(workload)
+    chosen = [options.machine(name) for name in (machine, *machines)]
+    results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
+    am.plot_breakdown(results, output)
+    _say_written(output)
+
+
+def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
+    """Draw the blocks of a machine: PEs and what is in one, memories, network and links.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    set_
+        Override of a machine value, e.g. --set pe.rows=16; may be repeated.
+    """
+    plot_diagram(am.machine(machine, parse_assignments("--set", set_)), output)
+    _say_written(output)
+
+
+def _say_written(output: Path) -> None:
+    note(f"wrote {output} and {data_path(output)}")

@@ -1,0 +1,166 @@
+"""What a report says of the best points and of the base machine, kept as tables beside the points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.economy import load_economy
+from archmodel.errors import UnsupportedError
+from archmodel.models.ladder import RUNGS
+from archmodel.models.roofline import Roofline
+from archmodel.results.store import Store
+from archmodel.sweep.evaluate import Table, evaluate_points
+from archmodel.sweep.load import Sweep
+from archmodel.sweep.operators import list_operators
+from archmodel.sweep.space import Choice, Space
+
+BASE, PARAMETERS, CHOICES, OPERATORS, LADDER = "base", "parameters", "choices", "operators", "ladder"
+"""Tables: the base machine; every parameter and its source; what choices set; operators and models of some points."""
+
+
+def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequence[int]) -> None:
+    """Write the tables of this module, those that are not there yet.
+
+    Parameters
+    ----------
+    sweep, store
+        What is asked, and its results.
+    points
+        Numbers of the points whose operators are kept.
+    best
+        Numbers of the points that every model evaluates, unless the sweep was one of several models.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or another process writes it.
+    """
+    missing: dict[str, Any] = {
+        BASE: lambda: evaluate_base(sweep),
+        PARAMETERS: lambda: list_parameters(sweep),
+        CHOICES: lambda: list_choices(sweep),
+        OPERATORS: lambda: list_operators(sweep, np.array(points, np.int64)),
+        LADDER: lambda: climb_ladder(sweep, np.array(best, np.int64)),
+    }
+    wanted = {BASE: (), PARAMETERS: (), CHOICES: (), OPERATORS: points, LADDER: best}
+    missing = {table: make for table, make in missing.items() if not _has(store, table, wanted[table])}
+    if missing:
+        with store.lock():
+            for table, make in missing.items():
+                store.write_part(table, 0, make())
+
+
+def _has(store: Store, table: str, points: Sequence[int]) -> bool:
+    """Tell whether a table is there, undamaged, and has these points."""
+    try:
+        is_there = store.is_finished(table, 0)
+    except ValueError:
+        return False
+    return is_there and (not points or set(points) <= set(store.read_part(table, 0)["point"].tolist()))
+
+
+def evaluate_base(sweep: Sweep) -> Table:
+    """Evaluate the base machine: one row with the columns that points have, apart from those of the axes.
+
+    Parameters
+    ----------
+    sweep
+        Whose base machine.
+
+    Raises
+    ------
+    UnsupportedError
+        When it has no answer.
+    """
+    table = evaluate_points(replace(sweep, space=Space(())), np.zeros((1, 0), np.int64))
+    return {name: column for name, column in table.items() if name != "point"}
+
+
+def list_parameters(sweep: Sweep) -> Table:
+    """List every parameter of the base machine and of the economy: its value as written, its kind and its source.
+
+    Parameters
+    ----------
+    sweep
+        That uses them.
+
+    Returns
+    -------
+    dict
+        Columns: ``about`` (``machine`` or ``economy``), ``path``, ``value``, ``kind``, ``source``.
+    """
+    economy = load_economy({path: str(value) for path, value in sweep.file.economy.items()})
+    return _texts(
+        ("about", "path", "value", "kind", "source"),
+        ((about, path, note.text, note.kind, note.source)
+        for about, notes in (("machine", sweep.base.machine.provenance), ("economy", economy.provenance))
+        for path, note in sorted(notes.items())),
+    )  # fmt: skip
+
+
+def list_choices(sweep: Sweep) -> Table:
+    """List what every choice of every axis sets, beside what the base machine has there.
+
+    Parameters
+    ----------
+    sweep
+        Its axes.
+
+    Returns
+    -------
+    dict
+        Columns: ``axis``, ``choice``, ``path``, ``value``, and ``base_value``, empty where it is not stated.
+    """
+    return _texts(
+        ("axis", "choice", "path", "value", "base_value"),
+        ((axis.name, choice.label, *values)
+        for axis in sweep.space.axes for choice in axis.choices for values in _values_of(choice, sweep)),
+    )  # fmt: skip
+
+
+def _values_of(choice: Choice, sweep: Sweep) -> Iterator[tuple[str, str, str]]:
+    """Give the fields that a choice sets: path, value, and the value of the base."""
+    notes = sweep.base.machine.provenance
+    for path, text in choice.texts.items():
+        yield path, text, notes[path].text if path in notes else ""
+    for part in sweep.base.parts:
+        for name, value in choice.settings.get(part.label, {}).items():
+            yield f"workload.{part.label}.{name}", str(value), str(part.settings.get(name, ""))
+    if choice.launch:
+        yield "launch", choice.launch, sweep.file.launch
+
+
+def climb_ladder(sweep: Sweep, points: NDArray[np.int64]) -> Table:
+    """Evaluate points by every model, cheapest first.
+
+    Parameters
+    ----------
+    sweep
+        What is asked.
+    points
+        (N,), their numbers.
+
+    Returns
+    -------
+    dict
+        Columns: ``model``, then as in table ``points``; a row per model and point. Models that have no answer for the
+        base machine, to which a mix is compared, have no rows.
+    """
+    tables = []
+    for model in (Roofline.name, *(rung.name for rung in RUNGS)):
+        try:
+            table = evaluate_points(sweep.with_model(model), sweep.space.points(points))
+        except UnsupportedError:
+            continue
+        tables.append({"model": np.full(len(points), model, np.object_), **table})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _texts(names: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
+    listed = list(rows)
+    return {name: np.array([row[idx] for row in listed], np.object_) for idx, name in enumerate(names)}
