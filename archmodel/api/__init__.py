@@ -16,7 +16,7 @@ from archmodel.api.steps import (
     workload,
     workloads,
 )
-from archmodel.api.sweeps import open_sweep, sweep
+from archmodel.api.sweeps import open_sweep, sensitivities, sweep
 
 __all__ = [
     "cost",
@@ -33,6 +33,7 @@ __all__ = [
     "open_sweep",
     "operator_kinds",
     "report",
+    "sensitivities",
     "sweep",
     "timeline",
     "verify_blocks",

@@ -18,6 +18,7 @@ for file, kinds in {
         "pairs": "Draw every objective of a sweep against every other one.",
         "parallel": "Draw points of a sweep as lines over their choices and objectives.",
         "heatmap": "Draw a figure of a sweep over two of its axes.",
+        "tornado": "Draw what a step on each axis of a sweep does to one point.",
     },
 }.items():
     for kind, text in kinds.items():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from archmodel.api import sensitivities
 from archmodel.cli.options import Output, WholeNumber
 from archmodel.cli.show import say_written
-from archmodel.report import plot_heatmap, plot_pairs, plot_parallel, plot_pareto
+from archmodel.report import plot_heatmap, plot_pairs, plot_parallel, plot_pareto, plot_tornado
 
 
 def pareto(
@@ -96,6 +97,25 @@ def parallel(folder: Path, /, *, output: Output, axes: str = "", point: WholeNum
         Number of the point to point out, by default the knee of the front of the first two objectives.
     """
     plot_parallel(folder, output, axes=_split(axes), point=point)
+    say_written(output)
+
+
+def tornado(folder: Path, /, *, output: Output, point: WholeNumber = None, value: str | None = None) -> None:
+    """Draw what a step on each axis of a sweep does to one point; what the results lack is evaluated and kept there.
+
+    Parameters
+    ----------
+    folder
+        That 'archmodel sweep' has written.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    point
+        Number of the point, by default the knee of the front of the first two objectives.
+    value
+        Objective or column of the points that changes; by default the first objective.
+    """
+    around = sensitivities(folder, point)["around"][0]
+    plot_tornado(folder, output, point=around, value=value)
     say_written(output)
 
 

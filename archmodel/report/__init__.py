@@ -8,6 +8,7 @@ from archmodel.report.parallel import plot_parallel
 from archmodel.report.pareto import plot_pareto
 from archmodel.report.roofline import plot_roofline
 from archmodel.report.stalls import plot_stalls
+from archmodel.report.tornado import plot_tornado
 
 __all__ = [
     "plot_breakdown",
@@ -18,4 +19,5 @@ __all__ = [
     "plot_pareto",
     "plot_roofline",
     "plot_stalls",
+    "plot_tornado",
 ]

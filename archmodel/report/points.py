@@ -87,6 +87,11 @@ class Column:
         """Factor that makes less better; 1, too, where neither way is."""
         return -1 if self.goal == "max" else 1
 
+    @property
+    def better(self) -> str:
+        """What the name of an axis says of it, if one way is better."""
+        return {"max": ", more is better", "min": ", less is better"}.get(self.goal or "", "")
+
     def scale(self, values: Iterable[float]) -> Scale:
         """Choose how these values are written."""
         if not self.unit and (self.name.endswith("utilisation") or self.name.endswith("_frac")):
@@ -95,8 +100,7 @@ class Column:
 
     def label(self, values: Iterable[float]) -> str:
         """Name an axis that shows these values."""
-        better = {"max": ", more is better", "min": ", less is better"}.get(self.goal or "", "")
-        return f"{self.title} [{self.scale(values).unit}]{better}"
+        return f"{self.title} [{self.scale(values).unit}]{self.better}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,11 @@ def _choose_point(points: SweepPoints, columns: Sequence[Column], best: Sequence
     return first, f"best {points.objectives[0].title}"
 
 
+def default_point(points: SweepPoints) -> int:
+    """Choose the point that figures point out if they are not told which: see `read_sample`, with all objectives."""
+    return int(read_sample(points, points.objectives, most=1).chosen["point"])
+
+
 def cloud_size(sample: Sample) -> float:
     """Choose the size of the marks of dominated points [points]: small where there are many."""
     return 1.7 if sample.n_of_kind[DOMINATED] > 500 else 3.0
