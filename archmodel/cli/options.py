@@ -119,6 +119,13 @@ class RunOptions:
 DEFAULTS = RunOptions()
 
 
+def check_cycle(options: RunOptions) -> None:
+    """Refuse another model than ``cycle`` where there is no choice; the default stands for it."""
+    if options.model not in (DEFAULTS.model, "cycle"):
+        text = f"{options.model!r} is not allowed; leave it out: it is cycle"
+        raise InputError("command line", [Fault("--model", text)])
+
+
 def _name_flag(fault: Fault, settings: Mapping[str, Any]) -> Fault:
     name, _, text = fault.text.partition(": ")
     return Fault(as_flag(name), text) if settings.get(name) is not None else fault

@@ -8,9 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import archmodel as am
-from archmodel.cli.options import DEFAULTS, RunOptions, Sets, parse_assignments
+from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments
 from archmodel.cli.show import note
-from archmodel.report import plot_diagram
+from archmodel.report import plot_diagram, plot_stalls
 from archmodel.report.figure import data_path
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
@@ -56,6 +56,30 @@ def breakdown(machine: str, workload: str, /, *machines: str, output: Output, op
     chosen = [options.machine(name) for name in (machine, *machines)]
     results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
     am.plot_breakdown(results, output)
+    _say_written(output)
+
+
+def stalls(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    machines
+        Further machines to put beside the first.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    check_cycle(options)
+    trace = options.workload(workload)
+    chosen = [options.machine(name) for name in (machine, *machines)]
+    results = [am.evaluate(each, trace, model="cycle", launch=options.launch, mode=options.mode) for each in chosen]
+    plot_stalls(results, output)
     _say_written(output)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from archmodel.api import timeline as follow
-from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber
+from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber, check_cycle
 from archmodel.cli.show import note
 from archmodel.errors import Fault, InputError
 from archmodel.report.figure import data_path
@@ -56,10 +56,7 @@ def timeline(
     options
         Run settings and overrides; the model is cycle.
     """
-    if options.model not in (DEFAULTS.model, "cycle"):
-        raise InputError(
-            "command line", [Fault("--model", f"{options.model!r} is not allowed; leave it out: it is cycle")]
-        )
+    check_cycle(options)
     followed = follow(
         options.machine(machine),
         options.workload(workload),

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.machine.types import SET_BY_USER, Machine
-from archmodel.report.figure import FigureInfo, house_style, new_canvas, plain_text, save_figure, short_text
+from archmodel.report.figure import (
+    BLOCK_COLOURS,
+    FigureInfo,
+    house_style,
+    new_canvas,
+    plain_text,
+    save_figure,
+    short_text,
+)
 from archmodel.report.machine_boxes import HEIGHT_IN, WIDTH_IN, Box, lay_out
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
@@ -18,12 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROLE_COLOURS = {
-    "chip": "#f7f7f7", "pe": "#ffffff", "grid": "#cfe3f1", "core": "#e6e6e6", "network": "#ffffff",
-    "matrix": "#b3d4e8", "simd": "#f8e1b0", "vector": "#b3dfd2", "local": "#d5ecf8", "sram": "#d5ecf8",
-    "dma": "#d5ecf8", "dram": "#f4cfb3", "host": "#e6e6e6", "link": "#ecd6e2",
-}  # fmt: skip
-"""Light shades of the house colours, on which dark text is read."""
 _EDGE, _INK, _ZOOM = "#555555", "#222222", "#D55E00"
 _MARGIN_IN, _HEAD_IN, _FOOT_IN = 0.15, 0.35, 0.45
 _LINE_IN, _TITLE_IN, _LETTER_IN = 0.122, 0.165, 0.09  # of lines of text, titles and their letters
@@ -92,7 +94,7 @@ def _draw_box(axes: Axes, box: Box) -> None:
     from matplotlib.patches import FancyBboxPatch, Rectangle
 
     place = (box.x_in, box.y_in), box.width_in, box.height_in
-    style: dict[str, Any] = {"facecolor": ROLE_COLOURS[box.role], "edgecolor": _EDGE, "linewidth": 0.8}
+    style: dict[str, Any] = {"facecolor": BLOCK_COLOURS[box.role], "edgecolor": _EDGE, "linewidth": 0.8}
     if box.role == "grid":
         axes.add_patch(Rectangle(*place, **style))
         _draw_cells(axes, box.x_in, box.y_in, box.width_in, box.height_in, box.cells)
