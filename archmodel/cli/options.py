@@ -13,6 +13,7 @@ from cyclopts import Parameter, Token
 import archmodel as am
 from archmodel.errors import Fault, InputError
 from archmodel.mapping import LaunchMode
+from archmodel.units import Quantity
 
 
 def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
@@ -151,3 +152,15 @@ def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
 def _why_no_pair(name: str, sign: str, value: str) -> str:
     given = f"{name}{sign}{value}"
     return f"{given!r} is not name=value" if given else "an entry is empty; is there a comma too many?"
+
+
+def read_window(text: str) -> tuple[float, float]:
+    """Read ``0us..50us``: two times in seconds."""
+    parts = text.split("..")
+    if len(parts) != 2:
+        raise InputError("command line", [Fault("--window", f"{text!r} is not START..END, e.g. 0us..50us")])
+    try:
+        start_s, end_s = (Quantity("time").parse(part.strip()) for part in parts)
+    except ValueError as error:
+        raise InputError("command line", [Fault("--window", str(error))]) from None
+    return start_s, end_s

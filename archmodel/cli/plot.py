@@ -11,6 +11,8 @@ for file, kinds in {
         "roofline": "Draw the hierarchical roofline of a machine with the operators of a workload.",
         "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
         "stalls": "Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.",
+        "utilisation": "Draw over time how busy units and memories are.",
+        "gantt": "Draw over time what every unit does.",
         "diagram": "Draw the blocks of a machine: PEs and what is in one, memories, network and links.",
     },
     "plots_sweep": {

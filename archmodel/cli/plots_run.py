@@ -8,12 +8,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import archmodel as am
-from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments
+from archmodel.api import timeline
+from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
 from archmodel.cli.show import note
-from archmodel.report import plot_diagram, plot_stalls
+from archmodel.report import plot_diagram, plot_gantt, plot_stalls, plot_utilisation
 from archmodel.report.figure import data_path
+from archmodel.results.timeline import Timeline
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+Fold = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
@@ -97,6 +100,80 @@ def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
     """
     plot_diagram(am.machine(machine, parse_assignments("--set", set_)), output)
     _say_written(output)
+
+
+def utilisation(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Output,
+    window: str | None = None,
+    fold: Fold = False,
+    options: RunOptions = DEFAULTS,
+) -> None:
+    """Draw over time how busy units and memories are.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    window
+        Part of the step, e.g. 0us..50us.
+    fold
+        Show one pass: of each operator the first execution, and no time for the others.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    plot_utilisation(_follow(machine, workload, window, fold, options), output)
+    _say_written(output)
+
+
+def gantt(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Output,
+    window: str | None = None,
+    fold: Fold = False,
+    options: RunOptions = DEFAULTS,
+) -> None:
+    """Draw over time what every unit does; 'archmodel timeline' writes it for a viewer.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    window
+        Part of the step, e.g. 0us..50us; repetitions in it are followed one by one.
+    fold
+        Show one pass: of each operator the first execution, and no time for the others.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    plot_gantt(_follow(machine, workload, window, fold, options), output)
+    _say_written(output)
+
+
+def _follow(machine: str, workload: str, window: str | None, fold: bool, options: RunOptions) -> Timeline:
+    check_cycle(options)
+    return timeline(
+        options.machine(machine),
+        options.workload(workload),
+        launch=options.launch,
+        mode=options.mode,
+        window_s=None if window is None else read_window(window),
+        is_folded=fold,
+    )
 
 
 def _say_written(output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from archmodel.report.breakdown import plot_breakdown
 from archmodel.report.diagram import plot_diagram
+from archmodel.report.gantt import plot_gantt
 from archmodel.report.heatmap import plot_heatmap
 from archmodel.report.pairs import plot_pairs
 from archmodel.report.parallel import plot_parallel
@@ -9,10 +10,12 @@ from archmodel.report.pareto import plot_pareto
 from archmodel.report.roofline import plot_roofline
 from archmodel.report.stalls import plot_stalls
 from archmodel.report.tornado import plot_tornado
+from archmodel.report.utilisation import plot_utilisation
 
 __all__ = [
     "plot_breakdown",
     "plot_diagram",
+    "plot_gantt",
     "plot_heatmap",
     "plot_pairs",
     "plot_parallel",
@@ -20,4 +23,5 @@ __all__ = [
     "plot_roofline",
     "plot_stalls",
     "plot_tornado",
+    "plot_utilisation",
 ]

@@ -46,6 +46,9 @@ STALL_COLOURS = {
 }
 """One colour per state of a matrix engine, in the order in which they are stacked."""
 
+MEMORY_COLOURS = {"SRAM": "#56B4E9", "DRAM": "#D55E00"}
+"""Of what memories do over time."""
+
 BLOCK_COLOURS = {
     "chip": "#f7f7f7", "pe": "#ffffff", "grid": "#cfe3f1", "core": "#e6e6e6", "network": "#ffffff",
     "matrix": "#b3d4e8", "simd": "#f8e1b0", "vector": "#b3dfd2", "local": "#d5ecf8", "sram": "#d5ecf8",
