@@ -95,6 +95,10 @@ class DramChannels:
         return self.peak_width * share * gather_efficiency(self.technology, self.timing, n_bursts)
 
 
+NO_DRAM = DramChannels("", None, 1.0, 1.0, 1.0, 1)
+"""In the place of the DRAM, for what does not see it."""
+
+
 def lower_dram(machine: Machine) -> DramChannels:
     """Lower the DRAM of a machine."""
     dram = machine.dram
