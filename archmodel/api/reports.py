@@ -31,17 +31,13 @@ def report(results: str | Path, output: str | Path | None = None) -> Path:
     ArchmodelError
         When plotly is missing.
     """
-    from archmodel.report.html import check_ended, detailed_points, find_best, sweep_page, write_page
-    from archmodel.report.html.write import plotly_script
-    from archmodel.report.points import SweepPoints
+    from archmodel.report.html import open_front, plotly_script, sweep_page, write_page
     from archmodel.results.store import open_store
     from archmodel.sweep.details import keep_details
     from archmodel.sweep.reopen import reopen_sweep
 
     plotly_script()  # without it there is no report, and nothing to evaluate for it
     store = open_store(results)
-    check_ended(store)
-    points = SweepPoints(store)
-    best = sorted(set(find_best(points).values()))
-    keep_details(reopen_sweep(store), store, detailed_points(points), best)
-    return write_page(sweep_page(store), Path(output) if output is not None else store.folder / "report")
+    front = open_front(store)
+    keep_details(reopen_sweep(store), store, front.detailed, sorted(set(front.best.values())))
+    return write_page(sweep_page(front), Path(output) if output is not None else store.folder / "report")

@@ -13,14 +13,18 @@ from archmodel.economy import load_economy
 from archmodel.errors import UnsupportedError
 from archmodel.models.ladder import RUNGS
 from archmodel.models.roofline import Roofline
+from archmodel.report.machine_boxes import lay_out
 from archmodel.results.store import Store
 from archmodel.sweep.evaluate import Table, evaluate_points
 from archmodel.sweep.load import Sweep
-from archmodel.sweep.operators import list_operators
+from archmodel.sweep.operators import list_operators, load_point
 from archmodel.sweep.space import Choice, Space
 
-BASE, PARAMETERS, CHOICES, OPERATORS, LADDER = "base", "parameters", "choices", "operators", "ladder"
-"""Tables: the base machine; every parameter and its source; what choices set; operators and models of some points."""
+BASE, PARAMETERS, CHOICES = "base", "parameters", "choices"
+"""Tables: figures of the base machine; every parameter of it and of the economy; what choices set."""
+
+OPERATORS, BLOCKS, LADDER = "operators", "blocks", "ladder"
+"""Tables of some points: their operators, their block diagrams, and what every model says of them."""
 
 
 def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequence[int]) -> None:
@@ -31,7 +35,7 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
     sweep, store
         What is asked, and its results.
     points
-        Numbers of the points whose operators are kept.
+        Numbers of the points whose operators and block diagrams are kept.
     best
         Numbers of the points that every model evaluates, unless the sweep was one of several models.
 
@@ -45,9 +49,10 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
         PARAMETERS: lambda: list_parameters(sweep),
         CHOICES: lambda: list_choices(sweep),
         OPERATORS: lambda: list_operators(sweep, np.array(points, np.int64)),
+        BLOCKS: lambda: list_blocks(sweep, points),
         LADDER: lambda: climb_ladder(sweep, np.array(best, np.int64)),
     }
-    wanted = {BASE: (), PARAMETERS: (), CHOICES: (), OPERATORS: points, LADDER: best}
+    wanted = {BASE: (), PARAMETERS: (), CHOICES: (), OPERATORS: points, BLOCKS: points, LADDER: best}
     missing = {table: make for table, make in missing.items() if not _has(store, table, wanted[table])}
     if missing:
         with store.lock():
@@ -133,6 +138,39 @@ def _values_of(choice: Choice, sweep: Sweep) -> Iterator[tuple[str, str, str]]:
             yield f"workload.{part.label}.{name}", str(value), str(part.settings.get(name, ""))
     if choice.launch:
         yield "launch", choice.launch, sweep.file.launch
+
+
+def list_blocks(sweep: Sweep, points: Sequence[int]) -> Table:
+    """Lay out the block diagrams of the machines of some points, see `archmodel.report.machine_boxes`.
+
+    Parameters
+    ----------
+    sweep, points
+        What is asked, and numbers of points that have an answer.
+
+    Returns
+    -------
+    dict
+        Columns: ``point``, ``role``, ``title``, ``text`` (lines); ``x_in``, ``y_in``, ``width_in``, ``height_in`` [in];
+        ``rows``, ``cols`` of cells.
+    """
+    placed = [(point, box) for point in points for box in lay_out(load_point(sweep, point))]
+    texts = {
+        "role": [box.role for _, box in placed],
+        "title": [box.title for _, box in placed],
+        "text": ["\n".join(box.lines) for _, box in placed],
+    }
+    numbers = {
+        name: np.array([getattr(box, name) for _, box in placed], np.float64)
+        for name in ("x_in", "y_in", "width_in", "height_in")
+    }
+    return {
+        "point": np.array([point for point, _ in placed], np.int64),
+        **{name: np.array(values, np.object_) for name, values in texts.items()},
+        **numbers,
+        "rows": np.array([box.cells[0] for _, box in placed], np.int64),
+        "cols": np.array([box.cells[1] for _, box in placed], np.int64),
+    }
 
 
 def climb_ladder(sweep: Sweep, points: NDArray[np.int64]) -> Table:

@@ -126,4 +126,5 @@ def source(folder: str, sql: str) -> str:
 
 def query_command(folder: str, sql: str) -> str:
     """Write the command that asks results."""
-    return shlex.join(["archmodel", "query", folder, sql])
+    is_plain = not set('"$`!\\') & set(sql)
+    return f"archmodel query {shlex.quote(folder)} {f'{chr(34)}{sql}{chr(34)}' if is_plain else shlex.quote(sql)}"

@@ -34,12 +34,12 @@ function cell(column, row) {
   return column.kind === "point" ? String(value) : show(value, column.scale);
 }
 
-function fill(table, headings, rows) {
+function fill(table, headings, rows, isNumber = false) {
   const head = element("tr"), body = document.createDocumentFragment();
   headings.forEach((text) => head.append(element("th", text, { scope: "col" })));
   for (const { cells, differs } of rows) {
     const line = element("tr", undefined, differs ? { class: "differs" } : {});
-    cells.forEach((text, i) => line.append(element(i ? "td" : "th", text, i ? {} : { scope: "row" })));
+    cells.forEach((text, i) => line.append(element(i ? "td" : "th", text, i ? (isNumber ? { class: "number" } : {}) : { scope: "row" })));
     body.append(line);
   }
   table.tHead.replaceChildren(head);
@@ -245,9 +245,9 @@ function drawDetail() {
   fill(byId("gains"), ["figure", "base machine", "this machine", "ratio"], figures.map((column) => {
     const value = column.values[row], ratio = column.base && value !== null ? show(value / column.base) : "–";
     return { cells: [heading(column), show(column.base, column.scale), show(value, column.scale), ratio] };
-  }));
+  }), true);
   drawBreakdown(row, point);
-  drawDiagram(Object.fromEntries(changes.map(({ cells }) => [cells[0], cells[3]])));
+  drawDiagram(point);
 }
 
 function drawBreakdown(row, point) {
@@ -265,45 +265,33 @@ function drawBreakdown(row, point) {
     hovertemplate: "%{x:.1f} %, %{customdata:.4g} ms<extra>%{fullData.name}</extra>",
   })).filter((trace) => trace.x.some((share) => share > 0));
   Plotly.react("breakdown", traces, {
-    ...STYLE, barmode: "stack", yaxis: { automargin: true, autorange: "reversed" },
+    ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
     xaxis: { title: { text: "Share of the time of a step [%]" }, range: [0, 100] },
   }, CONFIG);
 }
 
-function drawDiagram(changed) {
-  const value = (path) => changed[path] ?? data.machine[path]?.[0];
-  const mark = (path) => (path in changed ? "" : data.machine[path]?.[1] === "assumed" ? " †" : "");
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+function drawDiagram(point) {
+  const boxes = data.blocks[point], INCH = 72, svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  byId("diagram").hidden = !boxes;
+  if (!boxes) return;
   const draw = (name, attributes, text) => {
     const made = document.createElementNS(svg.namespaceURI, name);
-    for (const [key, of] of Object.entries(attributes)) made.setAttribute(key, of);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     if (text) made.textContent = text;
     svg.append(made);
   };
-  const box = (x, y, width, height, name, lines, colour) => {
-    draw("rect", { x, y, width, height, fill: "#fff", stroke: colour, "stroke-width": 2 });
-    draw("text", { x: x + 8, y: y + 18, "font-size": 14, "font-weight": 600 }, name);
-    lines.filter(Boolean).forEach((line, i) => draw("text", { x: x + 8, y: y + 38 + 17 * i, "font-size": 12.5 }, line));
-  };
-  const said = (label, ...paths) => {
-    const known = paths.filter((path) => value(path) !== undefined);
-    return known.length ? `${label} ${known.map((path) => value(path) + mark(path)).join(", ")}` : "";
-  };
-  const [rows, cols] = [+value("pe.rows"), +value("pe.cols")], size = Math.min(260 / cols, 190 / rows);
-  box(10, 10, 290, 260, `${rows} × ${cols} PEs`, [said("clock", "clock")], "#0072B2");
-  for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) {
-    draw("rect", { x: 24 + c * size, y: 64 + r * size, width: size * 0.86, height: size * 0.86, fill: "#cfe3f1" });
+  for (const [left, top, width, height, rows, cols, fill, title, text] of boxes) {
+    const [x, y, w, h] = [left, top, width, height].map((length) => length * INCH), isGrid = rows > 1;
+    draw("rect", { x, y, width: w, height: h, fill, stroke: "#555" });
+    for (let c = 1; c < cols && isGrid; c++) draw("path", { d: `M${x + (c * w) / cols} ${y}v${h}`, stroke: "#555" });
+    for (let r = 1; r < rows; r++) draw("path", { d: `M${x} ${y + (r * h) / rows}h${w}`, stroke: "#555" });
+    draw("text", { x: x + 5, y: isGrid ? y - 5 : y + 12, "font-size": 9, "font-weight": 600 }, title);
+    text.split("\n").forEach((line, i) => draw("text", { x: x + 5, y: y + 23 + 9 * i, "font-size": 7.2 }, line));
   }
-  box(320, 10, 300, 110, "A PE", [
-    said("local memory", "local.capacity", "local.width"), said("matrix tiles", "matrix.n_tiles"),
-    said("vector registers", "vector.length", "vector.lanes"), said("DMA", "timing.dma.width"),
-  ], "#0072B2");
-  box(320, 135, 300, 60, "SRAM", [said("", "sram.capacity", "sram.width")], "#009E73");
-  box(320, 210, 300, 60, `DRAM ${value("dram.technology") ?? ""}`, [said("", "dram.capacity", "dram.bandwidth")], "#D55E00");
-  draw("text", { x: 10, y: 292, "font-size": 12 }, "† assumed; values that an axis sets have no mark");
-  svg.setAttribute("viewBox", "0 0 630 300");
+  const right = Math.max(...boxes.map((box) => box[0] + box[2])), bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+  svg.setAttribute("viewBox", `-2 -2 ${right * INCH + 4} ${bottom * INCH + 4}`);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `Block diagram: ${rows} by ${cols} PEs, SRAM ${value("sram.capacity")}, DRAM ${value("dram.capacity")}`);
+  svg.setAttribute("aria-label", boxes.map((box) => `${box[7]}: ${box[8]}`).join("; "));
   byId("diagram").replaceChildren(svg);
 }
 

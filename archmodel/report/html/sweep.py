@@ -9,32 +9,24 @@ from typing import Any
 
 import yaml
 
+from archmodel.report.html.front import MOST_DETAILED, Front
 from archmodel.report.html.page import Page, Section, folded, paragraph, query_command, source, table
-from archmodel.report.html.sweep_data import (
-    MOST_DETAILED,
-    cloud_query,
-    figure_columns,
-    kept_points,
-    rows_of,
-    sweep_data,
-    workload_of,
-)
+from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sweep_data
+from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.report.points import SweepPoints
-from archmodel.results.store import Store
 
 FILE = "sweep.yaml"
 
 
-def sweep_page(store: Store) -> Page:
+def sweep_page(front: Front) -> Page:
     """Build the page of a sweep from its results.
 
     Parameters
     ----------
-    store
-        The results, with the tables that `archmodel.api.report` has added.
+    front
+        Of the results, with the tables that `archmodel.api.report` has added.
     """
-    points = SweepPoints(store)
-    counts, n_front = points.counts, len(kept_points(points))
+    points, counts = front.points, front.points.counts
     lead = (
         f"{counts['n_points']:,} machines of {points.run['n_space']:,}, base {points.run['asked']['machine']['name']}: "
         f"{counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} outside the conditions."
@@ -43,16 +35,16 @@ def sweep_page(store: Store) -> Page:
         Section("question", "Question", _question(points)),
         Section("assumptions", "Inputs and assumptions", _assumptions(points)),
         Section("trade-offs", "Trade-offs", _pareto(points)),
-        Section("best", "Machines that no other one beats", _front(points)),
+        Section("best", "Machines that no other one beats", _front(front)),
         Section("lines", "Choices and figures side by side", _parallel(points)),
         Section("detail", "The chosen machine", _detail(points)),
-        Section("ladder", "What every model says of the best", _ladder(points)),
+        Section("ladder", "What every model says of the best", _ladder(front)),
         Section("reproduce", "How to get these numbers again", _reproduce(points)),
     ]
-    if not n_front:
+    if not front.kept:
         sections = [one for one in sections if one.name not in ("trade-offs", "lines", "detail", "ladder")]
     description = yaml.safe_dump(points.run["description"], sort_keys=False, allow_unicode=True, width=120)
-    return Page(points.run["title"], lead, sections, sweep_data(points), {FILE: description})
+    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: description})
 
 
 def _question(points: SweepPoints) -> str:
@@ -94,8 +86,7 @@ def _assumptions(points: SweepPoints) -> str:
     model = ", then ".join(asked["fidelity"]) or asked["model"]
     parts = [
         paragraph(
-            f"Model {model}{', mode ' + asked['mode'] if asked['mode'] else ''}; steps are started by "
-            f"{asked['launch']}. {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
+            f"Model {model}{', mode ' + asked['mode'] if asked['mode'] else ''}, launch {asked['launch']}. {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
             "economy are assumed, not published or measured; they are listed here with the reason for each."
         ),
         *(paragraph(text, "remark") for text in run["notes"]),
@@ -109,7 +100,6 @@ def _assumptions(points: SweepPoints) -> str:
 
 
 def _pareto(points: SweepPoints) -> str:
-    names = [column.name for column in figure_columns(points) if workload_of(column.name, points) is None]
     folder = str(points.store.folder)
     text = (
         "Each dot is a machine; choose one of the front with the mouse, or in the table below. Grey dots are a sample "
@@ -119,20 +109,21 @@ def _pareto(points: SweepPoints) -> str:
 <div class="controls"><label>across <select id="pareto-x"></select></label>
 <label>up <select id="pareto-y"></select></label></div>
 <div id="pareto" class="figure" role="img" aria-label="Trade-offs between figures of the machines"></div>
-{source(folder, cloud_query(names))}"""
+{source(folder, CLOUD_QUERY)}"""
 
 
-def _front(points: SweepPoints) -> str:
-    counts = points.counts
-    n_all = len(points.store.query("SELECT point FROM front")["point"])
+def _front(front: Front) -> str:
+    points, counts = front.points, front.points.counts
+    n_all, n_kept = len(front.rows["point"]), len(front.kept)
     if not n_all:
         return paragraph(
             f"There are none: of {counts['n_points']:,} machines, {counts['n_failed']:,} have no answer and "
             f"{counts['n_infeasible']:,} do not meet the conditions.",
             "remark",
         ) + source(str(points.store.folder), "SELECT message, count(*) AS n FROM points GROUP BY 1 ORDER BY 2 DESC")
-    n_kept = len(kept_points(points))
     said = f"All {n_all:,} of them" if n_kept == n_all else f"{n_kept:,} of {n_all:,}, spread over the front"
+    if len(points.axes) > MOST_AXES:
+        said += f", with the first {MOST_AXES} of {len(points.axes)} axes"
     return f"""<p>{said}. Headings sort. Filters take part of a text, or <code>&gt; 5</code>, <code>&lt;= 5</code>,
 <code>2..5</code> in the unit of the column; a word in the search field must be in the row.</p>
 <div class="controls"><label>search <input id="search" type="search"></label>
@@ -161,13 +152,14 @@ def _detail(points: SweepPoints) -> str:
 front, spread over it, and of the best ones.</p>
 <div id="breakdown" class="figure" role="img" aria-label="Time of each workload by operator group"></div>
 {source(folder, "SELECT * FROM operators")}
-<h3>Block diagram</h3><div id="diagram"></div>{source(folder, "SELECT * FROM parameters WHERE about = 'machine'")}"""
+<h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p><div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
 
 
-def _ladder(points: SweepPoints) -> str:
+def _ladder(front: Front) -> str:
+    points = front.points
     folder, rows, choice = str(points.store.folder), rows_of(points, "ladder"), "SELECT * FROM ladder"
     if points.run["asked"]["fidelity"]:
-        rows, choice = list(_rungs(points)), "SELECT * FROM fidelity"
+        rows, choice = list(_rungs(front)), "SELECT * FROM fidelity"
     latencies = [f"{label}_latency_s" for label in points.run["asked"]["workloads"]]
     columns = [*(each for each in points.objectives), *(points.column(name, "") for name in latencies)]
     headings = ["point", "model", *(f"{each.title} [{each.unit}]" for each in columns), "remark"]
@@ -180,11 +172,9 @@ def _ladder(points: SweepPoints) -> str:
     return f'{lead}<div class="wide">{listed}</div>{source(folder, choice)}'
 
 
-def _rungs(points: SweepPoints) -> Iterator[dict[str, Any]]:
+def _rungs(front: Front) -> Iterator[dict[str, Any]]:
     """Give what each model of the sweep has said of the best points."""
-    from archmodel.report.html.sweep_data import find_best
-
-    best = ", ".join(map(str, find_best(points).values()))
+    best, points = ", ".join(map(str, front.best.values())), front.points
     names = list(points.run["asked"]["fidelity"])
     for name in names:
         stored = "points" if name == names[-1] else f"points_{name.replace(':', '_')}"

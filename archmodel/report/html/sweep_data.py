@@ -4,83 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from archmodel.errors import Fault, InputError
-from archmodel.report.figure import BASE, CHOSEN, CLOUD, COLOURS, FRONT, GROUP_COLOURS
+from archmodel.report.figure import BASE, BLOCK_COLOURS, CHOSEN, CLOUD, COLOURS, FRONT, GROUP_COLOURS
+from archmodel.report.html.front import Front
 from archmodel.report.html.page import finite
 from archmodel.report.points import MOST_DRAWN, Column, SweepPoints, quote, spread_order
-from archmodel.results.store import Store
 
-MOST_ROWS, _MOST_VALUES = 2000, 120_000
-"""Points of the front that a page holds, and values of them: what goes beyond is asked for by a query."""
+MOST_AXES = 12
+"""Axes in the table of the front and in parallel coordinates; the chosen machine has all of them."""
 
-MOST_DETAILED = 60
-"""Points of the front whose operators are broken down."""
-
-_MOST_AXES = 12  # in the table of the front and in parallel coordinates
-
-
-def check_ended(store: Store) -> None:
-    """Raise `InputError` when results are not those of a sweep that has ended."""
-    missing = {"points", "front"} - set(store.tables())
-    if missing:
-        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
-        raise InputError("report", [Fault(str(store.folder), text)])
-    absent = [key for key in ("units", "goals", "description") if key not in store.run()]
-    if absent:
-        text = (
-            f"has no {', '.join(absent)}: it is of an older archmodel; run 'archmodel sweep' again into another folder"
-        )
-        raise InputError("report", [Fault(str(store.folder / "run.json"), text)])
-
-
-def pick(points: Sequence[int], best: Iterable[int], most: int) -> list[int]:
-    """Choose points of a front: the best of each objective, and others evenly spread over it.
-
-    Parameters
-    ----------
-    points
-        Numbers, in the order of the front.
-    best
-        Those that are there in any case.
-    most
-        How many, besides those of ``best``.
-    """
-    if len(points) <= most:
-        return list(points)
-    spread = {points[idx] for idx in np.linspace(0, len(points) - 1, most).round().astype(int)} | set(best)
-    return [point for point in points if point in spread]
-
-
-def find_best(points: SweepPoints) -> dict[str, int]:
-    """Find the point of the front that is best in each objective, by the title of the objective."""
-    found: dict[str, int] = {}
-    for each in points.objectives:
-        order = "DESC" if each.goal == "max" else "ASC"
-        rows = points.store.query(f"SELECT point FROM front ORDER BY {quote(each.name)} {order}, point LIMIT 1")
-        found.update((each.title, int(row["point"])) for row in rows.rows())
-    return found
-
-
-def front_points(points: SweepPoints) -> list[int]:
-    """List the numbers of the points of the front, best of the first objective first."""
-    return [int(point) for point in points.store.query("SELECT point FROM front")["point"]]
-
-
-def kept_points(points: SweepPoints) -> list[int]:
-    """Choose the points of the front that the page holds."""
-    most = min(MOST_ROWS, _MOST_VALUES // max(1, len(points.types)))
-    return pick(front_points(points), find_best(points).values(), most)
-
-
-def detailed_points(points: SweepPoints) -> list[int]:
-    """Choose the points of the front whose operators are broken down."""
-    return pick(kept_points(points), find_best(points).values(), MOST_DETAILED)
+_SHOWN = ("silicon_mm2", "tdp_w", "chip_usd")  # in the table, beside objectives and axes
 
 
 def figure_columns(points: SweepPoints) -> list[Column]:
@@ -98,70 +33,68 @@ def workload_of(name: str, points: SweepPoints) -> str | None:
     return max(labels, key=len, default=None)
 
 
-def sweep_data(points: SweepPoints) -> dict[str, Any]:
-    """Collect it; all numbers are those of the tables, in SI."""
-    kept = kept_points(points)
-    listed = ", ".join(map(str, kept)) or "NULL"
-    rows = points.store.arrays(f"SELECT * FROM front WHERE point IN ({listed})")
-    figures = figure_columns(points)
+def sweep_data(front: Front) -> dict[str, Any]:
+    """Collect it; all numbers are those of the tables, in SI.
+
+    Parameters
+    ----------
+    front
+        Of the sweep.
+    """
+    points, figures = front.points, figure_columns(front.points)
     base = points.base()
+    wanted = [_figure(column, front, base) for column in figures if column in points.objectives]
+    others = [_figure(column, front, base) for column in figures if column not in points.objectives]
+    ids = {"name": "point", "label": "point", "kind": "point", "is_shown": True, "values": front.column("point")}
     return {
-        "columns": [
-            {"name": "point", "label": "point", "kind": "point", "is_shown": True, "values": rows["point"].tolist()},
-            *(_figure(column, rows, base, points) for column in figures if column in points.objectives),
-            *_axes(points, rows),
-            *(_figure(column, rows, base, points) for column in figures if column not in points.objectives),
-            *_bounds(points, rows),
-        ],
+        "columns": [ids, *wanted, *_axes(front), *others, *_bounds(front)],
         "objectives": [each.name for each in points.objectives],
         "workloads": list(points.run["asked"]["workloads"]),
         "cloud": _cloud(points, [each.name for each in figures if workload_of(each.name, points) is None]),
         "choices": _choices(points),
-        "machine": _machine(points),
-        "breakdown": _breakdown(points, detailed_points(points)),
+        "blocks": _blocks(front),
+        "breakdown": _breakdown(front),
         "colours": {"front": FRONT, "chosen": CHOSEN, "base": BASE, "cloud": CLOUD},
     }
 
 
-def _figure(
-    column: Column, rows: Mapping[str, NDArray[Any]], base: Mapping[str, Any], points: SweepPoints
-) -> dict[str, Any]:
-    values = rows[column.name].tolist()
-    scale = column.scale([value for value in values if finite(value) is not None])
+def _figure(column: Column, front: Front, base: Mapping[str, Any]) -> dict[str, Any]:
+    values = [finite(value) for value in front.column(column.name)]
+    scale = column.scale([value for value in values if value is not None])
+    is_shown = column in front.points.objectives or column.name in _SHOWN
     return {
         "name": column.name, "label": column.title, "kind": "figure", "unit": scale.unit, "scale": scale.factor,
-        "goal": column.goal, "values": [finite(value) for value in values], "base": finite(base.get(column.name)),
-        "workload": workload_of(column.name, points),
-        "is_shown": column in points.objectives or column.name in ("silicon_mm2", "tdp_w", "chip_usd"),
+        "goal": column.goal, "values": values, "base": finite(base.get(column.name)), "is_shown": is_shown,
     }  # fmt: skip
 
 
-def _axes(points: SweepPoints, rows: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _axes(front: Front) -> list[dict[str, Any]]:
     return [
         {"name": axis.name, "label": axis.name, "kind": "axis", "choices": list(axis.labels),
-         "values": axis.indices(rows[axis.column]).tolist(), "is_shown": idx < _MOST_AXES}
-        for idx, axis in enumerate(points.axes)
+         "values": axis.indices(front.column(axis.column)).tolist(), "is_shown": idx < MOST_AXES}
+        for idx, axis in enumerate(front.points.axes)
     ]  # fmt: skip
 
 
-def _bounds(points: SweepPoints, rows: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _bounds(front: Front) -> list[dict[str, Any]]:
     """Give what binds each workload."""
+    names = {label: f"{label}_bound" for label in front.points.run["asked"]["workloads"]}
     return [
-        {"name": f"{label}_bound", "label": f"{label} bound by", "kind": "text", "workload": label, "is_shown": False,
-         "values": [str(value) for value in rows[f"{label}_bound"]]}
-        for label in points.run["asked"]["workloads"] if f"{label}_bound" in rows
-    ]  # fmt: skip
+        {"name": name, "label": f"{label} bound by", "kind": "text", "is_shown": False, "values": front.column(name)}
+        for label, name in names.items()
+    ]
 
 
-def cloud_query(names: Sequence[str]) -> str:
-    """Ask for a sample of the points that meet the conditions and are not on the front."""
-    listed = ", ".join(["point", *map(quote, names)])
-    others = "is_feasible AND point NOT IN (SELECT point FROM front)"
-    return f"SELECT {listed} FROM points WHERE {others} ORDER BY {spread_order()} LIMIT {MOST_DRAWN}"
+CLOUD_QUERY = (
+    "SELECT * FROM points WHERE is_feasible AND point NOT IN (SELECT point FROM front) "
+    f"ORDER BY {spread_order()} LIMIT {MOST_DRAWN}"
+)
+"""A sample of the points that meet the conditions and are not on the front."""
 
 
 def _cloud(points: SweepPoints, names: Sequence[str]) -> dict[str, list[Any]]:
-    columns = points.store.arrays(cloud_query(names))
+    listed = ", ".join(map(quote, names))
+    columns = points.store.arrays(f"SELECT {listed} FROM ({CLOUD_QUERY})")
     return {name: [finite(value) for value in column.tolist()] for name, column in columns.items()}
 
 
@@ -174,17 +107,22 @@ def _choices(points: SweepPoints) -> dict[str, dict[str, list[list[str]]]]:
     return found
 
 
-def _machine(points: SweepPoints) -> dict[str, list[str]]:
-    """Give the parameters of the base machine: value and kind by path."""
-    rows = rows_of(points, "parameters")
-    return {row["path"]: [row["value"], row["kind"]] for row in rows if row["about"] == "machine"}
+def _blocks(front: Front) -> dict[str, list[list[Any]]]:
+    """Give the boxes of the block diagram of each point: place and size [inches], cells, colour, title and lines."""
+    found: dict[str, list[list[Any]]] = {}
+    for row in rows_of(front.points, "blocks"):
+        if row["point"] in front.detailed:
+            place = [row[name] for name in ("x_in", "y_in", "width_in", "height_in", "rows", "cols")]
+            box = [*place, BLOCK_COLOURS[row["role"]], row["title"], row["text"]]
+            found.setdefault(str(row["point"]), []).append(box)
+    return found
 
 
-def _breakdown(points: SweepPoints, detailed: Sequence[int]) -> dict[str, Any]:
+def _breakdown(front: Front) -> dict[str, Any]:
     """Give the time by operator group: by point and workload, a value per group [s]; launching is a group, too."""
     parts: dict[tuple[int, str, str], list[float]] = {}
-    for row in rows_of(points, "operators"):
-        if row["point"] in detailed:
+    for row in rows_of(front.points, "operators"):
+        if row["point"] in front.detailed:
             parts.setdefault((row["point"], row["workload"], row["group"]), []).append(row["latency_s"])
             parts[row["point"], row["workload"], row["group"]].append(-row["launch_s"])
             parts.setdefault((row["point"], row["workload"], "launch"), []).append(row["launch_s"])
@@ -193,7 +131,7 @@ def _breakdown(points: SweepPoints, detailed: Sequence[int]) -> dict[str, Any]:
     times = {
         str(point): [
             [math.fsum(parts.get((point, label, group), ())) for group in colours]
-            for label in points.run["asked"]["workloads"]
+            for label in front.points.run["asked"]["workloads"]
         ]
         for point in sorted({point for point, _, _ in parts})
     }
