@@ -11,6 +11,7 @@ for file, kinds in {
         "roofline": "Draw the hierarchical roofline of a machine with the operators of a workload.",
         "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
         "stalls": "Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.",
+        "ladder": "Draw the time of operators by every model, between the physical bound and no overlap at all.",
         "utilisation": "Draw over time how busy units and memories are.",
         "gantt": "Draw over time what every unit does.",
         "diagram": "Draw the blocks of a machine: PEs and what is in one, memories, network and links.",

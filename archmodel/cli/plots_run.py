@@ -11,7 +11,7 @@ import archmodel as am
 from archmodel.api import timeline
 from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
 from archmodel.cli.show import note
-from archmodel.report import plot_diagram, plot_gantt, plot_stalls, plot_utilisation
+from archmodel.report import plot_diagram, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
 from archmodel.report.figure import data_path
 from archmodel.results.timeline import Timeline
 
@@ -99,6 +99,25 @@ def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
         Override of a machine value, e.g. --set pe.rows=16; may be repeated.
     """
     plot_diagram(am.machine(machine, parse_assignments("--set", set_)), output)
+    _say_written(output)
+
+
+def ladder(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw the time of operators by every model, between the physical bound and no overlap at all.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides; --model, --launch and --mode have no effect.
+    """
+    chosen, trace = options.machine(machine), options.workload(workload)
+    plot_ladder(chosen, trace, am.ladder(chosen, trace), output)
     _say_written(output)
 
 

@@ -4,6 +4,7 @@ from archmodel.report.breakdown import plot_breakdown
 from archmodel.report.diagram import plot_diagram
 from archmodel.report.gantt import plot_gantt
 from archmodel.report.heatmap import plot_heatmap
+from archmodel.report.ladder import plot_ladder
 from archmodel.report.pairs import plot_pairs
 from archmodel.report.parallel import plot_parallel
 from archmodel.report.pareto import plot_pareto
@@ -17,6 +18,7 @@ __all__ = [
     "plot_diagram",
     "plot_gantt",
     "plot_heatmap",
+    "plot_ladder",
     "plot_pairs",
     "plot_parallel",
     "plot_pareto",
