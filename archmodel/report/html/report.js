@@ -7,6 +7,7 @@ const STYLE = {
   font: { family: "system-ui, sans-serif", size: 13, color: "#1b1b1b" }, margin: { l: 70, r: 20, t: 20, b: 60 },
   legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
 };
+const FOUR_DIGITS = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 4 }); // one: making it is slow
 const byId = (id) => document.getElementById(id);
 
 function element(name, text, attributes = {}) {
@@ -24,7 +25,7 @@ function show(value, scale = 1) {
   if (typeof value !== "number") return String(value);
   const scaled = value / scale, size = Math.abs(scaled);
   if (size && (size < 1e-3 || size >= 1e7)) return scaled.toExponential(3);
-  return scaled.toLocaleString("en-US", { maximumSignificantDigits: 4 });
+  return FOUR_DIGITS.format(scaled);
 }
 
 const heading = (column) => column.label + (column.unit && column.unit !== "1" ? ` [${column.unit}]` : "");
@@ -53,7 +54,8 @@ const columns = data.columns ?? [];
 const named = Object.fromEntries(columns.map((column) => [column.name, column]));
 const shown = columns.filter((column) => column.is_shown);
 const rowIds = columns.length ? columns[0].values.map((_, row) => row) : [];
-const texts = rowIds.map((row) => shown.map((column) => cell(column, row)).join(" ").toLowerCase());
+const texts = []; // of rows, made when they are searched
+const textOf = (row) => (texts[row] ??= shown.map((column) => cell(column, row)).join(" ").toLowerCase());
 const state = { column: null, isRising: true, filters: new Map(), words: [], nShown: N_ROWS, chosen: 0, rows: rowIds };
 
 function makeTest(column, text) {
@@ -74,7 +76,7 @@ function makeTest(column, text) {
 
 function order() {
   const tests = [...state.filters.values()];
-  const rows = rowIds.filter((row) => tests.every((test) => test(row)) && state.words.every((w) => texts[row].includes(w)));
+  const rows = rowIds.filter((row) => tests.every((test) => test(row)) && state.words.every((w) => textOf(row).includes(w)));
   const column = state.column;
   if (column) {
     const sign = state.isRising ? 1 : -1;

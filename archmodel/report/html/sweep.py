@@ -86,7 +86,8 @@ def _assumptions(points: SweepPoints) -> str:
     model = ", then ".join(asked["fidelity"]) or asked["model"]
     parts = [
         paragraph(
-            f"Model {model}{', mode ' + asked['mode'] if asked['mode'] else ''}, launch {asked['launch']}. {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
+            f"Model {model}{f', mode {mode}' if (mode := asked['mode']) else ''}, launch {asked['launch']}. "
+            f"{n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
             "economy are assumed, not published or measured; they are listed here with the reason for each."
         ),
         *(paragraph(text, "remark") for text in run["notes"]),
@@ -152,7 +153,8 @@ def _detail(points: SweepPoints) -> str:
 front, spread over it, and of the best ones.</p>
 <div id="breakdown" class="figure" role="img" aria-label="Time of each workload by operator group"></div>
 {source(folder, "SELECT * FROM operators")}
-<h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p><div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
+<h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p>
+<div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
 
 
 def _ladder(front: Front) -> str:
