@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def write_results(
     *,
     axes: Mapping[str, Mapping[str, Mapping[str, Any]]] = AXES,
     objectives: Mapping[str, Mapping[str, str]] = OBJECTIVES,
+    chosen: Iterable[Sequence[str]] | None = None,
     change: Callable[[list[Row]], list[Row]] = lambda rows: rows,
     title: str = "What memory should the next chip have?",
     has_front: bool = True,
@@ -77,6 +78,8 @@ def write_results(
         Where.
     axes, objectives, title
         As run.json has them.
+    chosen
+        Choices of each point on every axis; all combinations if not given.
     change
         Makes other points of those that there would be.
     has_front
@@ -85,9 +88,9 @@ def write_results(
         Points whose sensitivities are kept, too.
     """
     store = Store(folder)
-    labels = [list(choices) for choices in axes.values()]
+    everything = product(*(list(choices) for choices in axes.values()))
     rows = [
-        make_row(point, dict(zip(axes, chosen, strict=True)), axes) for point, chosen in enumerate(product(*labels))
+        make_row(point, dict(zip(axes, labels, strict=True)), axes) for point, labels in enumerate(chosen or everything)
     ]
     rows = change(rows)
     with store.lock():
@@ -124,11 +127,12 @@ def _on_front(rows: Sequence[Row], objectives: Mapping[str, Mapping[str, str]]) 
     signs = [(1 if each["goal"] == "min" else -1, each["column"]) for each in objectives.values()]
     costs = [tuple(sign * row[column] for sign, column in signs) for row in rows]
     counts = [idx for idx, row in enumerate(rows) if row["is_feasible"] and all(map(math.isfinite, costs[idx]))]
-    left = [idx for idx in counts if not any(
-        all(a <= b for a, b in zip(costs[other], costs[idx], strict=True)) and costs[other] != costs[idx]
-        for other in counts
-    )]  # fmt: skip
-    return sorted(left, key=lambda idx: (costs[idx], idx))
+    front: list[int] = []
+    for idx in sorted(counts, key=lambda idx: (costs[idx], idx)):  # what comes later beats nothing before it
+        if not any(costs[other] != costs[idx] and all(a <= b for a, b in zip(costs[other], costs[idx], strict=True))
+                   for other in front):  # fmt: skip
+            front.append(idx)
+    return front
 
 
 def _vary(point: int, rows: Sequence[Row], axes: Mapping[str, Mapping[str, Any]]) -> list[Row]:

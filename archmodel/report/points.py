@@ -210,7 +210,7 @@ class SweepPoints:
                 return objective
         units: Mapping[str, str] = self.run["units"]
         if name not in units or name not in self.types:
-            known = [*(each.title for each in self.objectives), *units]
+            known = dict.fromkeys([*(each.title for each in self.objectives), *units])
             text = f"the points have no column {name!r} of numbers; {suggest(name, known)}"
             raise InputError("figure", [Fault(option, text)])
         return Column(name, name, units[name], self.run["goals"].get(name))

@@ -72,6 +72,8 @@ def _has(store: Store, table: str, points: Sequence[int]) -> bool:
 def evaluate_base(sweep: Sweep) -> Table:
     """Evaluate the base machine: one row with the columns that points have, apart from those of the axes.
 
+    Conditions of the sweep may be about its axes, and it need not meet them: whether it does is left open.
+
     Parameters
     ----------
     sweep
@@ -80,10 +82,10 @@ def evaluate_base(sweep: Sweep) -> Table:
     Raises
     ------
     UnsupportedError
-        When it has no answer.
+        When it has no answer, and others are relative to it.
     """
-    table = evaluate_points(replace(sweep, space=Space(())), np.zeros((1, 0), np.int64))
-    return {name: column for name, column in table.items() if name != "point"}
+    table = evaluate_points(replace(sweep, space=Space(()), conditions=()), np.zeros((1, 0), np.int64))
+    return {name: column for name, column in table.items() if name not in ("point", "is_feasible")}
 
 
 def list_parameters(sweep: Sweep) -> Table:
