@@ -11,7 +11,8 @@ import archmodel as am
 from archmodel.api import timeline
 from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
 from archmodel.cli.show import note
-from archmodel.report import plot_diagram, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
+from archmodel.report import plot_diagram, plot_errors, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
+from archmodel.report.errors import read_points
 from archmodel.report.figure import data_path
 from archmodel.results.timeline import Timeline
 
@@ -118,6 +119,21 @@ def ladder(machine: str, workload: str, /, *, output: Output, options: RunOption
     """
     chosen, trace = options.machine(machine), options.workload(workload)
     plot_ladder(chosen, trace, am.ladder(chosen, trace), output)
+    _say_written(output)
+
+
+def errors(source: Path, /, *, output: Output) -> None:
+    """Draw what a model says over what was measured, point by point.
+
+    Parameters
+    ----------
+    source
+        Folder of 'archmodel verify', or a .csv file: columns series, measured_s and modelled_s, or measured_cycles and
+        modelled_cycles.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    """
+    plot_errors(read_points(source), output, reference="RTL" if source.is_dir() else "measurement")
     _say_written(output)
 
 

@@ -2,6 +2,7 @@
 
 from archmodel.report.breakdown import plot_breakdown
 from archmodel.report.diagram import plot_diagram
+from archmodel.report.errors import plot_errors
 from archmodel.report.gantt import plot_gantt
 from archmodel.report.heatmap import plot_heatmap
 from archmodel.report.ladder import plot_ladder
@@ -16,6 +17,7 @@ from archmodel.report.utilisation import plot_utilisation
 __all__ = [
     "plot_breakdown",
     "plot_diagram",
+    "plot_errors",
     "plot_gantt",
     "plot_heatmap",
     "plot_ladder",
