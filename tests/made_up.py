@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,43 @@ def make_result(machine: str = "mtia_2i", slowness: float = 1.0) -> Result:
         bound_s={"dram": latency_s}, energy_j=None, throughput=1 / latency_s, throughput_unit="token/s",
         utilisation=0.4, operators=ResultTable.from_rows(rows), provenance={"archmodel": "1.2.3", "assumed": ["clock"]},
     )  # fmt: skip
+
+
+def make_counted(machine: str = "mtia_2i", slowness: float = 1.0) -> Result:
+    """Make up the result of a model that counts cycles: what the matrix engine does in each operator."""
+    rows = []
+    for i, row in enumerate(make_result(machine, slowness).operators.rows()):
+        n_cycles = round((row["latency_s"] - row["launch_s"]) * 1e9)
+        busy = n_cycles // (2 + i) if row["group"] in ("matmul", "attention") else 0
+        stalls = dict(zip(("data", "space", "issue", "arbitration", "dram"), (9, 2, 1, 3, 12), strict=True))
+        counted = {cause: part * (n_cycles - busy) // 30 if busy else 0 for cause, part in stalls.items()}
+        rows.append(row | {"cycles": n_cycles, "work_cycles": {"matrix": busy}, "stall_cycles": counted})
+    return replace(make_result(machine, slowness), model="cycle", operators=ResultTable.from_rows(rows))
+
+
+def make_ladder() -> ResultTable:
+    """Make up what models say of operators; two are alike, and of one no model counts the cycles."""
+    rows = [
+        {"operator": f"layers.{name}", "kind": kind, "count": 32, "bound_s": bound_us * 1e-6,
+         "roofline_s": 1.1 * bound_us * 1e-6, "analytic_s": (1.2 + spread) * bound_us * 1e-6,
+         "cycle_s": (1.25 + spread) * bound_us * 1e-6, "upper_s": 3.5 * bound_us * 1e-6, "message": ""}
+        for name, kind, bound_us, spread in (
+            ("q_proj", "matmul", 40.0, 0.1), ("k_proj", "matmul", 40.0, 0.1), ("attention", "attention", 25.0, 0.9),
+            ("norm", "normalisation", 4.0, 0.4),
+        )
+    ]  # fmt: skip
+    unknown = dict.fromkeys(("analytic_s", "cycle_s", "upper_s"))
+    return ResultTable.from_rows([*rows, rows[-1] | unknown | {"operator": "sort", "message": "not known"}])
+
+
+def make_points() -> ResultTable:
+    """Make up measured and modelled times: of one series exact, of another up to 30 % off."""
+    rows = [
+        {"series": series, "measured_s": 1e-6 * 3.0**i, "modelled_s": 1e-6 * 3.0**i * (1 + error * math.sin(i))}
+        for series, error in (("add", 0.0), ("matmul, mtia_2i", 0.15), ("attention, h100_sxm", -0.3))
+        for i in range(9)
+    ]  # fmt: skip
+    return ResultTable.from_rows(rows)
 
 
 def make_timeline() -> Timeline:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import TOLERANCE, difference, mark_differences, read, render
-from made_up import make_result, make_timeline, write_results
+from made_up import make_counted, make_ladder, make_points, make_result, make_timeline, write_results
 
 import archmodel as am
 from archmodel import report
-from archmodel.report.gantt import plot_gantt
+from archmodel.report import diagram, errors, ladder
 
 AROUND = 40  # a point whose sensitivities are there
 
@@ -22,13 +22,30 @@ FIGURES = {
     "tornado": lambda sweep, path: report.plot_tornado(sweep, path, point=AROUND),
     "roofline": lambda _, path: report.plot_roofline(am.machine("mtia_2i"), make_result(), path),
     "breakdown": lambda _, path: report.plot_breakdown([make_result(), make_result("h100_sxm", 0.3)], path),
-    "gantt": lambda _, path: plot_gantt(make_timeline(), path),
+    "stalls": lambda _, path: report.plot_stalls(make_counted(), path),
+    "stalls_of_two": lambda _, path: report.plot_stalls([make_counted(), make_counted("mtia_300", 0.3)], path),
+    "gantt": lambda _, path: report.plot_gantt(make_timeline(), path),
+    "utilisation": lambda _, path: report.plot_utilisation(make_timeline(), path),
+    "ladder": lambda _, path: report.plot_ladder(
+        am.machine("mtia_2i"), am.workload("llm/llama3.1-8b"), make_ladder(), path
+    ),
+    "errors": lambda _, path: report.plot_errors(make_points(), path),
+    "diagram": lambda _, path: report.plot_diagram(am.machine("mtia_300"), path),
+    "diagram_of_array": lambda _, path: report.plot_diagram(am.machine("systolic_ws"), path),
+    "diagram_of_gpu": lambda _, path: report.plot_diagram(am.machine("h100_sxm"), path),
 }
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
     return write_results(tmp_path_factory.mktemp("made_up") / "memory", around=[AROUND])
+
+
+@pytest.fixture(autouse=True)
+def _any_version(monkeypatch):
+    """What is not made up says which archmodel drew it; a release changes no picture."""
+    for module in (diagram, errors, ladder):
+        monkeypatch.setattr(module, "version", lambda _: "1.2.3")
 
 
 @pytest.mark.parametrize("name", FIGURES)
