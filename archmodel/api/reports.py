@@ -33,11 +33,12 @@ def report(results: str | Path, output: str | Path | None = None) -> Path:
     """
     from archmodel.report.html import open_front, plotly_script, sweep_page, write_page
     from archmodel.results.store import open_store
-    from archmodel.sweep.details import keep_details
+    from archmodel.sweep.details import keep_details, set_damaged_aside
     from archmodel.sweep.reopen import reopen_sweep
 
     plotly_script()  # without it there is no report, and nothing to evaluate for it
     store = open_store(results)
+    set_damaged_aside(store)
     front = open_front(store)
     keep_details(reopen_sweep(store), store, front.detailed, sorted(set(front.best.values())))
     return write_page(sweep_page(front), Path(output) if output is not None else store.folder / "report")

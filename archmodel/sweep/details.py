@@ -60,12 +60,25 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
                 store.write_part(table, 0, make())
 
 
+def set_damaged_aside(store: Store) -> None:
+    """Rename parts of these tables that are not what was written, so that they are made again.
+
+    Parameters
+    ----------
+    store
+        The results.
+    """
+    for table in (BASE, PARAMETERS, CHOICES, OPERATORS, BLOCKS, LADDER):
+        try:
+            store.is_finished(table, 0)
+        except ValueError:
+            with store.lock():
+                store.set_aside(table, 0)
+
+
 def _has(store: Store, table: str, points: Sequence[int]) -> bool:
-    """Tell whether a table is there, undamaged, and has these points."""
-    try:
-        is_there = store.is_finished(table, 0)
-    except ValueError:
-        return False
+    """Tell whether a table is there and has these points."""
+    is_there = store.is_finished(table, 0)
     return is_there and (not points or set(points) <= set(store.read_part(table, 0)["point"].tolist()))
 
 

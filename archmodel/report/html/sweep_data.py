@@ -119,20 +119,23 @@ def _blocks(front: Front) -> dict[str, list[list[Any]]]:
 
 
 def _breakdown(front: Front) -> dict[str, Any]:
-    """Give the time by operator group: by point and workload, a value per group [s]; launching is a group, too."""
+    """Give the time by operator group: by point and workload, a value per group [s].
+
+    What is left of a step without its operators is launching, as that of operators is.
+    """
+    labels = list(front.points.run["asked"]["workloads"])
+    steps_s = {label: dict(zip(front.rows["point"], front.rows[f"{label}_latency_s"], strict=True)) for label in labels}
     parts: dict[tuple[int, str, str], list[float]] = {}
     for row in rows_of(front.points, "operators"):
-        if row["point"] in front.detailed:
-            parts.setdefault((row["point"], row["workload"], row["group"]), []).append(row["latency_s"])
-            parts[row["point"], row["workload"], row["group"]].append(-row["launch_s"])
-            parts.setdefault((row["point"], row["workload"], "launch"), []).append(row["launch_s"])
+        point, label = row["point"], row["workload"]
+        if point in front.detailed:
+            own = [row["latency_s"], -row["launch_s"]]
+            parts.setdefault((point, label, row["group"]), []).extend(own)
+            parts.setdefault((point, label, "launch"), [steps_s[label][point]]).extend(-part for part in own)
     others = sorted({group for _, _, group in parts} - set(GROUP_COLOURS))
     colours = GROUP_COLOURS | dict(zip(others, itertools.cycle(COLOURS), strict=False))
     times = {
-        str(point): [
-            [math.fsum(parts.get((point, label, group), ())) for group in colours]
-            for label in front.points.run["asked"]["workloads"]
-        ]
+        str(point): [[math.fsum(parts.get((point, label, group), ())) for group in colours] for label in labels]
         for point in sorted({point for point, _, _ in parts})
     }
     return {"groups": list(colours), "colours": list(colours.values()), "times_s": times}
