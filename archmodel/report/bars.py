@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from archmodel.report.figure import FigureInfo, new_figure, plain_text
+from archmodel.errors import Fault, InputError
+from archmodel.report.figure import FigureInfo, check_results, new_figure, plain_text
 from archmodel.results import Result
 from archmodel.units import format_si
 
@@ -69,6 +71,17 @@ def draw_bars(info: FigureInfo, bars: Sequence[Bar], colours: Mapping[str, str])
 def _wrap(name: str) -> str:
     """Break a long name into lines, and leave the rest out: the data beside the figure has it all."""
     return "\n".join(textwrap.wrap(name, _N_LETTERS, max_lines=_N_LINES, placeholder=" …"))
+
+
+def check_latencies(results: Sequence[Result]) -> None:
+    """Raise `InputError` when there is no result, or one without a time that could be parted."""
+    check_results(results)
+    faults = [
+        Fault("", f"result of {result.workload} on {result.machine}: takes {result.latency_s:g} s; nothing to part")
+        for result in results if not (math.isfinite(result.latency_s) and result.latency_s > 0)
+    ]  # fmt: skip
+    if faults:
+        raise InputError("figure", faults)
 
 
 def name_bars(results: Sequence[Result]) -> list[str]:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archmodel.report.bars import Bar, draw_bars, name_bars, say_assumed
+from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, say_assumed
 from archmodel.report.figure import (
     GROUP_COLOURS,
     FigureInfo,
-    check_results,
     figure_footer,
     house_style,
     save_figure,
@@ -54,7 +53,7 @@ def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None =
 
 def breakdown_info(results: Sequence[Result]) -> FigureInfo:
     """Add up operator times by group; launch cost is a group of its own; `InputError` when there is no result."""
-    check_results(results)
+    check_latencies(results)
     rows = [
         {
             "bar": name,

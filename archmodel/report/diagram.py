@@ -18,7 +18,7 @@ from archmodel.report.figure import (
     save_figure,
     short_text,
 )
-from archmodel.report.machine_boxes import HEIGHT_IN, WIDTH_IN, Box, lay_out
+from archmodel.report.machine_boxes import HEIGHT_IN, LINE_IN, TITLE_IN, WIDTH_IN, Box, lay_out
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _EDGE, _INK, _ZOOM = "#555555", "#222222", "#D55E00"
 _MARGIN_IN, _HEAD_IN, _FOOT_IN = 0.15, 0.35, 0.45
-_LINE_IN, _TITLE_IN, _LETTER_IN = 0.122, 0.165, 0.09  # of lines of text, titles and their letters
+_LETTER_IN = 0.09  # of a title
 _MOST_LINES = 2000  # between cells of a grid, in either direction
 
 
@@ -108,9 +108,9 @@ def _draw_box(axes: Axes, box: Box) -> None:
     left, top = box.x_in + 0.07, box.y_in + 0.05
     title = plain_text(short_text(box.title, int(box.width_in / _LETTER_IN)))
     axes.text(left, top, title, va="top", fontsize=8, fontweight="bold", color=_INK)
-    below = top + _TITLE_IN + len(box.lines) * _LINE_IN
+    below = top + TITLE_IN + len(box.lines) * LINE_IN
     for i, line in enumerate(box.lines):
-        axes.text(left, top + _TITLE_IN + i * _LINE_IN, plain_text(line), va="top", fontsize=7, color=_INK)
+        axes.text(left, top + TITLE_IN + i * LINE_IN, plain_text(line), va="top", fontsize=7, color=_INK)
     if box.cells[0] > 1:  # an array, below what is said of it
         size_in = min(box.width_in - 0.16, box.y_in + box.height_in - below - 0.1)
         _draw_cells(axes, box.x_in + (box.width_in - size_in) / 2, below, size_in, size_in, box.cells)

@@ -28,6 +28,8 @@ Place = tuple[float, float, float, float]
 """Left, top, width and height [inches], from the upper left corner of the paper."""
 WIDTH_IN, HEIGHT_IN = 11.0, 6.4
 """Of the paper [inches]."""
+LINE_IN, TITLE_IN = 0.122, 0.165
+"""Height of a line of text, and of the title of a box [inches]."""
 _LETTER_IN = 0.0525  # mean width of a letter of the size that boxes are written in
 _GAP_IN = 0.1
 _PE = (4.05, 0.52, 6.75, 3.3)
@@ -93,8 +95,7 @@ def lay_out(machine: Machine) -> tuple[Box, ...]:
         _running("dram", "DRAM", (2.5, 5.6, 5.7, 0.8), dram_facts(machine), (1, count_channels(machine) or 1)),
     ]  # fmt: skip
     if machine.scale_up is not None:
-        n_others = f"{machine.scale_up.n_chips - 1:,} other chips"
-        boxes.append(_running("link", n_others, (8.5, 5.6, 2.5, 0.8), link_facts(machine)))
+        boxes.append(_running("link", "Other chips", (8.5, 5.6, 2.5, 0.8), link_facts(machine)))
     return tuple(boxes)
 
 

@@ -295,7 +295,7 @@ def host_facts(machine: Machine) -> list[Fact]:
 def link_facts(machine: Machine) -> list[Fact]:
     """Say how other chips are reached."""
     return [
-        _fact(machine, "{}", "scale_up.topology"),
+        _fact(machine, "{} of {} chips", "scale_up.topology", "scale_up.n_chips"),
         _fact(machine, "{} a direction, all links", "scale_up.bandwidth_bytes_per_s"),
         _fact(machine, "{} a step", "scale_up.latency_s"),
     ]

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.bars import Bar, draw_bars, name_bars, say_assumed
+from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, say_assumed
 from archmodel.report.figure import (
     STALL_COLOURS,
     FigureInfo,
-    check_results,
     figure_footer,
     house_style,
     save_figure,
@@ -66,7 +65,7 @@ def plot_stalls(results: Result | Sequence[Result], path: str | Path | None = No
 
 def stalls_info(results: Sequence[Result]) -> FigureInfo:
     """Add up the stalls by cause: of each result, or of each operator group of a single one."""
-    check_results(results)
+    check_latencies(results)
     without = [result for result in results if not any(row.get("stall_cycles") for row in result.operators.rows())]
     if without:
         raise InputError("figure", [
@@ -97,11 +96,11 @@ def _bars(results: Sequence[Result]) -> Iterator[tuple[Result, str, dict[str, fl
     """Give the result of each bar, its name, and its time by state [s]."""
     if len(results) > 1:
         for result, name in zip(results, name_bars(results), strict=True):
-            yield result, name, _add_up(list(result.operators.rows()))
+            yield result, name, _add_up_step(result)
         return
     (result,) = results
     rows = list(result.operators.rows())
-    yield result, "step", _add_up(rows)
+    yield result, "step", _add_up_step(result)
     times = {group: sum(row["latency_s"] for row in rows if row["group"] == group) for group in _groups(rows)}
     for group in sorted(times, key=lambda name: -times[name]):
         if times[group] >= _LEAST_SHARE * result.latency_s:
@@ -110,6 +109,12 @@ def _bars(results: Sequence[Result]) -> Iterator[tuple[Result, str, dict[str, fl
 
 def _groups(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(row["group"] for row in rows))
+
+
+def _add_up_step(result: Result) -> dict[str, float]:
+    """Add up the operators of a step and the start of its job [s]."""
+    total = _add_up(list(result.operators.rows()))
+    return total | {"launch": max(result.launch_s, total["launch"])}
 
 
 def _add_up(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
