@@ -2,7 +2,7 @@
 
 from archmodel.api.blocks import verify_blocks
 from archmodel.api.operators import evaluate_operator, evaluate_operators, explain_operator, map_operator
-from archmodel.api.reports import report
+from archmodel.api.reports import keep_results, report
 from archmodel.api.steps import (
     cost,
     evaluate,
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate_operator",
     "evaluate_operators",
     "explain_operator",
+    "keep_results",
     "ladder",
     "machine",
     "machines",

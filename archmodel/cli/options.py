@@ -116,6 +116,16 @@ class RunOptions:
         """Load a machine and change what --set says."""
         return am.machine(name, parse_assignments("--set", self.set_))
 
+    def flags(self) -> list[str]:
+        """Write what is not as usual as flags again."""
+        found: list[str] = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if value != each.default:
+                    found += [as_flag(each.name.rstrip("_")), str(one)]
+        return found
+
 
 DEFAULTS = RunOptions()
 

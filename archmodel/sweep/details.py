@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from archmodel.economy import load_economy
 from archmodel.errors import UnsupportedError
 from archmodel.models.ladder import RUNGS
 from archmodel.models.roofline import Roofline
-from archmodel.report.machine_boxes import lay_out
+from archmodel.report.html.blocks import list_blocks
+from archmodel.results.keep import as_array
 from archmodel.results.store import Store
 from archmodel.sweep.evaluate import Table, evaluate_points
 from archmodel.sweep.load import Sweep
@@ -44,16 +44,18 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
     InputError
         When the folder cannot be written, or another process writes it.
     """
-    missing: dict[str, Any] = {
-        BASE: lambda: evaluate_base(sweep),
-        PARAMETERS: lambda: list_parameters(sweep),
-        CHOICES: lambda: list_choices(sweep),
-        OPERATORS: lambda: list_operators(sweep, np.array(points, np.int64)),
-        BLOCKS: lambda: list_blocks(sweep, points),
-        LADDER: lambda: climb_ladder(sweep, np.array(best, np.int64)),
+    makers: dict[str, tuple[Sequence[int], Callable[[], Table]]] = {
+        BASE: ((), lambda: evaluate_base(sweep)),
+        PARAMETERS: ((), lambda: list_parameters(sweep)),
+        CHOICES: ((), lambda: list_choices(sweep)),
     }
-    wanted = {BASE: (), PARAMETERS: (), CHOICES: (), OPERATORS: points, BLOCKS: points, LADDER: best}
-    missing = {table: make for table, make in missing.items() if not _has(store, table, wanted[table])}
+    if points:
+        makers |= {
+            OPERATORS: (points, lambda: list_operators(sweep, np.array(points, np.int64))),
+            BLOCKS: (points, lambda: _lay_out(sweep, points)),
+            LADDER: (best, lambda: climb_ladder(sweep, np.array(best, np.int64))),
+        }
+    missing = {table: make for table, (wanted, make) in makers.items() if not _has(store, table, wanted)}
     if missing:
         with store.lock():
             for table, make in missing.items():
@@ -155,39 +157,6 @@ def _values_of(choice: Choice, sweep: Sweep) -> Iterator[tuple[str, str, str]]:
         yield "launch", choice.launch, sweep.file.launch
 
 
-def list_blocks(sweep: Sweep, points: Sequence[int]) -> Table:
-    """Lay out the block diagrams of the machines of some points, see `archmodel.report.machine_boxes`.
-
-    Parameters
-    ----------
-    sweep, points
-        What is asked, and numbers of points that have an answer.
-
-    Returns
-    -------
-    dict
-        Columns: ``point``, ``role``, ``title``, ``text`` (lines); ``x_in``, ``y_in``, ``width_in``, ``height_in`` [in];
-        ``rows``, ``cols`` of cells.
-    """
-    placed = [(point, box) for point in points for box in lay_out(load_point(sweep, point))]
-    texts = {
-        "role": [box.role for _, box in placed],
-        "title": [box.title for _, box in placed],
-        "text": ["\n".join(box.lines) for _, box in placed],
-    }
-    numbers = {
-        name: np.array([getattr(box, name) for _, box in placed], np.float64)
-        for name in ("x_in", "y_in", "width_in", "height_in")
-    }
-    return {
-        "point": np.array([point for point, _ in placed], np.int64),
-        **{name: np.array(values, np.object_) for name, values in texts.items()},
-        **numbers,
-        "rows": np.array([box.cells[0] for _, box in placed], np.int64),
-        "cols": np.array([box.cells[1] for _, box in placed], np.int64),
-    }
-
-
 def climb_ladder(sweep: Sweep, points: NDArray[np.int64]) -> Table:
     """Evaluate points by every model, cheapest first.
 
@@ -212,6 +181,12 @@ def climb_ladder(sweep: Sweep, points: NDArray[np.int64]) -> Table:
             continue
         tables.append({"model": np.full(len(points), model, np.object_), **table})
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _lay_out(sweep: Sweep, points: Sequence[int]) -> Table:
+    """Lay out the block diagrams of the machines of some points."""
+    blocks = list_blocks("point", ((point, load_point(sweep, point)) for point in points))
+    return {name: as_array(column) for name, column in blocks.columns.items()}
 
 
 def _texts(names: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:

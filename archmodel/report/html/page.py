@@ -88,13 +88,14 @@ def paragraph(text: str, kind: str = "") -> str:
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], name: str = "") -> str:
     """Set a table; the first cell of a row is its heading, and numbers stand to the right."""
-    lines = [f'<table id="{name}">' if name else "<table>", f"<caption>{escape(caption)}</caption>", "<thead><tr>"]
+    opened = f'<table id="{name}">' if name else "<table>"
+    lines = [f'<div class="wide">{opened}<caption>{escape(caption)}</caption>', "<thead><tr>"]
     lines += [f'<th scope="col">{escape(heading)}</th>' for heading in headings]
     lines.append("</tr></thead><tbody>")
     for first, *others in rows:
         cells = "".join(_cell(value) for value in others)
         lines.append(f'<tr><th scope="row">{escape(show(first))}</th>{cells}</tr>')
-    return "\n".join([*lines, "</tbody></table>"])
+    return "\n".join([*lines, "</tbody></table></div>"])
 
 
 def _cell(value: Any) -> str:

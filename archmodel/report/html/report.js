@@ -248,17 +248,17 @@ function drawDetail() {
     const value = column.values[row], ratio = column.base && value !== null ? show(value / column.base) : "–";
     return { cells: [heading(column), show(column.base, column.scale), show(value, column.scale), ratio] };
   }), true);
-  drawBreakdown(row, point);
-  drawDiagram(point);
+  drawBreakdown("breakdown", data.workloads, data.breakdown.times_s[point], (label) => named[`${label}_bound`]?.values[row]);
+  drawBlocks(byId("diagram"), data.blocks[point]);
 }
 
-function drawBreakdown(row, point) {
-  const { groups, colours, times_s } = data.breakdown, times = times_s[point];
-  byId("breakdown").hidden = !times;
+function drawBreakdown(id, labels, times, boundOf) {
+  const { groups, colours } = data.breakdown;
+  byId(id).hidden = !times;
   if (!times) return;
   const totals = times.map((of) => of.reduce((sum, time) => sum + time, 0));
-  const bars = data.workloads.map((label, i) => {
-    const bound = named[`${label}_bound`]?.values[row];
+  const bars = labels.map((label, i) => {
+    const bound = boundOf(label);
     return plain(`${label}, ${(totals[i] * 1e3).toPrecision(4)} ms${bound ? `, ${bound}` : ""}`);
   });
   const traces = groups.map((group, g) => ({
@@ -266,15 +266,15 @@ function drawBreakdown(row, point) {
     customdata: times.map((of) => of[g] * 1e3), marker: { color: colours[g], line: { color: "#fff", width: 1 } },
     hovertemplate: "%{x:.1f} %, %{customdata:.4g} ms<extra>%{fullData.name}</extra>",
   })).filter((trace) => trace.x.some((share) => share > 0));
-  Plotly.react("breakdown", traces, {
+  Plotly.react(id, traces, {
     ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
     xaxis: { title: { text: "Share of the time of a step [%]" }, range: [0, 100] },
   }, CONFIG);
 }
 
-function drawDiagram(point) {
-  const boxes = data.blocks[point], INCH = 72, svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  byId("diagram").hidden = !boxes;
+function drawBlocks(place, boxes) {
+  const INCH = 72, svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  place.hidden = !boxes;
   if (!boxes) return;
   const draw = (name, attributes, text) => {
     const made = document.createElementNS(svg.namespaceURI, name);
@@ -294,7 +294,7 @@ function drawDiagram(point) {
   svg.setAttribute("viewBox", `-2 -2 ${right * INCH + 4} ${bottom * INCH + 4}`);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", boxes.map((box) => `${box[7]}: ${box[8]}`).join("; "));
-  byId("diagram").replaceChildren(svg);
+  place.replaceChildren(svg);
 }
 
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
@@ -306,4 +306,7 @@ if (rowIds.length) {
   drawParallel();
   drawDetail();
 }
+if (data.bars) drawBreakdown("bars", data.bars, data.breakdown.times_s, () => null);
+document.querySelectorAll("[data-blocks]").forEach((place) => drawBlocks(place, data.blocks[place.dataset.blocks]));
+for (const [id, figure] of Object.entries(data.figures ?? {})) Plotly.newPlot(id, figure.data, { ...STYLE, ...figure.layout }, CONFIG);
 window.archmodelReady = true;

@@ -170,8 +170,7 @@ def _ladder(front: Front) -> str:
     lead = paragraph(
         "The best machine of each objective by every model: what a detailed one sees that a fast one misses."
     )
-    listed = table("The best machines by model", headings, body)
-    return f'{lead}<div class="wide">{listed}</div>{source(folder, choice)}'
+    return lead + table("The best machines by model", headings, body) + source(folder, choice)
 
 
 def _rungs(front: Front) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archmodel.report.figure import BASE, BLOCK_COLOURS, CHOSEN, CLOUD, COLOURS, FRONT, GROUP_COLOURS
+from archmodel.report.figure import BASE, CHOSEN, CLOUD, FRONT
+from archmodel.report.html.blocks import draw_blocks
+from archmodel.report.html.figures import group_colours
 from archmodel.report.html.front import Front
 from archmodel.report.html.page import finite
 from archmodel.report.points import MOST_DRAWN, Column, SweepPoints, quote, spread_order
@@ -43,6 +44,7 @@ def sweep_data(front: Front) -> dict[str, Any]:
     """
     points, figures = front.points, figure_columns(front.points)
     base = points.base()
+    blocks = [row for row in rows_of(points, "blocks") if row["point"] in front.detailed]
     wanted = [_figure(column, front, base) for column in figures if column in points.objectives]
     others = [_figure(column, front, base) for column in figures if column not in points.objectives]
     ids = {"name": "point", "label": "point", "kind": "point", "is_shown": True, "values": front.column("point")}
@@ -52,7 +54,7 @@ def sweep_data(front: Front) -> dict[str, Any]:
         "workloads": list(points.run["asked"]["workloads"]),
         "cloud": _cloud(points, [each.name for each in figures if workload_of(each.name, points) is None]),
         "choices": _choices(points),
-        "blocks": _blocks(front),
+        "blocks": draw_blocks(blocks, "point"),
         "breakdown": _breakdown(front),
         "colours": {"front": FRONT, "chosen": CHOSEN, "base": BASE, "cloud": CLOUD},
     }
@@ -107,17 +109,6 @@ def _choices(points: SweepPoints) -> dict[str, dict[str, list[list[str]]]]:
     return found
 
 
-def _blocks(front: Front) -> dict[str, list[list[Any]]]:
-    """Give the boxes of the block diagram of each point: place and size [inches], cells, colour, title and lines."""
-    found: dict[str, list[list[Any]]] = {}
-    for row in rows_of(front.points, "blocks"):
-        if row["point"] in front.detailed:
-            place = [row[name] for name in ("x_in", "y_in", "width_in", "height_in", "rows", "cols")]
-            box = [*place, BLOCK_COLOURS[row["role"]], row["title"], row["text"]]
-            found.setdefault(str(row["point"]), []).append(box)
-    return found
-
-
 def _breakdown(front: Front) -> dict[str, Any]:
     """Give the time by operator group: by point and workload, a value per group [s].
 
@@ -132,8 +123,7 @@ def _breakdown(front: Front) -> dict[str, Any]:
             own = [row["latency_s"], -row["launch_s"]]
             parts.setdefault((point, label, row["group"]), []).extend(own)
             parts.setdefault((point, label, "launch"), [steps_s[label][point]]).extend(-part for part in own)
-    others = sorted({group for _, _, group in parts} - set(GROUP_COLOURS))
-    colours = GROUP_COLOURS | dict(zip(others, itertools.cycle(COLOURS), strict=False))
+    colours = group_colours(group for _, _, group in parts)
     times = {
         str(point): [[math.fsum(parts.get((point, label, group), ())) for group in colours] for label in labels]
         for point in sorted({point for point, _, _ in parts})
