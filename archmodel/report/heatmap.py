@@ -10,7 +10,7 @@ import numpy as np
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.report.figure import CHOSEN, FigureInfo, house_style, new_figure, plain_text, save_figure, short_text
-from archmodel.report.points import Column, Source, SweepPoints, SweptAxis, open_points, quote
+from archmodel.report.points import Column, Source, SweepPoints, SweptAxis, is_logarithmic, open_points, quote
 from archmodel.results import ResultTable
 from archmodel.units import format_number
 
@@ -164,6 +164,7 @@ def _read_cells(
 
 
 def _draw(figure: Figure, axes: Axes, info: HeatmapInfo) -> None:
+    from matplotlib.colors import LogNorm, Normalize
     from matplotlib.patches import Rectangle
 
     rows = list(info.table.rows())
@@ -173,14 +174,14 @@ def _draw(figure: Figure, axes: Axes, info: HeatmapInfo) -> None:
     for place, row in zip(places, rows, strict=True):
         cells[place] = row[info.value.name]
     scale = info.value.scale(cells[np.isfinite(cells)])
+    norm = LogNorm if is_logarithmic(cells.ravel()) else Normalize
     shown = axes.imshow(
-        cells / scale.factor, cmap="cividis" if info.value.sign < 0 else "cividis_r", aspect="auto", origin="lower",
-        interpolation="nearest",
+        cells / scale.factor, norm=norm(), cmap="cividis" if info.value.sign < 0 else "cividis_r", aspect="auto",
+        origin="lower", interpolation="nearest",
     )  # fmt: skip
     bar = figure.colorbar(shown, ax=axes, pad=0.02)
-    bar.set_label(
-        plain_text(f"{'best ' if info.over == 'best' else 'mean '}{info.value.label(cells.ravel())}"), fontsize=9
-    )
+    label = f"{info.over} {info.value.title}\n[{scale.unit}]{info.value.better}"
+    bar.set_label(plain_text(label), fontsize=9)
     bar.outline.set_visible(False)
     axes.set_facecolor("#f2f2f2")
     axes.grid(visible=False)

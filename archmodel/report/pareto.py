@@ -21,7 +21,7 @@ from archmodel.report.figure import (
     plain_text,
     save_figure,
 )
-from archmodel.report.points import Column, Source, SweepPoints, list_choices, open_points
+from archmodel.report.points import Column, Source, SweepPoints, is_logarithmic, list_choices, open_points
 from archmodel.report.sample import BASE_MACHINE, BEST, DOMINATED, FRONT_REST, Sample, cloud_size, read_sample
 from archmodel.results import ResultTable
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOG_FROM = 30.0  # largest over smallest value of an axis, from which it is logarithmic
 _N_LINES, _N_LETTERS = 16, 34  # of what is said of the chosen point
 
 
@@ -168,8 +167,7 @@ def _draw(axes: Axes, info: ParetoInfo) -> None:
         mec="white", zorder=5, label=f"point {sample.chosen['point']} ({sample.why_chosen})",
     )  # fmt: skip
     for column, set_scale in zip(sample.columns, (axes.set_xscale, axes.set_yscale), strict=True):
-        values = sample.values(column)
-        if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
+        if is_logarithmic(sample.values(column)):
             set_scale("log")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
     figures = [f"{column.title} {scale.show(value)}"

@@ -22,6 +22,7 @@ MOST_DRAWN = 3000
 """Points of one kind that a figure draws: more would cover each other, and fill the file of its data."""
 
 _TITLE_LETTERS = 160
+_LOG_FROM = 30.0  # largest over smallest value of an axis, from which it is logarithmic
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _WITH_PREFIX = re.compile(r"(s|Hz|B/s|B|FLOP/s|FLOP|J|W)(/(?!cycle).*)?")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -248,12 +249,13 @@ class SweepPoints:
         """Say where the numbers are from and what of them is assumed, then ``remark``."""
         run, asked = self.run, self.run["asked"]
         model = list(asked["fidelity"])[-1] if asked["fidelity"] else asked["model"]
+        name = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
         given = {**asked["machine"]["set"], **asked["economy"]["set"]}
         said = f" Set by the sweep: {', '.join(f'{path}={value}' for path, value in given.items())}." if given else ""
         assumed = {about: len(paths) for about, paths in run["assumed"].items()}
         return (
-            f"archmodel {asked['archmodel']}, model {model}, sweep {run['sweep']}, base machine "
-            f"{asked['machine']['name']}.{said} Assumed: {assumed['machine']} values of the machine, "
+            f"archmodel {asked['archmodel']}, model {model}{name}, base machine {asked['machine']['name']}.{said} "
+            f"Assumed: {assumed['machine']} values of the machine, "
             f"{assumed['economy']} of the economy; run.json of the results lists them. {remark}"
         )
 
@@ -321,6 +323,12 @@ def scale_of(values: Iterable[float], unit: str) -> Scale:
         return Scale(1.0, shown)
     power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
     return Scale(10.0**exponent, power if shown == "1" else f"{power} {shown}")
+
+
+def is_logarithmic(values: Iterable[float]) -> bool:
+    """Tell whether an axis of these values is to be logarithmic: all are positive, and far apart."""
+    finite = [value for value in values if math.isfinite(value)]
+    return min(finite, default=0.0) > 0 and max(finite) / min(finite) > _LOG_FROM
 
 
 def quote(name: str) -> str:
