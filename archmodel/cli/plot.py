@@ -6,7 +6,7 @@ from cyclopts import App
 
 plot = App(name="plot", help="Draw a figure, with its data beside it.", help_format="plaintext")
 
-for file, kinds in {
+KINDS = {
     "plots_run": {
         "roofline": "Draw the hierarchical roofline of a machine with the operators of a workload.",
         "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
@@ -24,6 +24,9 @@ for file, kinds in {
         "heatmap": "Draw a figure of a sweep over two of its axes.",
         "tornado": "Draw what a step on each axis of a sweep does to one point.",
     },
-}.items():
+}
+"""By the file that has the command: what each kind draws."""
+
+for file, kinds in KINDS.items():
     for kind, text in kinds.items():
         plot.command(f"archmodel.cli.{file}:{kind}", name=kind, help=text)
