@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from page_visits import Visit
 
 PAGE = """<!doctype html><meta charset="utf-8"><title>t</title>
 <script>window.archmodelReady = true;</script>{}"""
@@ -21,13 +20,13 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>t</title>
     ],
     ids=["nothing", "error", "exception", "request", "file", "socket"],
 )
-def test_browser_watch_sees(browser, tmp_path, body, complaint, left):
+def test_browser_watch_sees(kept_window, tmp_path, body, complaint, left):
     folder = tmp_path / "page"
     folder.mkdir()
     (folder / "index.html").write_text(PAGE.format(body), encoding="utf-8")
-    visit = Visit(browser).open(folder / "index.html")
-    visit.page.wait_for_timeout(100)  # console messages come when they come
-    visit.context.close()
-    assert [url.removeprefix(f"{tmp_path.as_uri()}/") for url in visit.requests_outside(folder)] == left
-    assert len(visit.complaints) == (complaint is not None)
-    assert all(complaint in said for said in visit.complaints)
+    kept_window.open(folder / "index.html")
+    kept_window.page.wait_for_timeout(50)  # what a page says comes when it comes
+    requests = kept_window.requests_outside(folder)
+    assert [url.removeprefix(f"{tmp_path.as_uri()}/") for url in requests] == left
+    assert len(kept_window.complaints) == (complaint is not None)
+    assert all(complaint in said for said in kept_window.complaints)
