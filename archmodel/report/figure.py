@@ -60,7 +60,7 @@ COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#000000", "#999933",
     "#882255",
 )  # fmt: skip
-"""Of what has no colour of its own, in this order; the cycle of the house style is the same."""
+"""Of what has no colour of its own, in this order."""
 
 FRONT, FRONT_LIGHT, CHOSEN, BASE, CLOUD = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#b0b0b0"
 """Points of a sweep: those no other one beats, in two figures and in all; one pointed out; the base machine; others."""
@@ -113,8 +113,10 @@ def figure_footer(results: Sequence[Result], remark: str) -> str:
 def house_style() -> Iterator[None]:
     """Draw in the house style inside the block, whatever the caller's own settings are."""
     import matplotlib as mpl
+    from cycler import cycler
 
-    with mpl.rc_context(fname=str(style_path())):
+    style = files("archmodel.report") / "style.mplstyle"
+    with mpl.rc_context({"axes.prop_cycle": cycler(color=COLOURS)}, fname=str(style)):
         yield
 
 
@@ -163,11 +165,6 @@ def short_text(text: str, n_letters: int) -> str:
     """Cut a name that is longer than there is room for; the data beside the figure has all of it."""
     line = " ".join(text.split())
     return line if len(line) <= n_letters else f"{line[: n_letters - 1]}…"
-
-
-def style_path() -> Path:
-    """Path of the house style sheet."""
-    return Path(str(files("archmodel.report") / "style.mplstyle"))
 
 
 def data_path(path: Path) -> Path:
