@@ -49,8 +49,9 @@ points = [point for point in counted.query("select * from points").rows() if poi
 figure, axes = plot_pareto(counted)
 
 # %%
-# No point of LPDDR5 is on the front. Points of a memory form a row: more users share each reading of the weights, so
-# that tokens get cheaper and take longer, until keys and values fill the memory. Empty cells below did not fit.
+# No point of LPDDR5 is on the front. (The base machine has 128 GB of it.) Points of a memory form a row: more users
+# share each reading of the weights, so that tokens get cheaper and take longer, until keys and values fill the memory.
+# Empty cells below did not fit.
 
 figure, axes = plot_heatmap(counted, value="latency")
 

@@ -76,20 +76,23 @@ def ratios(model, chip, column, choose=max):
     return {name: value / built[name] for name, value in best(model, chip, column, choose).items()}
 
 
-print(f"{'':36}" + "".join(f"{name:>7}" for name in NAMES))
-for chip in list(CHIPS)[1:]:
-    for model in points:
-        for what, column, choose in (("speed", "throughput", max), ("cost", "usd_per_million_items", min)):
-            row = ratios(model, chip, column, choose).values()
-            print(f"{chip:18} {model:9} {what:6} " + "".join(f"{value - 1:+7.1%}" for value in row))
+for model in points:
+    print(f"{model:9}" + "".join(f"{chip:>20}" for chip in list(CHIPS)[1:]))
+    changes = {
+        chip: (ratios(model, chip, "throughput"), ratios(model, chip, "usd_per_million_items", min)) for chip in CHIPS
+    }
+    for name in NAMES:
+        pairs = [(speed[name] - 1, cost[name] - 1) for speed, cost in list(changes.values())[1:]]
+        print(f"{name:11}" + "".join(f"  {speed:+6.1%} cost {cost:+4.0%}" for speed, cost in pairs))
 
 # %%
-# Cost is that of a sample: chip, its share of host and building, electricity. Two things pay for SRAM:
+# First is the speed, then the cost of a sample: chip, its share of host and building, electricity. Two things pay for
+# SRAM:
 #
 # - **Batches that fit.** HC3 holds 312 MiB of activations at 1,024 samples. Read from DRAM, all of its operators take
 #   longer; 384 MiB are enough for it, and for LC5, at a lower price.
-# - **Lookups that hit.** LC1 needs 13 MiB at 512 samples; the rest is a cache of its tables. The proof: with the hit
-#   rate fixed, at any value, the second 256 MiB bring nothing.
+# - **Lookups that hit.** LC1 needs 13 MiB at 512 samples; the rest is a cache of its tables. The proof: where half of the
+#   lookups hit on either chip, the second 256 MiB bring nothing.
 
 results_hc3 = [
     am.evaluate(machine, am.workload("recommendation/mtia_hc3", batch=1024), model="analytic")

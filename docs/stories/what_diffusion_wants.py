@@ -58,10 +58,10 @@ def gains(result):
 
 
 by_model = {"roofline": gains(roofline), "analytic": gains(counted)}
-print(f"{'twice the':26}" + "".join(f"{label:>7}" for label in (*MODELS, "all")))
+print(f"{'twice the':24}" + "".join(f"{label:>6}" for label in (*MODELS, "all")))
 for axis in SWEEP["axes"]:
     for model, gain in by_model.items():
-        print(f"{axis:15} {model:10}" + "".join(f"{value:7.2f}" for value in gain[axis].values()))
+        print(f"{axis:14} {model:9}" + "".join(f"{value:6.2f}" for value in gain[axis].values()))
 
 # %%
 # All are weighted equally by their time on MTIA 2i. The same as a figure, by counted cycles:
