@@ -39,7 +39,7 @@ lock: $(VENV)/.installed
 		--no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) results docs/_build docs/*/generated
+	rm -rf $(VENV) results docs/_build docs/generated docs/*/generated
 
 # The lock pins every package with its hash; the project itself is installed in place.
 $(VENV)/.installed: pyproject.toml requirements.lock

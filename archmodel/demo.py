@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from archmodel import api
@@ -76,7 +76,7 @@ def run_small_sweep(folder: Path, say: Callable[[str], None]) -> tuple[dict[str,
     Parameters
     ----------
     folder
-        Where to write: ``mtia_next.csv``.
+        Where to write: ``mtia_next.csv``, and the results of the sweep in ``mtia_next``; those of an earlier demo go.
     say
         Told what happens, a line at a time.
 
@@ -91,11 +91,12 @@ def run_small_sweep(folder: Path, say: Callable[[str], None]) -> tuple[dict[str,
         When the file cannot be written.
     """
     say(f"evaluating {SWEEP_POINTS} machines of sweep mtia_next")
-    with TemporaryDirectory() as results:
-        found = api.sweep("mtia_next", results, points=SWEEP_POINTS)
-        run, front = found.run, found.front()
-    write_file("demo", folder / "mtia_next.csv", front.to_csv().encode())
-    return run, list(front.rows())
+    results = folder / "mtia_next"
+    if (results / "run.json").exists():  # whatever has changed since, the demo is about what there is now
+        shutil.rmtree(results)
+    found = api.sweep("mtia_next", results, points=SWEEP_POINTS)
+    write_file("demo", folder / "mtia_next.csv", found.front().to_csv().encode())
+    return found.run, list(found.front().rows())
 
 
 def _summary(result: Result, counted: Result) -> dict[str, object]:

@@ -233,7 +233,7 @@ def annotation_at(schema: type, path: KeyPath) -> Any:
     here: Any = schema
     for part in path:
         if is_dataclass(here):
-            hints = get_type_hints(here)
+            hints = _hints(here if isinstance(here, type) else type(here))
             here = next((hint for field, hint in hints.items() if yaml_key(field) == part), None)
         else:  # an item: those of a tuple have an annotation each or share one, as those of lists and mappings do
             items = [item for item in get_args(here) if item is not Ellipsis]
@@ -242,6 +242,11 @@ def annotation_at(schema: type, path: KeyPath) -> Any:
         if NoneType in get_args(here):
             here = next(option for option in get_args(here) if option is not NoneType)
     return here
+
+
+@cache  # asked for each value that is set, of each machine of a sweep
+def _hints(schema: Any) -> dict[str, Any]:
+    return get_type_hints(schema)
 
 
 def keys_at(schema: type, path: KeyPath) -> Iterator[str]:

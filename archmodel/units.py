@@ -193,6 +193,41 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     return f"{rounded:g} {prefix}{unit}"
 
 
+def format_number(value: float, digits: int = 4) -> str:
+    """Show a number to some digits, thousands apart: ``11,360``."""
+    return f"{float(f'{value:.{digits}g}'):,.15g}"
+
+
+def format_bytes(value: float) -> str:
+    """Show a capacity with the prefix, decimal or binary, that needs fewer digits: ``256 MiB``, ``128 GB``."""
+    if not math.isfinite(value):
+        return f"{value:g} B"
+    exact: list[tuple[str, str]] = []
+    for step, prefixes in ((1000.0, ("", "k", "M", "G", "T", "P")), (1024.0, ("", "Ki", "Mi", "Gi", "Ti", "Pi"))):
+        power = max((i for i in range(len(prefixes)) if value >= step**i), default=0)
+        exact.append((f"{value / step**power:.12g}", prefixes[power]))
+        if power and value < 1e4 * step ** (power - 1):  # 1464 KiB, not 1.43 MiB
+            exact.append((f"{value / step ** (power - 1):.12g}", prefixes[power - 1]))
+    digits, prefix = min(exact, key=lambda each: len(each[0]))
+    return f"{float(digits):.4g} {prefix}B"
+
+
+# Of columns; longer ones before their endings.
+_UNIT_OF_ENDING = {
+    "flop_per_s": "FLOP/s", "bytes_per_s": "B/s", "bytes_per_cycle": "B/cycle", "bytes": "B", "cycles": "cycles",
+    "hz": "Hz", "s": "s", "j": "J", "w": "W", "mm2": "mm2", "usd": "USD",
+}  # fmt: skip
+
+
+def unit_of(column: str) -> str:
+    """Read the unit of a column off the end of its name: ``clock_hz`` has Hz; nothing if it is a plain number."""
+    for ending, unit in _UNIT_OF_ENDING.items():
+        if column == ending or column.endswith(f"_{ending}"):
+            rest = column.removesuffix(ending).removesuffix("_")
+            return "" if rest.endswith("_per") or rest == "per" else unit
+    return ""
+
+
 # Longer ones before their endings: ``_usd_per_w`` before ``_w``.
 _SUFFIXES = (
     "_mm2_per_bytes_per_s", "_bytes_per_s", "_bytes_per_cycle", "_flop_per_s", "_j_per_byte_mm", "_j_per_byte",

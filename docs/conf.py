@@ -9,12 +9,26 @@ sys.path.insert(0, str(HERE))  # the package "generate" lies beside this file
 
 from generate import write_all  # noqa: E402
 from generate.docstrings import HOUSE_SECTIONS, house_sections_to_notes  # noqa: E402
+from generate.gallery import forget_outdated  # noqa: E402
 from numpydoc.docscrape import NumpyDocString  # noqa: E402
 
 project = "archmodel"
 version = release = installed_version("archmodel")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "sphinx_design"]
-exclude_patterns = ["_build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc", "sphinx_design", "sphinx_gallery.gen_gallery"]
+exclude_patterns = ["_build", "gallery", "stories"]  # the last two are scripts, whose pages are in "generated"
+
+sphinx_gallery_conf = {
+    "examples_dirs": ["gallery", "stories"],
+    "gallery_dirs": ["generated/gallery", "generated/stories"],
+    "filename_pattern": r"\.py$",  # all of them are run
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ["generate.gallery.scrape_figures"],
+    "capture_repr": (),  # a page shows what its script prints
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": float("inf"),  # pages are the same whenever they are made
+    "write_computation_times": False,
+}
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -44,5 +58,6 @@ NumpyDocString.sections |= dict.fromkeys(HOUSE_SECTIONS, "")
 
 def setup(app):
     app.connect("builder-inited", lambda app: write_all(HERE))
+    app.connect("builder-inited", lambda app: forget_outdated(HERE), priority=400)  # before the gallery is made (500)
     # Before numpydoc (500), which renders the sections that it knows only.
     app.connect("autodoc-process-docstring", house_sections_to_notes, priority=400)

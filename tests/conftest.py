@@ -6,10 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-# Processes that compile into one cache can read half-written files (numba issues 4807, 10128): a cache per worker. A
-# run without workers uses that of the first one, which compiles nothing at the same time.
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0") + os.environ.get("NUMBA_BOUNDSCHECK", "")
-os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"archmodel-numba-{os.getuid()}" / _WORKER)
+# All workers, and the commands that they start, find what one of them has compiled; bounds checks are compiled in.
+_KIND = "checked" if os.environ.get("NUMBA_BOUNDSCHECK") else "plain"
+os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / f"archmodel-numba-{os.getuid()}" / _KIND)
 
 import pytest  # noqa: E402  (numba reads its cache folder on import)
 

@@ -2,6 +2,7 @@
 
 from archmodel.api.blocks import verify_blocks
 from archmodel.api.operators import evaluate_operator, evaluate_operators, explain_operator, map_operator
+from archmodel.api.reports import keep_results, report
 from archmodel.api.steps import (
     cost,
     evaluate,
@@ -15,7 +16,7 @@ from archmodel.api.steps import (
     workload,
     workloads,
 )
-from archmodel.api.sweeps import open_sweep, sweep
+from archmodel.api.sweeps import open_sweep, sensitivities, sweep
 
 __all__ = [
     "cost",
@@ -24,6 +25,7 @@ __all__ = [
     "evaluate_operator",
     "evaluate_operators",
     "explain_operator",
+    "keep_results",
     "ladder",
     "machine",
     "machines",
@@ -31,6 +33,8 @@ __all__ = [
     "models",
     "open_sweep",
     "operator_kinds",
+    "report",
+    "sensitivities",
     "sweep",
     "timeline",
     "verify_blocks",

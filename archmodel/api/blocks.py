@@ -81,4 +81,22 @@ def verify_blocks(
     if is_fitted:
         verification = replace(verification, fits=fit_units(verification.played))
     write_files(verification, folder)
+    command = ["archmodel", "verify", *map(str, units), "--seed", str(seed), "--output", str(output)]
+    command += [] if n_points is None else ["--points", str(n_points)]
+    command += [text for name in simulators for text in ("--sim", name)]
+    _keep(verification, folder, [*command, *(["--fit"] if is_fitted else [])])
     return verification
+
+
+def _keep(verification: Verification, folder: Path, command: Sequence[str]) -> None:
+    """Keep tables of what was found, for queries and for a report."""
+    from importlib.metadata import version
+
+    from archmodel.results.keep import VERIFY, keep_tables
+    from archmodel.results.types import ResultTable
+
+    names = ("points", "simulations", "kernels", "ledger", "speeds", "fits")
+    faults = [{"simulation": name, "fault": text} for name, texts in verification.faults.items() for text in texts]
+    tables = {name: getattr(verification, name) for name in names} | {"faults": ResultTable.from_rows(faults)}
+    run = {"command": list(command), "versions": {name: version(name) for name in ("archmodel", "duckdb", "numpy")}}
+    keep_tables(folder, VERIFY, run, tables)

@@ -151,8 +151,8 @@ def ladder(machine: Machine, trace: Trace) -> ResultTable:
     Returns
     -------
     ResultTable
-        A row per operator: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s`` [s]; ``None``, with the reason
-        under ``message``, where a model does not know the operator.
+        A row per operator: ``bound_s``, ``roofline_s``, ``analytic_s``, ``cycle_s``, and ``upper_s`` if nothing
+        overlapped [s]; ``None``, with the reason under ``message``, where a model does not know the operator.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archmodel.sweep.load import load_sweep
 
 if TYPE_CHECKING:
+    from archmodel.results.types import ResultTable
     from archmodel.sweep.progress import Progress
     from archmodel.sweep.run import SweepResult
 
@@ -97,6 +98,42 @@ def open_sweep(folder: str | Path) -> SweepResult:
     from archmodel.sweep.run import SweepResult
 
     return SweepResult(open_store(folder))
+
+
+def sensitivities(results: str | Path | SweepResult, point: int | None = None) -> ResultTable:
+    """Say what the next and the outermost choices of every axis do to a point of a sweep.
+
+    What the results do not have is evaluated, by the model of table ``points``; the answer is kept beside them, in
+    table ``sensitivity``.
+
+    Parameters
+    ----------
+    results
+        Of a sweep: the folder, or what `sweep` returns.
+    point
+        Number of the point; if not given, the knee of the front of the first two objectives, as in a Pareto figure.
+
+    Returns
+    -------
+    ResultTable
+        A row for the point itself, then one per change: ``around`` (the point), ``axis``, ``change`` (``lowest``,
+        ``lower``, ``higher``, ``highest``, in the order of the sweep), ``choice``, then the columns of points.
+
+    Raises
+    ------
+    InputError
+        When there are no results, what they were made of has changed, there is no such point, or the folder cannot be
+        written.
+    """
+    from archmodel.report.points import open_points
+    from archmodel.report.sample import default_point
+    from archmodel.sweep.reopen import reopen_sweep
+    from archmodel.sweep.sensitivity import keep_sensitivities
+
+    points = open_points(results)
+    return keep_sensitivities(
+        reopen_sweep(points.store), points.store, default_point(points) if point is None else point
+    )
 
 
 def _tell_nobody(_: object) -> None:

@@ -27,9 +27,10 @@ def build_app() -> App:
         ("workloads", "List the workloads, or show one with its settings."),
         ("sweep", "Evaluate many machines on a mix of workloads; find the best."),
         ("query", "Ask the results of a sweep in SQL."),
+        ("report", "Write a report to send around: tables and linked figures, without a network."),
         ("cost", "Say what a machine takes and costs, and what a workload on it does."),
         ("verify", "Hold the timing laws against hardware blocks, cycle by cycle, in a simulator."),
-        ("plot", "Draw a figure: roofline or breakdown."),
+        ("plot", "Draw a figure of a machine, a run, a sweep or measurements."),
         ("demo", "Run the main job: four workloads on five machines, tables, figures and a small sweep."),
         ("doctor", "Say what is installed and whether it works."),
     ):

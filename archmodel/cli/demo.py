@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from archmodel import api
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import note, print_json, print_table
 from archmodel.cli.sweep import tabulate_best
@@ -45,3 +47,7 @@ def demo(
             f"{run['title']} (the best of {SWEEP_POINTS} machines by each objective)", *tabulate_best(run, front)
         )
     note(f"wrote tables and figures to {output}/")
+    if find_spec("plotly") is None:
+        note("note: a report on the sweep needs plotly; run: pip install 'archmodel[html]'")
+    else:
+        note(f"report on the sweep: {api.report(output / 'mtia_next')}")

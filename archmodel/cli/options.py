@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
@@ -12,6 +13,7 @@ from cyclopts import Parameter, Token
 import archmodel as am
 from archmodel.errors import Fault, InputError
 from archmodel.mapping import LaunchMode
+from archmodel.units import Quantity
 
 
 def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
@@ -24,6 +26,7 @@ def _read_whole_number(_: object, tokens: Sequence[Token]) -> int:
 WholeNumber = Annotated[int | None, Parameter(converter=_read_whole_number, n_tokens=1)]
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
 Assumptions = Annotated[tuple[str, ...], Parameter(name="--assume", negative=(), show_default=False)]
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
 
 
@@ -113,8 +116,25 @@ class RunOptions:
         """Load a machine and change what --set says."""
         return am.machine(name, parse_assignments("--set", self.set_))
 
+    def flags(self) -> list[str]:
+        """Write what is not as usual as flags again."""
+        found: list[str] = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if value != each.default:
+                    found += [as_flag(each.name.rstrip("_")), str(one)]
+        return found
+
 
 DEFAULTS = RunOptions()
+
+
+def check_cycle(options: RunOptions) -> None:
+    """Refuse another model than ``cycle`` where there is no choice; the default stands for it."""
+    if options.model not in (DEFAULTS.model, "cycle"):
+        text = f"{options.model!r} is not allowed; leave it out: it is cycle"
+        raise InputError("command line", [Fault("--model", text)])
 
 
 def _name_flag(fault: Fault, settings: Mapping[str, Any]) -> Fault:
@@ -142,3 +162,15 @@ def parse_assignments(option: str, texts: Sequence[str]) -> dict[str, str]:
 def _why_no_pair(name: str, sign: str, value: str) -> str:
     given = f"{name}{sign}{value}"
     return f"{given!r} is not name=value" if given else "an entry is empty; is there a comma too many?"
+
+
+def read_window(text: str) -> tuple[float, float]:
+    """Read ``0us..50us``: two times in seconds."""
+    parts = text.split("..")
+    if len(parts) != 2:
+        raise InputError("command line", [Fault("--window", f"{text!r} is not START..END, e.g. 0us..50us")])
+    try:
+        start_s, end_s = (Quantity("time").parse(part.strip()) for part in parts)
+    except ValueError as error:
+        raise InputError("command line", [Fault("--window", str(error))]) from None
+    return start_s, end_s

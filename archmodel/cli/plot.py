@@ -1,61 +1,32 @@
-"""``archmodel plot``."""
+"""``archmodel plot``: a command per kind of figure; those of one source are in one file."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from cyclopts import App
 
-from cyclopts import App, Parameter
+plot = App(name="plot", help="Draw a figure, with its data beside it.", help_format="plaintext")
 
-import archmodel as am
-from archmodel.cli.options import DEFAULTS, RunOptions
-from archmodel.cli.show import note
-from archmodel.report.figure import data_path
+KINDS = {
+    "plots_run": {
+        "roofline": "Draw the hierarchical roofline of a machine with the operators of a workload.",
+        "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
+        "stalls": "Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.",
+        "ladder": "Draw the time of operators by every model, between the physical bound and no overlap at all.",
+        "errors": "Draw what a model says over what was measured, point by point.",
+        "utilisation": "Draw over time how busy units and memories are.",
+        "gantt": "Draw over time what every unit does.",
+        "diagram": "Draw the blocks of a machine: PEs and what is in one, memories, network and links.",
+    },
+    "plots_sweep": {
+        "pareto": "Draw two figures of the points of a sweep against each other, and which no other one beats.",
+        "pairs": "Draw every objective of a sweep against every other one.",
+        "parallel": "Draw points of a sweep as lines over their choices and objectives.",
+        "heatmap": "Draw a figure of a sweep over two of its axes.",
+        "tornado": "Draw what a step on each axis of a sweep does to one point.",
+    },
+}
+"""By the file that has the command: what each kind draws."""
 
-plot = App(name="plot", help="Draw a figure: roofline or breakdown.", help_format="plaintext")
-Output = Annotated[Path, Parameter(name=["--output", "-o"])]
-
-
-@plot.command
-def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
-    """Draw the hierarchical roofline of a machine with the operators of a workload.
-
-    Parameters
-    ----------
-    machine
-        Name ('archmodel machines') or path of a .yaml file.
-    workload
-        Name ('archmodel workloads') or path of a .yaml file.
-    output
-        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
-    options
-        Run settings and overrides.
-    """
-    chosen = options.machine(machine)
-    result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
-    am.plot_roofline(chosen, result, output)
-    note(f"wrote {output} and {data_path(output)}")
-
-
-@plot.command
-def breakdown(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
-    """Draw where the time of a workload goes, one bar per machine.
-
-    Parameters
-    ----------
-    machine
-        Name ('archmodel machines') or path of a .yaml file.
-    workload
-        Name ('archmodel workloads') or path of a .yaml file.
-    machines
-        Further machines to put beside the first.
-    output
-        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
-    options
-        Run settings and overrides.
-    """
-    trace = options.workload(workload)
-    chosen = [options.machine(name) for name in (machine, *machines)]
-    results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
-    am.plot_breakdown(results, output)
-    note(f"wrote {output} and {data_path(output)}")
+for file, kinds in KINDS.items():
+    for kind, text in kinds.items():
+        plot.command(f"archmodel.cli.{file}:{kind}", name=kind, help=text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import print_json, print_table
 from archmodel.results.store import open_store
+from archmodel.units import unit_of
 
 
 def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
@@ -21,9 +22,15 @@ def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
     json
         Print JSON: one object per row.
     """
-    answer = open_store(folder).query(sql)
+    store = open_store(folder)
+    answer = store.query(sql)
     rows = list(answer.rows())
     if json:
         print_json(rows)
     else:
-        print_table(f"{len(rows)} rows", rows, {name: name for name in answer.columns})
+        units = store.run().get("units", {})
+        # A column whose name ends in its unit says it already.
+        said = {name: "" if unit_of(name) else units.get(name, "") for name in answer.columns}
+        print_table(
+            f"{len(rows)} rows", rows, {name: f"{name} [{unit}]" if unit else name for name, unit in said.items()}
+        )

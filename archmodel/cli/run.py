@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
 import archmodel as am
+from archmodel import api
 from archmodel.cli.options import DEFAULTS, AsJson, RunOptions
 from archmodel.cli.show import print_json, print_result
 
 
-def run(machine: str, workload: str, /, *, options: RunOptions = DEFAULTS, json: AsJson = False) -> None:
+def run(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    options: RunOptions = DEFAULTS,
+    json: AsJson = False,
+) -> None:
     """Evaluate one workload on one machine.
 
     Parameters
@@ -16,13 +30,19 @@ def run(machine: str, workload: str, /, *, options: RunOptions = DEFAULTS, json:
         Name ('archmodel machines') or path of a .yaml file.
     workload
         Name ('archmodel workloads') or path of a .yaml file.
+    output
+        Folder in which results are kept, for 'archmodel report' and 'archmodel query'.
     options
         Run settings and overrides.
     json
         Print JSON.
     """
     trace = options.workload(workload)
-    result = am.evaluate(options.machine(machine), trace, model=options.model, launch=options.launch, mode=options.mode)
+    chosen = options.machine(machine)
+    result = am.evaluate(chosen, trace, model=options.model, launch=options.launch, mode=options.mode)
+    if output is not None:
+        command = ["archmodel", "run", machine, workload, *options.flags()]
+        api.keep_results(output, "run", command, [chosen], [result])
     if json:
         print_json(result.to_dict())
     else:

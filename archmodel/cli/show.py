@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from archmodel.cli.table import Row, render_table, show_number
+from archmodel.report.figure import data_path
 from archmodel.results import Result
 
 
@@ -34,6 +36,11 @@ def say_run(model: str, run: Mapping[str, Any]) -> str:
 def note(text: str) -> None:
     """Print a remark for people."""
     print(text, file=sys.stderr)
+
+
+def say_written(figure: Path) -> None:
+    """Note which files a figure is in."""
+    note(f"wrote {figure} and {data_path(figure)}")
 
 
 def print_notes(rows: Sequence[Row], is_json: bool) -> int:

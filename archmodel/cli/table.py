@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archmodel.units import format_si
+from archmodel.units import format_number, format_si
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,4 +125,4 @@ def show_value(name: str, value: Any, row: Mapping[str, Any]) -> str:
 
 def show_number(value: float) -> str:
     """Render a number to four digits, thousands apart: ``11,360``."""
-    return f"{float(f'{value:.4g}'):,.15g}"
+    return format_number(value)

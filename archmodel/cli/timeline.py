@@ -8,13 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from archmodel.api import timeline as follow
-from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber
+from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber, check_cycle, read_window
 from archmodel.cli.show import note
-from archmodel.errors import Fault, InputError
 from archmodel.report.figure import data_path
 from archmodel.report.gantt import plot_gantt
 from archmodel.report.timeline import save_timeline
-from archmodel.units import Quantity, format_si
+from archmodel.units import format_si
 
 _FEW_FRAC = 0.01
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
@@ -56,16 +55,13 @@ def timeline(
     options
         Run settings and overrides; the model is cycle.
     """
-    if options.model not in (DEFAULTS.model, "cycle"):
-        raise InputError(
-            "command line", [Fault("--model", f"{options.model!r} is not allowed; leave it out: it is cycle")]
-        )
+    check_cycle(options)
     followed = follow(
         options.machine(machine),
         options.workload(workload),
         launch=options.launch,
         mode=options.mode,
-        window_s=None if window is None else _read_window(window),
+        window_s=None if window is None else read_window(window),
         max_events=max_events,
         operators=operators,
         is_folded=fold,
@@ -84,15 +80,3 @@ def timeline(
     if not followed.is_folded and followed.followed_frac < _FEW_FRAC:
         share = f"{100 * followed.followed_frac:.2g} %"
         note(f"note: units are followed for {share} of the time; --fold shows one pass, --window a part")
-
-
-def _read_window(text: str) -> tuple[float, float]:
-    """Read ``0us..50us``: two times in seconds."""
-    parts = text.split("..")
-    if len(parts) != 2:
-        raise InputError("command line", [Fault("--window", f"{text!r} is not START..END, e.g. 0us..50us")])
-    try:
-        start_s, end_s = (Quantity("time").parse(part.strip()) for part in parts)
-    except ValueError as error:
-        raise InputError("command line", [Fault("--window", str(error))]) from None
-    return start_s, end_s

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,4 +38,30 @@ def kernel(function: F) -> F:
     ``fastmath`` stays off: results must not depend on the order in which a compiler adds. ``error_model="numpy"`` makes
     x/0 an infinity instead of an exception, which would cost a branch per division.
     """
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function))
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+    if compiled is not function:  # it is, where NUMBA_DISABLE_JIT is set
+        compiled.compile = _one_process_at_a_time(compiled)
+    return cast("F", compiled)
+
+
+def _one_process_at_a_time(dispatcher: Any) -> Callable[[Any], Any]:
+    """Make whoever needs a kernel that another process is compiling wait, and find it in the cache.
+
+    Processes that start together would otherwise all compile everything, and mix up what they store (numba issues 4807
+    and 10128: the index of a kernel is read, added to and written back without a lock).
+    """
+    compile_or_load = dispatcher.compile
+    path = Path(dispatcher.stats.cache_path) / f"{dispatcher.__module__}.{dispatcher.__qualname__}.lock"
+
+    @wraps(compile_or_load)
+    def alone(signature: Any) -> Any:
+        # Threads first: one that held a file and waited for the compiler would stop the one that compiles.
+        with global_compiler_lock:
+            if dispatcher.is_compiling:  # a kernel that calls itself; the file is held
+                return compile_or_load(signature)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                return compile_or_load(signature)
+
+    return alone

@@ -313,7 +313,8 @@ def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidate
     """Find the best candidates on machines whose caches keep the same operands; returns as `search_variants`."""
     points = _find_points(rows, some)
     bounds = _bound_all(shape, read_timing(rows, some[0]), candidates, points)
-    n_counted, seed = 0, np.argmin(bounds.least[:, 0])
+    seed: Any = np.argmin(bounds.least[:, 0])
+    n_counted = 0
     for i in range(points.firsts.size - 1):
         first, end = points.firsts[i], points.firsts[i + 1]
         together = some[(points.of[some] >= first) & (points.of[some] < end)]

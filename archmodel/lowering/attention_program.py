@@ -99,7 +99,7 @@ class Pipeline:
     def local_bytes(self) -> float:
         """Bytes of local memory that the buffers take; sums are in the accumulators as far as these hold them."""
         setting, op, cut = self.setting, self.setting.op, self.cut
-        n_scores, n_results, size = cut.n_rows * cut.n_keys, cut.n_rows * op.value_dim, dtype_bytes(setting.site.dtype)
+        n_scores, n_results, size = cut.n_rows * cut.n_keys, cut.n_rows * op.value_dim, setting.element_bytes
         n_held = min(2, self.share.n_turns)
         queries = n_held * cut.n_rows * op.head_dim * setting.q.element_bytes
         # Keys that are values, too, stay until the second product if nothing transposes them before.

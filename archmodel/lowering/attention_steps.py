@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from archmodel.dtypes import dtype_bytes
@@ -21,6 +22,8 @@ from archmodel.kernels.matrix_engine import (
     partial_sum_cycles,
     transfer_up,
 )
+from archmodel.kernels.pe_timing import PeTiming
+from archmodel.lowering.dram import NO_DRAM
 from archmodel.lowering.indexed import gather_rows
 from archmodel.lowering.moves import load_rows, missed_part, plain_issue, store_rows
 from archmodel.lowering.passes import Pass, on_vector, pass_stage
@@ -36,6 +39,8 @@ ROW_STATE = 2
 PREFETCHED = 2
 """Steps by which what is prefetched from DRAM is ahead of what is loaded."""
 
+_UNSEEN = PeTiming._make(math.nan for _ in PeTiming._fields)
+_SEEN_BY_SCORES = ("lanes", "simd_latency", "instruction_cycles", "n_contexts", "layout_rows")
 # Scores leave the accumulators scaled and in the format of the operator. The factor of a row is what its sums shrink by
 # when its maximum grows: maximum, subtract, exp, and the sum of the row by it.
 _SCALE = (Pass("scale", 1),)
@@ -92,7 +97,32 @@ class Share:
     missed_frac: float
 
 
-class Setting(NamedTuple):
+class Lead(NamedTuple):
+    """A command, by how many steps it is ahead of the product with the values, and the first step that has it."""
+
+    n_steps: int
+    command: Command
+    first: int = 0
+
+
+class Engine(NamedTuple):
+    """What of a PE the products see: fields of `PeTiming`."""
+
+    tile_rows: int
+    tile_cols: int
+    tile_depth: int
+    step_depth: int
+    n_tiles: int
+    load_cycles: int
+    gap_cycles: int
+    local_width: float
+    blocks_per_instruction: int
+    instruction_cycles: int
+    n_contexts: int
+
+
+@dataclass(frozen=True)
+class Setting:
     """An attention and where it runs: what all its cuts have in common. Without v, values are parts of the keys."""
 
     site: Site
@@ -113,19 +143,55 @@ class Setting(NamedTuple):
         """Whether the layout unit transposes weights and values for the second product."""
         return self.site.timing.layout_rows > 0
 
-    @property
+    @cached_property
     def score_dtype(self) -> str:
         """Format of scores: vector cores that cannot count in that of the operator are given fp32."""
         cores, dtype = self.site.cores, self.site.dtype
         return dtype if cores is None or dtype in cores.own else "fp32"
 
+    @cached_property
+    def engine(self) -> Engine:
+        """What the products see."""
+        return Engine(*(getattr(self.site.timing, name) for name in Engine._fields))
 
-class Lead(NamedTuple):
-    """A command, by how many steps it is ahead of the product with the values, and the first step that has it."""
+    @cached_property
+    def element_bytes(self) -> float:
+        """Bytes of an element of what is multiplied."""
+        return dtype_bytes(self.site.dtype)
 
-    n_steps: int
-    command: Command
-    first: int = 0
+    @cached_property
+    def seen_by_scores(self) -> Setting:
+        """The same with nothing that the score function does not see; what it does not see is no number."""
+        seen = {name: getattr(self.site.timing, name) for name in _SEEN_BY_SCORES}
+        return replace(self, site=replace(self.site, timing=_UNSEEN._replace(**seen), n_pes=0, dram=NO_DRAM))
+
+    @cached_property
+    def scores(self) -> dict[tuple[int, int], tuple[Lead, ...]]:
+        """Score functions of blocks, by their rows and keys: other cuts, and other machines, have the same."""
+        return _scores(self.seen_by_scores)
+
+
+@lru_cache(maxsize=1024)
+def _scores(seen: Setting) -> dict[tuple[int, int], tuple[Lead, ...]]:
+    """Keep the score functions of all settings that they cannot tell apart."""
+    return {}
+
+
+@lru_cache(maxsize=1 << 16)
+def _multiply(engine: Engine, element_bytes: float, n_rows: int, n_cols: int, depth: int) -> tuple[int, int]:
+    """Cycles to issue and to do a product; what is shorter to hold is held, the other streams by."""
+    t, choices = engine, []
+    for held, streamed in ((n_cols, n_rows), (n_rows, n_cols)):
+        took = dot_product_cycles(
+            streamed, held, depth, t.tile_rows, t.tile_cols, t.tile_depth, t.step_depth, t.n_tiles, t.load_cycles,
+            t.gap_cycles,
+        )  # fmt: skip
+        n_bytes = dot_product_bytes(streamed, held, depth, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
+        n_products = count_held_blocks(held, depth, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
+        issue = issue_cycles(n_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
+        choices.append((max(took, transfer_up(n_bytes, t.local_width)), issue))
+    occupancy, issue = min(choices)
+    return issue, occupancy
 
 
 class Steps:
@@ -178,7 +244,7 @@ class Steps:
             yield from self._ahead(commands, self.n_ahead)
         yield Lead(self.n_ahead, self._multiply_keys())
         # On one unit the earliest step goes first; commands of one step follow each other.
-        yield from sorted(self._score(), key=lambda lead: min(lead.n_steps, self.depth))
+        yield from sorted(self.score(), key=lambda lead: min(lead.n_steps, self.depth))
         if setting.v:
             yield from self._load(setting.v, op.value_dim, "rows" if setting.is_turning else "values", 0)
         if setting.is_turning:
@@ -241,6 +307,23 @@ class Steps:
         taken = (Input("queries", 1, int(self.has_pieces)), Input("keys"))
         return Command("matrix", issue, occupancy, self.site.timing.matrix_latency, taken, "sums")
 
+    def least_cycles(self) -> int:
+        """Cycles that all steps take at least, by the products and the score function: less than those of any load."""
+        cut, work = self.cut, dict[str, int]()
+        for _, command, _ in self.score():
+            work[command.unit] = work.get(command.unit, 0) + command.occupancy_cycles
+        products = ((cut.n_rows, cut.n_keys, self.op.head_dim), (cut.n_rows, self.op.value_dim, cut.n_keys))
+        work["matrix"] = sum(self._multiply(*dims)[1] for dims in products)
+        return self.share.n_steps * max(work.values()) + sum(work.values())
+
+    def score(self) -> tuple[Lead, ...]:
+        """Write the score function of one block, or find it written."""
+        block = self.cut.n_rows, self.cut.n_keys
+        if block not in self.setting.scores:
+            seen = Steps(self.setting.seen_by_scores, self.cut, self.share)
+            self.setting.scores[block] = tuple(seen._score())
+        return self.setting.scores[block]
+
     def _score(self) -> Iterator[Lead]:
         """Write the score function of one block."""
         dtype, wide = self.site.dtype, self.setting.score_dtype
@@ -302,17 +385,4 @@ class Steps:
         yield self._lanes(stages, "partial", "done" if gives else "")
 
     def _multiply(self, n_rows: int, n_cols: int, depth: int) -> tuple[int, int]:
-        """Cycles to issue and to do a product; what is shorter to hold is held, the other streams by."""
-        t, size = self.site.timing, dtype_bytes(self.site.dtype)
-        choices = []
-        for held, streamed in ((n_cols, n_rows), (n_rows, n_cols)):
-            took = dot_product_cycles(
-                streamed, held, depth, t.tile_rows, t.tile_cols, t.tile_depth, t.step_depth, t.n_tiles, t.load_cycles,
-                t.gap_cycles,
-            )  # fmt: skip
-            n_bytes = dot_product_bytes(streamed, held, depth, t.tile_rows, t.tile_depth, size, size)
-            n_products = count_held_blocks(held, depth, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
-            issue = issue_cycles(n_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
-            choices.append((max(took, transfer_up(n_bytes, t.local_width)), issue))
-        occupancy, issue = min(choices)
-        return issue, occupancy
+        return _multiply(self.setting.engine, self.setting.element_bytes, n_rows, n_cols, depth)

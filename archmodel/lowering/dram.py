@@ -31,7 +31,7 @@ from archmodel.kernels.dram_channel import (
     refresh_cycles,
     stream_cycles,
 )
-from archmodel.machine.load import load_dram
+from archmodel.machine.load import count_channels, load_dram
 from archmodel.machine.timing import DramTiming
 from archmodel.machine.types import Machine
 
@@ -95,21 +95,20 @@ class DramChannels:
         return self.peak_width * share * gather_efficiency(self.technology, self.timing, n_bursts)
 
 
+NO_DRAM = DramChannels("", None, 1.0, 1.0, 1.0, 1)
+"""In the place of the DRAM, for what does not see it."""
+
+
 def lower_dram(machine: Machine) -> DramChannels:
     """Lower the DRAM of a machine."""
     dram = machine.dram
-    timing = machine.timing.dram if machine.timing else None
-    n_channels = 1
-    if timing is not None:
-        channel_bytes_per_s = timing.pin_rate_bytes_per_s * load_dram(dram.technology).n_pins
-        n_channels = max(1, round(dram.bandwidth_bytes_per_s / channel_bytes_per_s))
     return DramChannels(
         technology=dram.technology,
-        timing=timing,
+        timing=machine.timing.dram if machine.timing else None,
         peak_width=dram.bandwidth_bytes_per_s * (1 - dram.ecc_overhead_frac) / machine.clock_hz,
         stream_efficiency=dram.efficiency_frac,
         gather_efficiency=dram.gather_efficiency_frac,
-        n_channels=n_channels,
+        n_channels=count_channels(machine) or 1,
     )
 
 

@@ -260,41 +260,97 @@ def lower_site(site: Site) -> tuple[Phase, ...]:
     return lowerings()[site.op.kind](site)
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedOperator:
+    """An operator with its operands where they are: of a site, what machines decide only by where tensors are.
+
+    Parameters
+    ----------
+    op, dtype, places, tail, is_input_turned
+        As in `Site`.
+    write_frac
+        Share of the bytes between it and DRAM that it writes, each operand moved once.
+    """
+
+    op: OperatorKind
+    dtype: str
+    places: tuple[Place, ...]
+    tail: Tail
+    is_input_turned: bool
+    write_frac: float
+
+
+def place_operator(trace: Trace, idx: int, is_spilled: bool, is_resident: bool) -> PlacedOperator:
+    """Place the operands of an operator.
+
+    Parameters
+    ----------
+    trace, idx
+        The operator.
+    is_spilled, is_resident
+        Activations are in DRAM; weights are in SRAM.
+    """
+    op, dtype = trace.operators[idx].op, trace.operators[idx].dtype
+    places = _locate(trace, trace.operators[idx].tensors, is_spilled, is_resident)
+    moved_bytes = {True: 0.0, False: 0.0}
+    for operand, place in zip(op.operands(), places, strict=True):
+        if place.is_far:
+            moved_bytes[operand.is_output] += operand.n_touched * place.element_bytes
+    write_frac = moved_bytes[True] / max(1.0, sum(moved_bytes.values()))
+    if not isinstance(op, Fused):
+        return PlacedOperator(op, dtype, places, Tail(), False, write_frac)
+    heads, tails = (_locate(trace, names, is_spilled, is_resident) for names in (op.head_tensors, op.tail_tensors))
+    tail = Tail(op.tail_operations, op.tail_functions, tails, op.stored_frac, op.is_output_turned)
+    return PlacedOperator(op.principal, dtype, heads, tail, op.is_input_turned, write_frac)
+
+
+class MachineSites:
+    """Makes the sites on a machine, and keeps what operators have in common there.
+
+    Parameters
+    ----------
+    machine
+        It has a section ``timing``.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.dram, self.cores = machine, lower_dram(machine), lower_cores(machine)
+        self._timings: dict[tuple[str, float, float], PeTiming] = {}
+
+    def site(self, placed: PlacedOperator, cache_bytes: float, rows: RowAccess | None, exchange_cycles: int) -> Site:
+        """Give the site of an operator; SRAM that caches DRAM [B], and the others as in `Site`."""
+        machine, key = self.machine, (placed.dtype, cache_bytes, placed.write_frac)
+        assert machine.timing is not None  # whoever asks has checked
+        if key not in self._timings:
+            self._timings[key] = lower_timing(machine, machine.timing, *key)
+        return Site(
+            op=placed.op,
+            dtype=placed.dtype,
+            places=placed.places,
+            timing=self._timings[key],
+            n_pes=machine.pe.n_pes,
+            array=machine.array,
+            is_round_robin=machine.timing.memory.arbitration == "round_robin",
+            dram=self.dram,
+            rows=rows,
+            tail=placed.tail,
+            is_input_turned=placed.is_input_turned,
+            exchange_cycles=exchange_cycles,
+            cores=self.cores,
+            has_simd=machine.simd is not None,
+        )
+
+
 def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) -> Site:
     """Collect what decides which program an operator becomes; parameters as in `lower_phases`."""
     operator = trace.operators[idx]
-    tensors = [trace.tensors[name] for name in dict.fromkeys(operator.tensors)]
-    assert machine.timing is not None  # whoever asks has checked
-    live_bytes = count_live(trace, idx)
-    is_spilled, is_resident = bool(live_bytes > placement.lls_bytes), bool(placement.weight_miss_frac == 0)
+    is_spilled, is_resident = count_live(trace, idx) > placement.lls_bytes, placement.weight_miss_frac == 0
+    tensors = (trace.tensors[name] for name in dict.fromkeys(operator.tensors))
     n_bytes = sum(tensor.n_bytes for tensor in tensors if tensor.level == "sram")
-    write_frac = find_write_frac(trace, idx, is_spilled, is_resident)
     cache_bytes = count_cache(trace, machine.sram.capacity_bytes, placement.lls_bytes, n_bytes, is_spilled, is_resident)
-
-    def locate(names: tuple[str, ...]) -> tuple[Place, ...]:
-        return _locate(trace, names, is_spilled, is_resident)
-
-    op, bound, tail = operator.op, operator.tensors, Tail()
-    if isinstance(op, Fused):
-        bound = op.head_tensors
-        operations, functions = op.tail_operations, op.tail_functions
-        tail = Tail(operations, functions, locate(op.tail_tensors), op.stored_frac, op.is_output_turned)
-    return Site(
-        op=op.principal,
-        dtype=operator.dtype,
-        places=locate(bound),
-        timing=lower_timing(machine, machine.timing, operator.dtype, float(cache_bytes), write_frac),
-        n_pes=machine.pe.n_pes,
-        array=machine.array,
-        is_round_robin=machine.timing.memory.arbitration == "round_robin",
-        dram=lower_dram(machine),
-        rows=find_row_access(trace, operator, machine, placement),
-        tail=tail,
-        is_input_turned=isinstance(op, Fused) and op.is_input_turned,
-        exchange_cycles=_count_exchange(operator, machine),
-        cores=lower_cores(machine),
-        has_simd=machine.simd is not None,
-    )
+    placed = place_operator(trace, idx, bool(is_spilled), bool(is_resident))
+    rows = find_row_access(trace, operator, machine, placement)
+    return MachineSites(machine).site(placed, float(cache_bytes), rows, _count_exchange(operator, machine))
 
 
 def _count_exchange(operator: Operator, machine: Machine) -> int:
@@ -328,24 +384,6 @@ def count_cache(
     used = 0.0 if is_spilled else lls_bytes
     used = used + (trace.role_bytes("weight") if is_resident else 0.0)
     return np.maximum(0.0, capacity_bytes - (used + operand_bytes))
-
-
-def find_write_frac(trace: Trace, idx: int, is_spilled: bool, is_resident: bool) -> float:
-    """Share of the bytes between an operator and DRAM that it writes, each operand moved once.
-
-    Parameters
-    ----------
-    trace, idx
-        The operator.
-    is_spilled, is_resident
-        Activations are in DRAM; weights are in SRAM.
-    """
-    operator, moved_bytes = trace.operators[idx], {True: 0.0, False: 0.0}
-    places = _locate(trace, operator.tensors, is_spilled, is_resident)
-    for operand, place in zip(operator.op.operands(), places, strict=True):
-        if place.is_far:
-            moved_bytes[operand.is_output] += operand.n_touched * place.element_bytes
-    return moved_bytes[True] / max(1.0, sum(moved_bytes.values()))
 
 
 def _locate(trace: Trace, names: tuple[str, ...], is_spilled: bool, is_resident: bool) -> tuple[Place, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ UNITS = ("prefetch", "load", "matrix", "reduce", "simd", "vector", "layout", "ne
 SHARED = ("sram", "dram", "host", "link")
 CASTS = ("own", "same_a", "same_b", "same_c")
 CAUSES = ("data", "space", "issue", "arbitration", "dram")
+_UNIT, _RESOURCE, _CAST = ({name: idx for idx, name in enumerate(names)} for names in (UNITS, SHARED, CASTS))
+_RESOURCE[""] = NONE
+_NOTHING = (NONE, 0, 0)
 MAX_TOKENS = 64
 """Largest circular buffer and queue."""
 
@@ -106,7 +110,12 @@ class Grid:
 
     def n_groups(self, cast: str) -> int:
         """Count the requests of a cast that the whole grid makes at a time."""
-        return int(self.groups(cast).max()) + 1
+        return {
+            "own": self.n_pes,
+            "same_a": self.n_batch * self.n_m * self.n_k,
+            "same_b": self.n_batch * self.n_n * self.n_k,
+            "same_c": self.n_batch * self.n_m * self.n_n,
+        }[cast]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,35 +172,55 @@ class CommandTable(NamedTuple):
 
 def tabulate(program: Program) -> CommandTable:
     """Turn a program into arrays; `InputError` lists the commands that can never run."""
-    buffers, faults, rows = list(program.buffers), _wrong_sizes(program), []
     body = program.body if program.n_inner else ()
     listed = (*program.prologue, *body, *program.epilogue)
+    places = {name: idx for idx, name in enumerate(program.buffers)}
+    faults, rows = _wrong_sizes(program), list[list[int]]()
+    known: dict[int, tuple[list[int], list[str]]] = {}  # prologue, body and epilogue have commands in common
     for idx, command in enumerate(listed):
-        given = [*command.inputs, *[None] * (2 - len(command.inputs))]
-        reasons = list(_why_stuck(command, program))
+        if id(command) not in known:
+            reasons = _why_stuck(command, program)
+            known[id(command)] = [] if reasons else _row(command, places), reasons
+        row, reasons = known[id(command)]
         faults += [Fault(f"command {idx + 1} ({command.unit})", reason) for reason in reasons]
-        if reasons:
-            continue
-        row = [UNITS.index(command.unit), command.issue_cycles, command.occupancy_cycles, command.latency_cycles]
-        row += [SHARED.index(command.resource) if command.resource else NONE, command.service_cycles]
-        row += [command.service_cycles, CASTS.index(command.cast)]
-        for taken in given:
-            row += [buffers.index(taken.buffer), taken.n_needed, taken.n_popped] if taken else [NONE, 0, 0]
-        row += [buffers.index(command.output), command.n_reserved, command.n_pushed] if command.output else [NONE, 0, 0]
         rows.append(row)
-    loops = [len(program.prologue), len(body), len(program.epilogue), len(body) and program.n_inner, program.n_outer]
     if not listed:
         faults.append(Fault("", "has no commands"))
-    times = np.repeat([1, program.n_inner, 1], loops[:3])
-    for name in () if faults else program.buffers:
-        gives = [(command.output == name) * np.array((command.n_reserved, command.n_pushed)) for command in listed]
-        reserved, pushed = (int(n) for n in times @ np.array(gives))
-        if reserved != pushed:
-            faults.append(Fault(f"buffer {name!r}", f"a turn takes space for {reserved} tokens and adds {pushed}"))
+    times = [1] * len(program.prologue) + [program.n_inner] * len(body) + [1] * len(program.epilogue)
+    faults = faults or _unbalanced(program.buffers, listed, times)
     if faults:
         raise InputError("program", faults)
+    loops = [len(program.prologue), len(body), len(program.epilogue), len(body) and program.n_inner, program.n_outer]
     commands = np.array(rows, dtype=np.int64).reshape(-1, N_COMMAND_FIELDS)
     return CommandTable(commands, np.array(loops), np.array(list(program.buffers.values()), dtype=np.int64))
+
+
+def _row(command: Command, places: Mapping[str, int]) -> list[int]:
+    """Give the columns of a command that can run."""
+    service, output = command.service_cycles, command.output
+    row = [
+        _UNIT[command.unit], command.issue_cycles, command.occupancy_cycles, command.latency_cycles,
+        _RESOURCE[command.resource], service, service, _CAST[command.cast],
+    ]  # fmt: skip
+    for taken in command.inputs:
+        row += (places[taken.buffer], taken.n_needed, taken.n_popped)
+    row += _NOTHING * (2 - len(command.inputs))
+    row += (places[output], command.n_reserved, command.n_pushed) if output else _NOTHING
+    return row
+
+
+def _unbalanced(buffers: Mapping[str, int], listed: Sequence[Command], times: Sequence[int]) -> list[Fault]:
+    """Say of which buffers a turn takes space for more or fewer tokens than it adds."""
+    reserved, pushed = dict.fromkeys(buffers, 0), dict.fromkeys(buffers, 0)
+    for command, n_times in zip(listed, times, strict=True):
+        if command.output:
+            reserved[command.output] += n_times * command.n_reserved
+            pushed[command.output] += n_times * command.n_pushed
+    return [
+        Fault(f"buffer {name!r}", f"a turn takes space for {reserved[name]} tokens and adds {pushed[name]}")
+        for name in buffers
+        if reserved[name] != pushed[name]
+    ]
 
 
 def _wrong_sizes(program: Program) -> list[Fault]:

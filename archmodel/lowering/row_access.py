@@ -13,7 +13,7 @@ from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.mapping.embedding import expected_hit_frac
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
-from archmodel.workload.types import Operator, Trace
+from archmodel.workload.types import Operator, OperatorKind, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,14 @@ def find_row_access(trace: Trace, operator: Operator, machine: Machine, placemen
     As in the roofline: tables take the DRAM that is left, smallest first, and rows beyond it are behind the host link;
     a table that fits beside all smaller ones in the SRAM that is left is always hit.
     """
-    if not any(operand.row > 0 for operand in operator.op.operands()):
+    if not reaches_rows(operator.op):
         return None
     return describe_rows(machine, *find_shares(trace, operator, machine, placement))
+
+
+def reaches_rows(op: OperatorKind) -> bool:
+    """Whether an operator reaches rows at indices."""
+    return any(operand.row > 0 for operand in op.operands())
 
 
 def describe_rows(machine: Machine, hit_frac: float, remote_frac: float) -> RowAccess:

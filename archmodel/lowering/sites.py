@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
-from archmodel.lowering.dram import lower_dram
 from archmodel.lowering.far import VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
-from archmodel.lowering.phases import Site, count_cache, find_site, find_write_frac
-from archmodel.lowering.row_access import describe_rows, find_shares
+from archmodel.lowering.phases import MachineSites, PlacedOperator, Site, count_cache, place_operator
+from archmodel.lowering.remembered import Remembered
+from archmodel.lowering.row_access import describe_rows, find_row_access, find_shares, reaches_rows
 from archmodel.machine.columns import LeafPath, MachineColumns
-from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.workload.types import Trace
 
 Ints = NDArray[np.int64]
+_ALIKE = Remembered(64)
 _PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_frac", "dram.capacity_bytes")
 """What decides where tensors are, and no more."""
 _ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "io_dies")
@@ -110,7 +110,7 @@ class SiteFinder:
         _, self._near = distinct([machines.columns[path] for path in seen if path not in far], n)
         self._far_first, self._far = distinct([machines.columns[path] for path in far], n)
         self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
-        self._objects: dict[int, tuple[Machine, Placement]] = {}
+        self._objects: dict[int, tuple[MachineSites, Placement]] = {}
 
     def split(self) -> Iterator[Ints]:
         """Split the machines by which kinds of tensors are in DRAM: operands are then in the same places."""
@@ -120,74 +120,84 @@ class SiteFinder:
 
     def find(self, some: Ints) -> list[SiteColumns]:
         """Find the unlike sites of all operators on some machines that `split` gave; equal operators once."""
-        is_spilled, is_resident = bool(self._live > self._lls[some[0]]), bool(self._miss[some[0]] == 0)
-        alike: dict[Any, list[int]] = {}
-        for idx in range(len(self.trace.operators)):
-            site = self._site(idx, int(some[0]))
-            write_frac = find_write_frac(self.trace, idx, is_spilled, is_resident)
-            alike.setdefault((site, write_frac, idx if site.rows is not None else -1), []).append(idx)
+        where = bool(self._live > self._lls[some[0]]), bool(self._miss[some[0]] == 0)
+        alike = _ALIKE.find((self.trace,), where, lambda: list_alike(self.trace, *where))
         capacity, lls = self._capacity[some], self._lls[some]
-        caches = np.asarray(count_cache(self.trace, capacity, lls, 0.0, is_spilled, is_resident), np.float64)
-        return [
-            self._find_unlike(tuple(idxs), site, write_frac, some, caches)
-            for (site, write_frac, _), idxs in alike.items()
-        ]
+        caches = np.asarray(count_cache(self.trace, capacity, lls, 0.0, *where), np.float64)
+        return [self._find_unlike(idxs, placed, some, caches) for placed, idxs in alike]
 
-    def _find_unlike(
-        self, idxs: tuple[int, ...], site: Site, write_frac: float, some: Ints, caches: Floats
-    ) -> SiteColumns:
+    def _find_unlike(self, idxs: tuple[int, ...], placed: PlacedOperator, some: Ints, caches: Floats) -> SiteColumns:
         """Tell apart what one operator is on some machines."""
         codes: list[NDArray[Any]] = [self._near[some]]
-        if site.rows is not None or any(place.is_far for place in (*site.places, *site.tail.operands)):
+        has_rows = reaches_rows(self.trace.operators[idxs[0]].op)
+        if has_rows or any(place.is_far for place in (*placed.places, *placed.tail.operands)):
             codes += [self._far[some], caches]
         shares: list[NDArray[Any]] = []
-        if site.rows is not None:
+        if has_rows:
             operator = self.trace.operators[idxs[0]]
             found = find_shares(self.trace, operator, self.machines.machine(), self.placement)
             shares = [np.broadcast_to(share, self.machines.n_machines)[some] for share in found]
         first, place = distinct([*codes, *shares], len(some))
         machine = some[first]
         near_first, near = distinct([self._near[machine]], len(first))
-        sites = tuple(self._site(idxs[0], each) for each in machine[near_first].tolist())
-        width, latency = self._find_widths(write_frac)[self._far[machine]].T
+        sites = tuple(self._site(idxs[0], placed, int(some[each]), caches[each]) for each in first[near_first].tolist())
+        width, latency = self._find_widths(placed.write_frac)[self._far[machine]].T
         far = Far(caches[first] if self._is_cache else np.zeros(len(first)), width, latency)
-        if site.rows is not None:
+        if has_rows:
             far = self._reach_rows(far, self._far[machine], *(share[first] for share in shares))
         return SiteColumns(idxs, sites, near, far, machine, place)
 
     def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
         """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""
         objects = [self._object(each)[0] for each in self._far_first.tolist()]
-        unit_bytes, host_width = np.array(
-            [(each.unit_bytes, each.host_width) for each in (describe_rows(each, 0.0, 0.0) for each in objects)]
-        )[unlike].T
+        described = [describe_rows(each.machine, 0.0, 0.0) for each in objects]
+        unit_bytes, host_width = np.array([(each.unit_bytes, each.host_width) for each in described])[unlike].T
         columns: Any = (hit_frac, remote_frac, unit_bytes, host_width)
-        rows = replace(describe_rows(objects[0], 0.0, 0.0), **dict(zip(VARYING_ROWS, columns, strict=True)))
+        rows = replace(described[0], **dict(zip(VARYING_ROWS, columns, strict=True)))
         channels = np.empty(len(objects), np.object_)
-        channels[:] = [lower_dram(each) for each in objects]
+        channels[:] = [each.dram for each in objects]
         return replace(far, rows=rows, channels=channels[unlike])
 
     def _find_widths(self, write_frac: float) -> Floats:
         """DRAM [B/cycle] and its latency [cycles] for each of the unlike values of what is behind the SRAM."""
         rows = []
         for first in self._far_first.tolist():
-            machine, _ = self._object(first)
+            sites, _ = self._object(first)
+            machine = sites.machine
             assert machine.timing is not None  # whoever asks has checked
             latency = math.ceil(machine.timing.memory.dram_latency_s * machine.clock_hz)
-            rows.append((lower_dram(machine).width(write_frac), latency))
+            rows.append((sites.dram.width(write_frac), latency))
         return np.array(rows, np.float64)
 
-    def _site(self, idx: int, machine: int) -> Site:
-        return find_site(self.trace, idx, *self._object(machine))
+    def _site(self, idx: int, placed: PlacedOperator, machine: int, cache_bytes: float) -> Site:
+        sites, placement = self._object(machine)
+        rows = find_row_access(self.trace, self.trace.operators[idx], sites.machine, placement)
+        return sites.site(placed, float(cache_bytes), rows, exchange_cycles=0)
 
-    def _object(self, idx: int) -> tuple[Machine, Placement]:
+    def _object(self, idx: int) -> tuple[MachineSites, Placement]:
         if idx not in self._objects:
             values = {name: getattr(self.placement, name) for name in Placement.__slots__ if name != "exchange_s"}
             n = self.machines.n_machines
             single: dict[str, Any] = {name: float(np.broadcast_to(value, n)[idx]) for name, value in values.items()}
             placement = Placement(**single)
-            self._objects[idx] = (self.machines.at(idx), placement)
+            self._objects[idx] = (MachineSites(self.machines.at(idx)), placement)
         return self._objects[idx]
+
+
+def list_alike(trace: Trace, is_spilled: bool, is_resident: bool) -> list[tuple[PlacedOperator, tuple[int, ...]]]:
+    """List the unlike operators of a trace, and where in it each is; those that reach rows are on their own.
+
+    Parameters
+    ----------
+    trace, is_spilled, is_resident
+        As in `archmodel.lowering.phases.place_operator`.
+    """
+    alike: dict[tuple[PlacedOperator, int], list[int]] = {}
+    for idx in range(len(trace.operators)):
+        placed = place_operator(trace, idx, is_spilled, is_resident)
+        has_rows = reaches_rows(trace.operators[idx].op)
+        alike.setdefault((placed, idx if has_rows else -1), []).append(idx)
+    return [(placed, tuple(idxs)) for (placed, _), idxs in alike.items()]
 
 
 def distinct(columns: Sequence[NDArray[Any]], n: int) -> tuple[Ints, Ints]:

@@ -17,7 +17,7 @@ from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.program import LATENCY, OCCUPANCY, SERVICE
 from archmodel.kernels.variants import count_variants
 from archmodel.lowering.attention_steps import Setting
-from archmodel.lowering.dram import DramChannels
+from archmodel.lowering.dram import NO_DRAM
 from archmodel.lowering.far import VARYING_ROWS, Far, Varying, Watched
 from archmodel.lowering.operators.attention import find_likely, find_setting, list_choices, lower_cut
 from archmodel.lowering.phases import Phase, Site, Way, ways_of
@@ -28,7 +28,6 @@ from archmodel.workload.operators.attention import Attention
 Ints = NDArray[np.int64]
 Number = Callable[[Far], Any]
 """Gives a number of a program for many machines."""
-NO_DRAM = DramChannels("", None, 1.0, 1.0, 1.0, 1)
 MOST_KEPT = 4096
 """Operators on machines that are alike but for DRAM and cache, whose programs are kept."""
 
@@ -207,7 +206,7 @@ class _Cuts:
     """The cuts of an attention; those that are judged somewhere are lowered once."""
 
     def __init__(self, setting: Setting) -> None:
-        self.setting, self.choices = setting, list_choices(setting)
+        self.choices = list_choices(setting)
         self.lowered: dict[int, WayTemplate] = {}
 
     def count(self, far: Far) -> VariantCounts:
@@ -216,8 +215,7 @@ class _Cuts:
         counts = [_no_counts(len(far.cache_bytes)) for _ in likely]
         for idx in np.unique(likely).tolist():
             if idx not in self.lowered:
-                choice = self.choices[idx]
-                self.lowered[idx] = make_template(lower_cut(self.setting, choice.cut, choice.share))
+                self.lowered[idx] = make_template(lower_cut(self.choices[idx].pipeline))
             machines = np.flatnonzero((likely == idx).any(axis=0))
             found = count_way(self.lowered[idx], far.take(machines))
             rank = np.argmax(likely[:, machines] == idx, axis=0)

@@ -76,6 +76,15 @@ def load_dram(name: str) -> DramTechnology:
     return dataclasses.replace(build(DramTechnology, document), provenance=provenance)
 
 
+def count_channels(machine: Machine) -> int | None:
+    """Count the channels that the DRAM bandwidth of a machine is spread over; ``None`` where none are described."""
+    timing = machine.timing.dram if machine.timing else None
+    if timing is None:
+        return None
+    channel_bytes_per_s = timing.pin_rate_bytes_per_s * load_dram(machine.dram.technology).n_pins
+    return max(1, round(machine.dram.bandwidth_bytes_per_s / channel_bytes_per_s))
+
+
 def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -> Machine:
     """Load a machine.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from archmodel.kernels.roofline import time_traces
 from archmodel.lowering.lower import pack_columns, pack_operators, pack_placement
 from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
+from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.sites import distinct, is_under
 from archmodel.machine.columns import MachineColumns
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against_launch
@@ -24,7 +25,6 @@ from archmodel.models.counted import BINDERS as COUNTED_BINDERS
 from archmodel.models.counted import MOST_CYCLES, CountedModel, fuse_for
 from archmodel.models.counted_columns import sum_steps, threads
 from archmodel.models.detailed import Detailed
-from archmodel.models.remembered import Remembered
 from archmodel.models.roofline import Roofline
 from archmodel.models.traffic import LEVELS, count_traffic
 from archmodel.models.wave import Wave, fuse_kernels

@@ -16,11 +16,12 @@ from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
 from archmodel.lowering.products import lower_one_product
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
+from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.sites import SiteColumns
 from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
-from archmodel.mapping.fusion import RULES, fuse
+from archmodel.mapping.fusion import RULES, Rule, fuse
 from archmodel.mapping.matmul import find_mappings, say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
 from archmodel.models.totals import add_up
@@ -38,6 +39,7 @@ _BOUND = {
 MOST_CYCLES = 1e15
 """Longest work of the matrix engine that is counted; sums of 64-bit integers are far from overflowing."""
 BINDERS = (*RESOURCES, "layout", "issue", "launch")
+_FUSED = Remembered(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,8 @@ def fuse_for(trace: Trace, machine: Machine, launch: LaunchMode) -> Trace:
     if launch == "eager" or machine.array is not None or machine.timing is None:
         return trace
     has_layout = machine.timing.engines.layout_rows is not None
-    return fuse(trace, RULES if has_layout else ("tails", "siblings"))
+    rules: tuple[Rule, ...] = RULES if has_layout else ("tails", "siblings")
+    return _FUSED.find((trace,), rules, lambda: fuse(trace, rules))
 
 
 def _add_up(

@@ -27,8 +27,8 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
     -------
     ResultTable
         A row per operator of the fused trace, all its executions together: ``bound_s``, ``roofline_s``, ``analytic_s``,
-        ``cycle_s`` [s], ``utilisation`` of the matrix engine by the last, and under ``message`` why a model has no
-        answer (``None``).
+        ``cycle_s`` [s], ``upper_s`` if nothing overlapped [s], ``utilisation`` of the matrix engine by the last model,
+        and under ``message`` why a model has no answer (``None``).
 
     Raises
     ------
@@ -46,11 +46,10 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
         operator = trace.operators[idx]
         site = find_site(trace, idx, machine, placement)
         reason = reason_unknown(operator, machine) or reason_not_lowered(site)
+        counts = [] if reason else [rung.count(site) for rung in RUNGS]
         times: dict[str, Any] = {f"{rung.name}_s": None for rung in RUNGS}
-        for rung in RUNGS:
-            if not reason:
-                cycles = rung.count(site).cycles
-                times[f"{rung.name}_s"] = cycles / machine.clock_hz * operator.count
+        for rung, count in zip(RUNGS, counts, strict=False):
+            times[f"{rung.name}_s"] = count.cycles / machine.clock_hz * operator.count
         peak, flop = machine.peak_flop_per_s("matrix", operator.dtype), operator.op.work().matrix_flop * operator.count
         slowest = times[f"{RUNGS[-1].name}_s"]
         rows.append(
@@ -61,6 +60,7 @@ def climb(trace: Trace, machine: Machine) -> ResultTable:
                 "bound_s": row["lower_s"],
                 "roofline_s": row["latency_s"] - row["launch_s"],
                 **times,
+                "upper_s": counts[-1].serial_cycles / machine.clock_hz * operator.count if counts else None,
                 "utilisation": flop / slowest / peak if slowest and flop else None,
                 "message": f"models that count cycles: {reason}" if reason else "",
             }

@@ -6,23 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, say_assumed
 from archmodel.report.figure import (
     GROUP_COLOURS,
     FigureInfo,
-    check_results,
     figure_footer,
     house_style,
-    new_figure,
     save_figure,
 )
 from archmodel.results import Result, ResultTable
-from archmodel.units import format_si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_SMALLEST_SHARE = 0.3  # percent; a thinner slice is not seen
 
 
 def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None = None) -> tuple[Figure, Axes]:
@@ -42,53 +38,35 @@ def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None =
     """
     shown = [results] if isinstance(results, Result) else list(results)
     info = breakdown_info(shown)
+    bars = [
+        Bar(
+            name, result.latency_s, {group: time_s / result.latency_s for group, time_s in _group_times(result).items()}
+        )
+        for name, result in zip(name_bars(shown), shown, strict=True)
+    ]
     with house_style():
-        figure, axes = new_figure(info)
-        _draw_bars(axes, info, shown)
+        figure, axes = draw_bars(info, bars, GROUP_COLOURS)
     if path is not None:
         save_figure(figure, info, Path(path))
     return figure, axes
 
 
-def _draw_bars(axes: Axes, info: FigureInfo, results: Sequence[Result]) -> None:
-    names = [_label(result, results) for result in results]
-    left = [0.0] * len(results)
-    shares = {(row["bar"], row["group"]): row["time_frac"] for row in info.table.rows()}
-    for group, colour in GROUP_COLOURS.items():
-        widths = [100 * shares.get((name, group), 0.0) for name in names]
-        if max(widths, default=0.0) >= _SMALLEST_SHARE:
-            axes.barh(names, widths, left=left, color=colour, label=group, edgecolor="white", linewidth=0.6)
-            left = [start + width for start, width in zip(left, widths, strict=True)]
-    for name, result in zip(names, results, strict=True):
-        latency = f" {format_si(result.latency_s, 's')}"
-        axes.annotate(latency, (100, name), va="center", fontsize=9, annotation_clip=False)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 100)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=6, fontsize=8)
-
-
 def breakdown_info(results: Sequence[Result]) -> FigureInfo:
     """Add up operator times by group; launch cost is a group of its own; `InputError` when there is no result."""
-    check_results(results)
-    rows = []
-    for result in results:
-        groups: dict[str, float] = {}
-        for row in result.operators.rows():
-            groups[row["group"]] = groups.get(row["group"], 0.0) + row["latency_s"] - row["launch_s"]
-        groups["launch"] = result.launch_s
-        rows += [
-            {
-                "bar": _label(result, results),
-                "machine": result.machine,
-                "workload": result.workload,
-                "phase": result.phase,
-                "group": group,
-                "time_s": time_s,
-                "time_frac": time_s / result.latency_s,
-            }
-            for group, time_s in groups.items()
-        ]
+    check_latencies(results)
+    rows = [
+        {
+            "bar": name,
+            "machine": result.machine,
+            "workload": result.workload,
+            "phase": result.phase,
+            "group": group,
+            "time_s": time_s,
+            "time_frac": time_s / result.latency_s,
+        }
+        for name, result in zip(name_bars(results), results, strict=True)
+        for group, time_s in _group_times(result).items()
+    ]
     workloads = dict.fromkeys(f"{result.workload} {result.phase}" for result in results)
     title = next(iter(workloads)) if len(workloads) == 1 else "Time by operator group"
     return FigureInfo(
@@ -96,14 +74,13 @@ def breakdown_info(results: Sequence[Result]) -> FigureInfo:
         x_label="Share of latency [%]; latency of one step at the end of each bar",
         y_label="",
         table=ResultTable.from_rows(rows),
-        footer=figure_footer(results, "Machines contain assumed values ('archmodel machines show')."),
+        footer=figure_footer(results, say_assumed(results)),
     )
 
 
-def _label(result: Result, results: Sequence[Result]) -> str:
-    is_one_workload = len({(r.workload, r.phase) for r in results}) == 1
-    is_one_machine = len({r.machine for r in results}) == 1
-    workload = f"{result.workload} {result.phase}"
-    if is_one_workload:
-        return result.machine
-    return workload if is_one_machine else f"{result.machine}: {workload}"
+def _group_times(result: Result) -> dict[str, float]:
+    """Add up operator times by group [s], launching apart."""
+    groups: dict[str, float] = {}
+    for row in result.operators.rows():
+        groups[row["group"]] = groups.get(row["group"], 0.0) + row["latency_s"] - row["launch_s"]
+    return groups | {"launch": result.launch_s}

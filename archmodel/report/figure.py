@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,7 +33,43 @@ GROUP_COLOURS = {
 }
 """One colour per operator group in every figure (Okabe & Ito; Tol)."""
 
+STALL_COLOURS = {
+    "at work": "#0072B2",
+    "waits for data": "#56B4E9",
+    "waits for space": "#009E73",
+    "waits for commands": "#CC79A7",
+    "waits for its turn": "#E69F00",
+    "waits for DRAM": "#D55E00",
+    "after the last product": "#cfcfcf",
+    "operators without products": "#F0E442",
+    "launch": "#999999",
+}
+"""One colour per state of a matrix engine, in the order in which they are stacked."""
+
+MEMORY_COLOURS = {"SRAM": "#56B4E9", "DRAM": "#D55E00"}
+"""Of what memories do over time."""
+
+BLOCK_COLOURS = {
+    "chip": "#f7f7f7", "pe": "#ffffff", "grid": "#cfe3f1", "core": "#e6e6e6", "network": "#ffffff",
+    "matrix": "#b3d4e8", "simd": "#f8e1b0", "vector": "#b3dfd2", "local": "#d5ecf8", "sram": "#d5ecf8",
+    "dma": "#d5ecf8", "dram": "#f4cfb3", "host": "#e6e6e6", "link": "#ecd6e2",
+}  # fmt: skip
+"""Light shade of each part of a machine, on which dark text is read."""
+
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#000000", "#999933",
+    "#882255",
+)  # fmt: skip
+"""Of what has no colour of its own, in this order."""
+
+FRONT, FRONT_LIGHT, CHOSEN, BASE, CLOUD = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#b0b0b0"
+"""Points of a sweep: those no other one beats, in two figures and in all; one pointed out; the base machine; others."""
+
+_TITLE_LETTERS_PER_IN, _FOOTER_LETTERS_PER_IN = 9.5, 17.0  # of an inch, in the house style
+_MARGINS_IN = 1.3  # beside a title
+
 FORMATS = (".png", ".svg", ".pdf")
+_FOOTER_SIZE = 7  # points
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +113,58 @@ def figure_footer(results: Sequence[Result], remark: str) -> str:
 def house_style() -> Iterator[None]:
     """Draw in the house style inside the block, whatever the caller's own settings are."""
     import matplotlib as mpl
+    from cycler import cycler
 
-    with mpl.rc_context(fname=str(style_path())):
+    style = files("archmodel.report") / "style.mplstyle"
+    with mpl.rc_context({"axes.prop_cycle": cycler(color=COLOURS)}, fname=str(style)):
         yield
 
 
-def new_figure(info: FigureInfo) -> tuple[Figure, Axes]:
-    """Open a figure with title, labels and footer set; it belongs to no window and needs no display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def new_figure(info: FigureInfo, size_in: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
+    """Open a figure with title, labels and footer set; it belongs to no window and needs no display.
 
-    figure = Figure(layout="constrained")
-    FigureCanvasAgg(figure)
+    Parameters
+    ----------
+    info
+        What it will show.
+    size_in
+        Width and height [inches]; those of the house style if not given.
+    """
+    figure = new_canvas(info, size_in)
     axes = figure.add_subplot()
-    axes.set_title(info.title, pad=12)
-    axes.set_xlabel(info.x_label)
-    axes.set_ylabel(info.y_label)
-    figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
+    axes.set_title(wrap_text(info.title, (figure.get_figwidth() - _MARGINS_IN) * _TITLE_LETTERS_PER_IN), pad=12)
+    axes.set_xlabel(plain_text(info.x_label))
+    axes.set_ylabel(plain_text(info.y_label))
     return figure, axes
 
 
-def style_path() -> Path:
-    """Path of the house style sheet."""
-    return Path(str(files("archmodel.report") / "style.mplstyle"))
+def new_canvas(info: FigureInfo, size_in: tuple[float, float] | None = None) -> Figure:
+    """Open a figure that has its footer and nothing else, see `new_figure`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size_in, layout="constrained")
+    FigureCanvasAgg(figure)
+    footer = wrap_text(info.footer, figure.get_figwidth() * _FOOTER_LETTERS_PER_IN)
+    figure.supxlabel(footer, fontsize=7, color="#555555", x=0.01, ha="left")
+    return figure
+
+
+def wrap_text(text: str, n_letters: float) -> str:
+    """Break lines that are longer than there is room for, and see to it that names are no formulas."""
+    lines = [textwrap.fill(line, max(20, int(n_letters))) for line in text.splitlines()]
+    return plain_text("\n".join(lines))
+
+
+def plain_text(text: str) -> str:
+    """Keep matplotlib from reading a name with dollar signs as a formula."""
+    return text.replace("$", r"\$")
+
+
+def short_text(text: str, n_letters: int) -> str:
+    """Cut a name that is longer than there is room for; the data beside the figure has all of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= n_letters else f"{line[: n_letters - 1]}…"
 
 
 def data_path(path: Path) -> Path:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archmodel.report.figure import GROUP_COLOURS, FigureInfo, house_style, save_figure
+from archmodel.report.figure import (
+    GROUP_COLOURS,
+    MEMORY_COLOURS,
+    FigureInfo,
+    house_style,
+    new_canvas,
+    plain_text,
+    save_figure,
+    wrap_text,
+)
+from archmodel.report.time_axis import (
+    N_STEPS,
+    WIDTH_IN,
+    Scale,
+    average_counter,
+    find_scale,
+    time_in_columns,
+    time_unit,
+)
 from archmodel.results import ResultTable
-from archmodel.results.timeline import Counter, Floats, Ints, Span, Timeline
+from archmodel.results.timeline import Floats, Ints, Span, Timeline
 from archmodel.units import format_si
 
 if TYPE_CHECKING:
@@ -21,10 +38,9 @@ if TYPE_CHECKING:
 _WORK = "#3f4a5a"  # of all units: colours are those of groups of operators
 _WAIT = "#ececec"
 _DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on which text is white
-_WIDTH_IN, _LETTER_IN = 9.0, 0.058  # of the chart without its margins, and of a letter on a bar
+_LETTER_IN = 0.058  # of a letter on a bar
 _N_ROWS = 40  # most units drawn; further PEs are left out
 _N_COLUMNS = 300  # of a chart, where a unit has more events than can be told apart
-_N_STEPS = 900  # of a bandwidth
 _N_BARS = 400  # most commands of a unit that are told apart
 _FEW_FRAC = 0.01  # of the time that is followed, to be said of less
 _HEIGHT = 0.72  # of a bar in its row
@@ -45,22 +61,17 @@ def plot_gantt(timeline: Timeline, path: str | Path | None = None) -> tuple[Figu
     (Figure, Axes)
         For further changes; the axes of operators and units.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     info = gantt_info(timeline)
     tracks = list(
         dict.fromkeys((row["process"], row["track"]) for row in info.table.rows() if row["kind"] != "bandwidth")
     )
     with house_style():
         height_in = 0.27 * len(tracks)
-        figure = Figure(figsize=(10.5, height_in + 2.9), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_canvas(info, (10.5, height_in + 2.9))
         axes, below = figure.subplots(2, sharex=True, height_ratios=(height_in + 0.4, 1.2))
-        axes.set_title(info.title, pad=10)
-        figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
-        _draw_tracks(axes, info, tracks, _scale(timeline.window_s))
-        _draw_bandwidths(below, info, _scale(timeline.window_s))
+        axes.set_title(wrap_text(info.title, 90), pad=22)
+        _draw_tracks(axes, info, tracks, find_scale(timeline.window_s))
+        _draw_bandwidths(below, info, find_scale(timeline.window_s))
         below.set_xlabel(info.x_label)
     if path is not None:
         save_figure(figure, info, Path(path))
@@ -76,8 +87,11 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
         rows += _unit_marks(timeline, i) + (_shares if is_dense else _commands)(timeline, i)
     for counter in timeline.counters:
         if counter.unit == "GB/s":
-            rows += _bandwidth_marks(counter, timeline.window_s)
-    _, unit = _time_unit(timeline.window_s)
+            rows += [
+                _mark(*counter.track, "bandwidth", "GB/s", start_s, end_s, value)
+                for start_s, end_s, value in average_counter(counter, timeline.window_s)
+            ]
+    _, unit = time_unit(timeline.window_s)
     remarks = list(timeline.remarks)
     if n_hidden:
         remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
@@ -97,12 +111,8 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
         x_label=f"Time from the start of {'one pass' if timeline.is_folded else 'the step'} [{unit}]",
         y_label="",
         table=ResultTable.from_rows(rows),
-        footer=textwrap.fill(footer, 175),
+        footer=footer,
     )
-
-
-def _time_unit(window_s: tuple[float, float]) -> tuple[float, str]:
-    return (1e3, "ms") if window_s[1] >= 2e-3 else (1e6, "µs")
 
 
 def _mark(
@@ -173,9 +183,9 @@ def _shares(timeline: Timeline, track: int) -> list[dict[str, object]]:
     edges = np.linspace(*timeline.window_s, _N_COLUMNS + 1)
     mine = _followed(timeline, track)
     skips = np.flatnonzero((events.track == track) & (events.command < 0))
-    busy_s = _time_in_columns(events.start_s[mine], events.end_s[mine], edges)
-    phase_s = _time_in_columns(*timeline.followed_s, edges)
-    skipped_s = _time_in_columns(events.start_s[skips], events.end_s[skips], edges)
+    busy_s = time_in_columns(events.start_s[mine], events.end_s[mine], edges)
+    phase_s = time_in_columns(*timeline.followed_s, edges)
+    skipped_s = time_in_columns(events.start_s[skips], events.end_s[skips], edges)
     shown_s = np.maximum(phase_s - skipped_s, busy_s)
     return [
         _mark(process, name, "share", "", edges[i], edges[i + 1], busy_s[i] / shown_s[i])
@@ -183,22 +193,11 @@ def _shares(timeline: Timeline, track: int) -> list[dict[str, object]]:
     ]
 
 
-def _time_in_columns(starts_s: Floats, ends_s: Floats, edges_s: Floats) -> Floats:
-    """Add up how much of each column intervals take that do not overlap."""
-    order = np.argsort(starts_s, kind="stable")
-    if not order.size:
-        return np.zeros(edges_s.size - 1)
-    lasts_s = np.cumsum(ends_s[order] - starts_s[order])
-    times = np.stack((starts_s[order], ends_s[order]), axis=1).reshape(-1)
-    sums = np.stack((np.append(0.0, lasts_s[:-1]), lasts_s), axis=1).reshape(-1)
-    return np.diff(np.interp(edges_s, times, sums))
-
-
 def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
     """Join the times for which requests of commands are under way after their unit is free."""
     events = timeline.events
     chosen = chosen[events.end_cycle[chosen] > events.start_cycle[chosen] + events.busy_cycles[chosen]]
-    gap = (timeline.window_s[1] - timeline.window_s[0]) / _N_STEPS
+    gap = (timeline.window_s[1] - timeline.window_s[0]) / N_STEPS
     joined: list[tuple[float, float]] = []
     for i in chosen[np.argsort(events.start_s[chosen], kind="stable")].tolist():
         start = float(events.start_s[i])
@@ -210,35 +209,7 @@ def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
     return joined
 
 
-def _bandwidth_marks(counter: Counter, window_s: tuple[float, float]) -> list[dict[str, object]]:
-    """Average a counter over columns."""
-    edges = np.linspace(*window_s, _N_STEPS + 1)
-    times = np.append(counter.time_s, max(window_s[1], counter.time_s[-1]))
-    sums = np.concatenate(([0.0], np.cumsum(counter.value * np.diff(times))))
-    values = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
-    process, name = counter.track
-    return [_mark(process, name, "bandwidth", "GB/s", edges[i], edges[i + 1], values[i]) for i in range(_N_STEPS)]
-
-
-class _Scale(NamedTuple):
-    """From seconds to the unit of the axis, and the window in that unit."""
-
-    per_s: float
-    first: float
-    last: float
-
-    @property
-    def per_inch(self) -> float:
-        """Time that an inch of the chart shows."""
-        return (self.last - self.first) / _WIDTH_IN
-
-
-def _scale(window_s: tuple[float, float]) -> _Scale:
-    per_s, _ = _time_unit(window_s)
-    return _Scale(per_s, per_s * window_s[0], per_s * window_s[1])
-
-
-def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]], scale: _Scale) -> None:
+def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]], scale: Scale) -> None:
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {track: [] for track in tracks}
     for row in info.table.rows():
         if row["kind"] != "bandwidth":
@@ -263,7 +234,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
     _add_legend(axes, info)
 
 
-def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None:
+def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: Scale) -> None:
     kind, start, end = row["kind"], scale.per_s * row["start_s"], scale.per_s * row["end_s"]
     colour = _WORK if kind == "skipped" else GROUP_COLOURS.get(row["group"] or "launch", "#999999")
     if kind == "missing":
@@ -278,7 +249,7 @@ def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: _Scale) -> None
     text = row["what"]
     if text and (len(text) + 1) * _LETTER_IN * scale.per_inch < high - low:
         ink = "white" if kind == "operators" and colour in _DARK else "#333333"
-        axes.text((low + high) / 2, y, text, ha="center", va="center", fontsize=7, color=ink)
+        axes.text((low + high) / 2, y, plain_text(text), ha="center", va="center", fontsize=7, color=ink)
 
 
 def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats) -> None:
@@ -287,7 +258,7 @@ def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     low, height = y - _HEIGHT / 2, _HEIGHT
     axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=_WORK, linewidth=0.3)
     first, last = axes.get_xlim()
-    is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / _WIDTH_IN
+    is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / WIDTH_IN
     meets = times[1:, 0][is_wide & (times[1:, 0] <= times[:-1, 1])]
     axes.vlines(meets, low, low + height, color="white", linewidth=0.5)
 
@@ -340,9 +311,9 @@ def _add_legend(axes: Axes, info: FigureInfo) -> None:
         )  # fmt: skip
 
 
-def _draw_bandwidths(axes: Axes, info: FigureInfo, scale: _Scale) -> None:
+def _draw_bandwidths(axes: Axes, info: FigureInfo, scale: Scale) -> None:
     rows = [row for row in info.table.rows() if row["kind"] == "bandwidth"]
-    for name, colour in (("SRAM", "#56B4E9"), ("DRAM", "#D55E00")):
+    for name, colour in MEMORY_COLOURS.items():
         mine = [row for row in rows if row["track"] == name]
         if mine:
             edges = [scale.per_s * row["start_s"] for row in mine] + [scale.per_s * mine[-1]["end_s"]]

@@ -17,6 +17,7 @@ from archmodel.report.figure import (
     figure_footer,
     house_style,
     new_figure,
+    plain_text,
     save_figure,
 )
 from archmodel.results import Result, ResultTable
@@ -125,6 +126,30 @@ def _roofs(machine: Machine, dtypes: Sequence[str]) -> dict[float, str]:
     }
 
 
+def _slopes(machine: Machine) -> dict[str, tuple[float, str]]:
+    """Map each memory to its bandwidth [B/s] and the style of its line."""
+    return {
+        "local memory": (machine.local_bandwidth_bytes_per_s, ":"),
+        "SRAM": (machine.sram_bandwidth_bytes_per_s, "--"),
+        "DRAM": (machine.dram.bandwidth_bytes_per_s, "-"),
+    }
+
+
+def list_ceilings(machine: Machine, results: Sequence[Result]) -> list[dict[str, Any]]:
+    """List what bounds operators on a machine: ``name`` with either ``flop_per_s`` or ``bytes_per_s``, a row each.
+
+    Parameters
+    ----------
+    machine
+        The machine of the results.
+    results
+        Their dtypes are those of the peaks.
+    """
+    peaks = [{"name": f"{name} peak", "flop_per_s": peak} for peak, name in _roofs(machine, _dtypes(results)).items()]
+    slopes = _slopes(machine).items()
+    return [*peaks, *({"name": name, "bytes_per_s": bandwidth} for name, (bandwidth, _) in slopes)]
+
+
 def _set_limits(axes: Axes, machine: Machine, rows: Sequence[Mapping[str, Any]], dtypes: Sequence[str]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -140,11 +165,7 @@ def _draw_ceilings(axes: Axes, machine: Machine, dtypes: Sequence[str]) -> None:
     top = max(roofs, default=1e12)
     low, high = axes.get_xlim()
     intensity = np.geomspace(low, high, 200)
-    slopes = {
-        "local memory": (machine.local_bandwidth_bytes_per_s, ":"),
-        "SRAM": (machine.sram_bandwidth_bytes_per_s, "--"),
-        "DRAM": (machine.dram.bandwidth_bytes_per_s, "-"),
-    }
+    slopes = _slopes(machine)
     for bandwidth, style in slopes.values():
         axes.plot(intensity, np.minimum(top, bandwidth * intensity), style, color="#333333", lw=1.1, zorder=1)
     for peak, label in roofs.items():
@@ -182,9 +203,11 @@ def _draw_points(axes: Axes, rows: Sequence[Mapping[str, Any]], by: str) -> None
             alpha=0.75,
             edgecolor="white",
             linewidth=0.6,
-            label=name,
+            label=plain_text(name),
             zorder=3,
         )
+    if not names:
+        return
     legend = axes.legend(loc="lower right", title="area: share of the step's time", fontsize=8, title_fontsize=8)
     for handle in legend.legend_handles:
         handle.set_sizes([36])  # type: ignore[union-attr]

@@ -18,13 +18,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError
 from archmodel.results.types import ResultTable
+
+if TYPE_CHECKING:
+    import duckdb
 
 Columns = Mapping[str, NDArray[Any]]
 SUBJECT = "results"
@@ -226,10 +229,26 @@ class Store:
         InputError
             When it is no such query, or names what is not there.
         """
+        with self._answer(sql) as answer:
+            names = [each[0] for each in answer.description or ()]
+            rows = answer.fetchall()
+        return ResultTable({name: [row[idx] for row in rows] for idx, name in enumerate(names)})
+
+    def arrays(self, sql: str) -> dict[str, NDArray[Any]]:
+        """Answer a query, see `query`, with an array per column; NULL becomes NaN."""
+        with self._answer(sql) as answer:
+            return {name: _plain(column) for name, column in answer.fetchnumpy().items()}
+
+    def tables(self) -> dict[str, Path]:
+        """Map the name of every table that is there to its folder."""
+        return {path.name: path for path in sorted(self.folder.iterdir()) if list(path.glob("part-*.parquet"))}
+
+    @contextmanager
+    def _answer(self, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
         self.run()
-        tables = {path.name: path for path in sorted(self.folder.iterdir()) if list(path.glob("part-*.parquet"))}
+        tables = self.tables()
         with duckdb.connect() as connection:
             for name, path in tables.items():
                 files = ", ".join(_escape(part) for part in sorted(path.glob("part-*.parquet")))
@@ -239,12 +258,9 @@ class Store:
                 if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                     text = "is not one SELECT; results are only read, one query at a time"
                     raise InputError("query", [Fault(sql, text)])
-                answer = connection.execute(statements[0])
-                names = [each[0] for each in answer.description or ()]
-                rows = answer.fetchall()
+                yield connection.execute(statements[0])
             except duckdb.Error as error:
                 raise InputError("query", [Fault("", _explain(str(error), tables))]) from None
-        return ResultTable({name: [row[idx] for row in rows] for idx, name in enumerate(names)})
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[None]:

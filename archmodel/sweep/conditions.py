@@ -12,30 +12,30 @@ from typing import Any
 import numpy as np
 
 from archmodel.errors import suggest
-from archmodel.units import UNITS, Quantity
+from archmodel.units import UNITS, Quantity, unit_of
 
 Dimension = tuple[tuple[str, int], ...] | str
 """Powers of the base units, sorted by their name; or ``text``, ``truth``."""
 
 _PLAIN: Dimension = ()
-_ENDINGS: dict[str, tuple[str, Mapping[str, int]]] = {  # of columns: the unit and its dimension
-    "flop_per_s": ("FLOP/s", {"FLOP": 1, "s": -1}),
-    "bytes_per_s": ("B/s", {"B": 1, "s": -1}),
-    "bytes_per_cycle": ("B/cycle", {"B": 1, "cycle": -1}),
-    "bytes": ("B", {"B": 1}),
-    "cycles": ("cycles", {"cycle": 1}),
-    "hz": ("Hz", {"s": -1}),
-    "s": ("s", {"s": 1}),
-    "j": ("J", {"J": 1}),
-    "w": ("W", {"J": 1, "s": -1}),
-    "mm2": ("mm2", {"mm2": 1}),
-    "usd": ("USD", {"USD": 1}),
+_POWERS: dict[str, Mapping[str, int]] = {  # of the units of columns
+    "FLOP/s": {"FLOP": 1, "s": -1},
+    "B/s": {"B": 1, "s": -1},
+    "B/cycle": {"B": 1, "cycle": -1},
+    "B": {"B": 1},
+    "cycles": {"cycle": 1},
+    "Hz": {"s": -1},
+    "s": {"s": 1},
+    "J": {"J": 1},
+    "W": {"J": 1, "s": -1},
+    "mm2": {"mm2": 1},
+    "USD": {"USD": 1},
 }
-_ENDING_OF = {
-    "frequency": "hz", "time": "s", "capacity": "bytes", "bandwidth": "bytes_per_s", "rate": "flop_per_s", "power": "w",
-    "energy": "j", "area": "mm2", "bytes per cycle": "bytes_per_cycle", "cycles": "cycles", "money": "usd",
+_UNIT_OF = {
+    "frequency": "Hz", "time": "s", "capacity": "B", "bandwidth": "B/s", "rate": "FLOP/s", "power": "W",
+    "energy": "J", "area": "mm2", "bytes per cycle": "B/cycle", "cycles": "cycles", "money": "USD",
 }  # fmt: skip
-_DIMENSION_OF = {unit: dimension for dimension in _ENDING_OF for unit in UNITS[dimension]}
+_DIMENSION_OF = {unit: dimension for dimension in _UNIT_OF for unit in UNITS[dimension]}
 _UNITS = "|".join(re.escape(unit) for unit in sorted(_DIMENSION_OF, key=len, reverse=True))
 _QUANTITY = re.compile(rf"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*({_UNITS})(?![\w/²])")
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
@@ -89,11 +89,7 @@ class Condition:
 
 def dimension_of(column: str) -> Dimension:
     """Read the dimension of a column off the end of its name."""
-    for ending, (_, powers) in _ENDINGS.items():
-        if column == ending or column.endswith(f"_{ending}"):
-            rest = column.removesuffix(ending).removesuffix("_")
-            return _PLAIN if rest.endswith("_per") or rest == "per" else tuple(sorted(powers.items()))
-    return _PLAIN
+    return tuple(sorted(_POWERS.get(unit_of(column), {}).items()))
 
 
 def _parse(text: str) -> tuple[ast.expr, dict[str, tuple[float, Dimension]]]:
@@ -103,7 +99,7 @@ def _parse(text: str) -> tuple[ast.expr, dict[str, tuple[float, Dimension]]]:
     def name_it(match: re.Match[str]) -> str:
         dimension = _DIMENSION_OF[match[2]]
         key = f"_quantity{len(quantities)}"
-        powers = tuple(sorted(_ENDINGS[_ENDING_OF[dimension]][1].items()))
+        powers = tuple(sorted(_POWERS[_UNIT_OF[dimension]].items()))
         quantities[key] = (Quantity(dimension).parse(match[0]), powers)
         return f" {key} "
 
@@ -160,7 +156,7 @@ def _require_same(left: Dimension, right: Dimension, verb: str) -> None:
 def _say(dimension: Dimension) -> str:
     if isinstance(dimension, str):
         return {"text": "text", "truth": "a comparison"}[dimension]
-    named = {tuple(sorted(powers.items())): unit for unit, powers in _ENDINGS.values()}
+    named = {tuple(sorted(powers.items())): unit for unit, powers in _POWERS.items()}
     if dimension in named:
         return f"a value in {named[dimension]}"
     return "a value in " + "·".join(base if power == 1 else f"{base}^{power}" for base, power in dimension)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -107,6 +107,8 @@ class Sweep:
     ----------
     name, file
         What it is called, and what its file says.
+    description
+        What the file says, as it is written there.
     base
         What its axes change.
     space
@@ -117,10 +119,15 @@ class Sweep:
 
     name: str
     file: SweepFile
+    description: Mapping[str, Any]
     base: Base
     space: Space
     objectives: tuple[Objective, ...]
     conditions: tuple[Condition, ...]
+
+    def with_model(self, model: str, mode: str | None = None) -> Sweep:
+        """Give the same sweep with another model."""
+        return replace(self, file=replace(self.file, model=model, mode=mode))
 
 
 @cache
@@ -164,7 +171,7 @@ def load_sweep(given: str | Path | Mapping[str, Any], changes: Mapping[str, Any]
     conditions = _read_conditions(file, base, space, document, faults)
     if faults:
         raise InputError(SUBJECT, in_reading_order(faults))
-    return Sweep(name, file, base, space, objectives, conditions)
+    return Sweep(name, file, document.tree, base, space, objectives, conditions)
 
 
 def _read(given: str | Path | Mapping[str, Any]) -> tuple[str, Document]:

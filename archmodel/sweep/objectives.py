@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from archmodel.sweep.fields import Part
 from archmodel.sweep.space import Axis, Space
+from archmodel.units import unit_of
 
 Goal = Literal["min", "max"]
 
@@ -48,10 +49,19 @@ FIGURES = {
 }
 """Figures by the name that objectives use."""
 
-CHIP = ("die_mm2", "n_dies", "silicon_mm2", "typical_w", "tdp_w", "chip_usd", "chips_per_gw", "capex_per_gw_usd")
-"""Columns of a chip, whatever it runs."""
+CHIP: dict[str, tuple[Goal | None, str]] = {
+    "die_mm2": ("min", "mm2"),
+    "n_dies": ("min", ""),
+    "silicon_mm2": ("min", "mm2"),
+    "typical_w": ("min", "W"),
+    "tdp_w": ("min", "W"),
+    "chip_usd": ("min", "USD"),
+    "chips_per_gw": (None, "1/GW"),
+    "capex_per_gw_usd": ("min", "USD/GW"),
+}
+"""Columns of a chip, whatever it runs: which way is better, if either is, and the unit."""
 
-PER_WORKLOAD = {
+PER_WORKLOAD: dict[str, tuple[Goal, str]] = {
     "latency_s": ("min", "s"),
     "lower_s": ("min", "s"),
     "step_j": ("min", "J"),
@@ -108,12 +118,33 @@ def figure_units(labels: Sequence[str], items: Sequence[str]) -> dict[str, tuple
         found[name] = (figure.mix if is_mix else figure.single, figure.goal, unit)
     for label, item in zip(labels, items, strict=True):
         for ending, (goal, unit) in PER_WORKLOAD.items():
-            found[f"{label}_{ending}"] = (
-                f"{label}_{ending}",
-                "min" if goal == "min" else "max",
-                unit.format(item=item),
-            )
+            found[f"{label}_{ending}"] = (f"{label}_{ending}", goal, unit.format(item=item))
     return found
+
+
+def describe_columns(
+    labels: Sequence[str], items: Sequence[str], space: Space
+) -> tuple[dict[str, str], dict[str, Goal]]:
+    """Give the unit of every column of numbers, and which way is better, of those of which one is.
+
+    Parameters
+    ----------
+    labels, items
+        Of the workloads, see `figure_units`.
+    space
+        Its axes have columns, too.
+    """
+    figures = figure_units(labels, items).values()
+    of_axes = [
+        name for axis in space.axes for name, values in axis_columns(axis).items()
+        if not any(isinstance(value, str) for value in values)
+    ]  # fmt: skip
+    units = {name: unit_of(name) for name in of_axes} | {name: unit for name, (_, unit) in CHIP.items()}
+    goals = {name: goal for name, (goal, _) in CHIP.items() if goal}
+    return (
+        units | {column: unit for column, _, unit in figures},
+        goals | {column: goal for column, goal, _ in figures},
+    )
 
 
 def point_columns(parts: Sequence[Part], space: Space) -> tuple[list[str], list[str]]:

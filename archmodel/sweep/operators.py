@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.machine.load import load_machine
+from archmodel.machine.types import Machine
 from archmodel.mapping import LaunchMode
 from archmodel.models import find_model
 from archmodel.sweep.fields import build_trace, freeze
 from archmodel.sweep.load import Sweep
+from archmodel.sweep.space import Choice
 
 _TEXT, _WHOLE = ("operator", "kind", "group", "dtype", "bound"), ("count",)
 _NUMBERS = ("flop", "bytes", "latency_s", "lower_s", "upper_s", "launch_s")
@@ -40,14 +42,28 @@ def list_operators(sweep: Sweep, ids: NDArray[np.int64]) -> dict[str, NDArray[An
     return columns | {name: np.array([row[name] for row in rows], np.float64) for name in _NUMBERS}
 
 
-def _rows_of(sweep: Sweep, point: int) -> Iterator[dict[str, Any]]:
-    idx = sweep.space.points(np.array([point]))[0]
-    choices = [axis.choices[choice] for axis, choice in zip(sweep.space.axes, idx, strict=True)]
-    texts, launch = dict(sweep.base.texts), sweep.file.launch
-    for choice in choices:
+def load_point(sweep: Sweep, point: int) -> Machine:
+    """Load the machine of a point.
+
+    Parameters
+    ----------
+    sweep, point
+        What is asked, and the number of the point.
+    """
+    texts = dict(sweep.base.texts)
+    for choice in _choices_of(sweep, point):
         texts |= choice.texts
-        launch = cast("LaunchMode", choice.launch or launch)
-    machine = load_machine(sweep.base.name, texts)
+    return load_machine(sweep.base.name, texts)
+
+
+def _choices_of(sweep: Sweep, point: int) -> list[Choice]:
+    idx = sweep.space.points(np.array([point]))[0]
+    return [axis.choices[choice] for axis, choice in zip(sweep.space.axes, idx, strict=True)]
+
+
+def _rows_of(sweep: Sweep, point: int) -> Iterator[dict[str, Any]]:
+    machine, choices = load_point(sweep, point), _choices_of(sweep, point)
+    launch = next((cast("LaunchMode", choice.launch) for choice in choices if choice.launch), sweep.file.launch)
     for part in sweep.base.parts:
         settings = dict(part.settings)
         for choice in choices:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,13 @@ from archmodel.errors import Fault, InputError
 from archmodel.machine.columns import list_leaves
 from archmodel.results.store import Store
 from archmodel.results.types import ResultTable
-from archmodel.sweep.batches import Say
+from archmodel.sweep.batches import Say, is_there
+from archmodel.sweep.details import BASE, OPERATORS, evaluate_base
 from archmodel.sweep.executors import Executor, open_executor
 from archmodel.sweep.fidelity import Rung
+from archmodel.sweep.fields import build_trace, freeze
 from archmodel.sweep.load import Sweep
+from archmodel.sweep.objectives import describe_columns
 from archmodel.sweep.operators import list_operators
 from archmodel.sweep.progress import Tally, Tell
 from archmodel.sweep.search import choose_search, find_search
@@ -30,7 +33,6 @@ from archmodel.workload.load import read_workload
 if TYPE_CHECKING:
     import pandas as pd
 
-OPERATORS = "operators"
 _N_EVALUATIONS = 2000  # of a search that says nothing else
 
 
@@ -145,9 +147,11 @@ def run_sweep(
             tally = task.search(search, n_points)
         front = tally.sorted_front()
         task.store.write_part(FRONT, 0, front)
+        last = sweep.with_model(rungs[-1].model, rungs[-1].mode) if rungs else sweep
+        if not is_there(task.store, BASE, 0, say):
+            task.store.write_part(BASE, 0, evaluate_base(last))
         if has_operators:
-            last = replace(sweep.file, model=rungs[-1].model, mode=rungs[-1].mode) if rungs else sweep.file
-            task.store.write_part(OPERATORS, 0, list_operators(replace(sweep, file=last), front["point"]))
+            task.store.write_part(OPERATORS, 0, list_operators(last, front["point"]))
         task.store.log(
             event="finished", executor=executor, n_points=tally.n_done, n_failed=tally.n_failed,
             elapsed_s=time.perf_counter() - start_s,
@@ -179,10 +183,9 @@ def _say_missing(tally: Tally, say: Say) -> None:
         say(f"the front is empty: {why}")
 
 
-def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[Rung]) -> dict[str, Any]:
-    """Say what is asked, and with what; results of the same go together."""
+def describe_inputs(sweep: Sweep) -> dict[str, Any]:
+    """Say what figures of points follow from, whichever points these are; files by a hash of what they hold."""
     file, base = sweep.file, sweep.base
-    economy = load_economy({path: str(value) for path, value in file.economy.items()})
     workloads = {
         part.label: {
             "workload": part.workload, "settings": dict(part.settings), "share": part.weight,
@@ -190,11 +193,10 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         }
         for part in base.parts
     }  # fmt: skip
-    asked = {
+    economy = load_economy({path: str(value) for path, value in file.economy.items()})
+    return {
         "archmodel": version("archmodel"),
         "model": file.model, "mode": file.mode, "launch": file.launch,
-        "search": search, "n_points": n_points, "seed": file.seed,
-        "fidelity": {each.name: each.most_points for each in rungs},
         "machine": {"name": base.name, "set": dict(base.texts), "sha256": _hash(repr(list(list_leaves(base.machine))))},
         "workloads": workloads,
         "axes": {axis.name: {each.label: _json(each.columns) for each in axis.choices} for axis in sweep.space.axes},
@@ -202,7 +204,19 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "where": list(file.where),
         "economy": {"set": dict(file.economy), "sha256": _hash(repr(economy))},
     }  # fmt: skip
+
+
+def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[Rung]) -> dict[str, Any]:
+    """Say what is asked, and with what; results of the same go together."""
+    file, base = sweep.file, sweep.base
+    economy = load_economy({path: str(value) for path, value in file.economy.items()})
+    asked = describe_inputs(sweep) | {
+        "search": search, "n_points": n_points, "seed": file.seed,
+        "fidelity": {each.name: each.most_points for each in rungs},
+    }  # fmt: skip
     assumed = [path for path, note in base.machine.provenance.items() if note.kind == "assumed"]
+    items = [build_trace(part.workload, freeze(part.settings)).item for part in base.parts]
+    units, goals = describe_columns([part.label for part in base.parts], items, sweep.space)
     return {
         "sweep": sweep.name,
         "title": file.title,
@@ -212,6 +226,9 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "objectives": {
             each.name: {"column": each.column, "goal": each.goal, "unit": each.unit} for each in sweep.objectives
         },
+        "units": units,
+        "goals": goals,
+        "description": json.loads(json.dumps(sweep.description, default=str)),
         "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
         "sha256": _hash(json.dumps(asked)),
         "asked": asked,

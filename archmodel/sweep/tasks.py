@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class Task:
         tallies = []
 
         def evaluate(rung: Rung, ids: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-            sweep = replace(self.sweep, file=replace(self.sweep.file, model=rung.model, mode=rung.mode))
+            sweep = self.sweep.with_model(rung.model, rung.mode)
             table = POINTS if rung is rungs[-1] else f"{POINTS}_{rung.name.replace(':', '_')}"
             self.say(f"{len(ids)} points with {rung.name}, table '{table}'")
             tallies.append(self.run_parts(sweep, ids, table))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archmodel.report.errors import as_points, plot_errors
 from archmodel.report.figure import write_file
-from archmodel.report.verification import plot_verification
 from archmodel.results import ResultTable
 from archmodel.verify.contract import describe_point
 from archmodel.verify.fragment import FILE as FRAGMENT
@@ -32,7 +32,7 @@ def write_files(verification: Verification, folder: Path) -> None:
     write_file(subject, folder / "report.md", to_markdown(verification, timelines).encode())
     write_file(subject, folder / "junit.xml", to_junit(verification))
     if len(verification.points):
-        plot_verification(verification.points, folder / "cycles.svg")
+        plot_errors(as_points(verification.points), folder / "cycles.svg", reference="RTL")
     if len(verification.ledger):
         write_file(subject, folder / "ledger.csv", verification.ledger.to_csv().encode())
     if len(verification.fits):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import archmodel as am
 from archmodel.api import timeline
+from archmodel.report.errors import plot_errors
 from archmodel.report.gantt import plot_gantt
 from archmodel.verify.contract import unit_names
-from generate import blocks, checks, economy, pages
+from generate import blocks, checks, economy, errors, pages
 from generate.cycles import cycles
 
 
@@ -57,6 +58,7 @@ def write_all(docs: Path) -> None:
     machine = am.machine("mtia_2i")
     am.plot_roofline(machine, am.evaluate(machine, am.workload("recommendation/dlrm_dcnv2")), included / "roofline.svg")
     plot_gantt(timeline(machine, am.workload("diffusion/dit-xl-2"), is_folded=True), included / "timeline.svg")
+    plot_errors(errors.validation_points(), included / "validation.svg")
 
 
 def _fill(folder: Path, texts: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import archmodel as am
 from archmodel.cli import main
+from archmodel.cli.plot import KINDS
 from archmodel.machine.types import Machine
 from archmodel.units import format_si, yaml_key
 from archmodel.workload import read_workload
@@ -231,7 +232,8 @@ def builder_table() -> str:
 
 def command_help() -> str:
     """Collect the help of every command."""
-    shows = ["compare", "machines", "machines show", "workloads", "workloads show", "plot roofline", "plot breakdown"]
+    shows = ["compare", "machines", "machines show", "workloads", "workloads show"]
+    shows += [f"plot {kind}" for kinds in KINDS.values() for kind in kinds]
     parts = ["```text", _help([]), "```"]
     for command in ["run", "op", "ladder", "explain", "map", "timeline", *shows, "cost", "verify", "demo", "doctor"]:
         parts += [f"\n## archmodel {command}\n", "```text", _help(command.split()), "```"]

@@ -73,6 +73,7 @@ def test_no_rung_of_a_ladder_is_below_the_bound(capsys):
     assert {row["kind"] for row in counted} == {"gather", "rms_norm", "matmul", "attention"}
     for row in counted:
         assert row["bound_s"] <= min(row["roofline_s"], row["analytic_s"], row["cycle_s"])
+        assert row["cycle_s"] <= row["upper_s"]
         assert row["utilisation"] is None or row["utilisation"] <= 1
     for row in rows:
-        assert bool(row["message"]) == (row["cycle_s"] is None)
+        assert bool(row["message"]) == (row["cycle_s"] is None) == (row["upper_s"] is None)

@@ -16,11 +16,15 @@ import doctest
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from archmodel.cli import main as archmodel
 
 BIN = Path(sys.executable).parent
 # CI runs these themselves; the shell of a page knows the commands of the environment already.
@@ -30,6 +34,7 @@ PIP = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1",
     "PIP_ROOT_USER_ACTION": "ignore",
 }  # fmt: skip
+_SHELL = frozenset("|&;<>$`\\")  # what only a shell understands
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)[ ]*$", re.DOTALL | re.MULTILINE)
 _EXITS = re.compile(r"<!-- exits (\d+) -->\n$")
 _NOT_RUN = re.compile(r"<!-- not run: .+ -->\n$")
@@ -94,11 +99,10 @@ def run_page(page: str, folder: Path) -> str:
 
 class _Session:
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.site = folder, folder / "site"
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
-        site = folder / "site"
         path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-        self.env = {**os.environ, **PIP, "PATH": path, "PIP_TARGET": str(site), "PYTHONPATH": str(site)}
+        self.env = {**os.environ, **PIP, "PATH": path, "PIP_TARGET": str(self.site), "PYTHONPATH": str(self.site)}
         self.env.pop("COLUMNS", None)
 
     def python(self, code: str) -> str:
@@ -114,13 +118,30 @@ class _Session:
             lines.append(f"{marker}{command}\n")
             if command.startswith(LEFT_TO_CI) or not command:
                 continue
-            done = subprocess.run(
-                ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=400
-            )
-            assert done.returncode == block.exit_code, f"{command}\n{done.stdout}{done.stderr}"
+            words = shlex.split(command, comments=True)
+            is_ours = words[0] == "archmodel" and not _SHELL & set("".join(words)) and not self.site.exists()
+            code, out, err = self.archmodel(words[1:]) if is_ours else self.shell(command)
+            assert code == block.exit_code, f"{command}\n{out}{err}"
             if shown:
-                lines.append(_keep_if_matching(shown, done.stderr if block.exit_code else done.stdout))
+                lines.append(_keep_if_matching(shown, err if block.exit_code else out))
         return "".join(lines)
+
+    def archmodel(self, arguments: list[str]) -> tuple[int, str, str]:
+        """Run it in this process, which has imported and compiled what it needs; returns exit code and outputs."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+            patch.dict(os.environ, self.env, clear=True),
+        ):  # fmt: skip
+            code = archmodel(arguments)
+        return code, out.getvalue(), err.getvalue()
+
+    def shell(self, command: str) -> tuple[int, str, str]:
+        """Run anything else, and what has to find a package that the page has installed."""
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=400
+        )
+        return done.returncode, done.stdout, done.stderr
 
 
 def _commands(body: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import archmodel as am
 from archmodel.kernels.attention_blocks import Mask, count_key_blocks, count_keys
 from archmodel.kernels.program import CAST, OCCUPANCY, OWN, RESOURCE, SERVICE
 from archmodel.kernels.program import UNIT as UNIT_COLUMN
+from archmodel.lowering.attention_program import Pipeline
 from archmodel.lowering.attention_steps import Cut
 from archmodel.lowering.operators.attention import find_setting, find_share, lower_cut
 from archmodel.lowering.phases import find_site, lower_site
@@ -172,7 +173,8 @@ def test_a_shared_latent_is_loaded_once():
 def test_pes_that_share_keys_read_them_together():
     setting = find_setting(site_of("mtia_2i", {**PREFILL, "causal": False}))
     together, apart = (
-        lower_cut(setting, cut, find_share(setting, cut))[0] for cut in (Cut(32, 64, 16, 1), Cut(32, 64, 1, 1))
+        lower_cut(Pipeline(setting, cut, find_share(setting, cut)))[0]
+        for cut in (Cut(32, 64, 16, 1), Cut(32, 64, 1, 1))
     )
     assert service(together, "sram") < service(apart, "sram") / 4
     assert busy(together, "matrix") == busy(apart, "matrix")

@@ -10,6 +10,8 @@ import pytest
 import archmodel as am
 from archmodel.errors import InputError
 from archmodel.models.columns import evaluate_columns
+from archmodel.report.pareto import pareto_info
+from archmodel.report.points import open_points
 from archmodel.sweep.evaluate import Evaluator
 
 SWEEP = {
@@ -42,13 +44,14 @@ def analytic_is_roofline(monkeypatch):
 
 @pytest.fixture
 def n_evaluated(monkeypatch):
-    """Counts the points that are evaluated, by model."""
+    """Counts the points that are evaluated, by model; the base machine is none."""
     counted: dict[str, int] = {}
     evaluate = Evaluator.evaluate
 
     def count(self, points):
         model = self.sweep.file.model
-        counted[model] = counted.get(model, 0) + len(points)
+        if self.sweep.space.axes:
+            counted[model] = counted.get(model, 0) + len(points)
         return evaluate(self, points)
 
     monkeypatch.setattr(Evaluator, "evaluate", count)
@@ -89,6 +92,8 @@ def test_an_enumeration_evaluates_every_point_once_and_is_at_least_as_good_as_an
     (whole, part) = (each.rows_of("hypervolume") for each in (found, bred))
     assert whole[0]["reference_throughput"] == part[0]["reference_throughput"]
     assert max(row["hypervolume"] for row in whole) >= max(row["hypervolume"] for row in part)
+    drawn = {row["point"] for row in pareto_info(open_points(bred)).table.rows() if row["point"] is not None}
+    assert drawn == {row["point"] for row in bred.query("select point from points where is_feasible").rows()}
 
 
 @pytest.mark.parametrize(("evaluations", "search"), [(ALL, "enumerate"), (ALL - 1, "nsga2")])
@@ -119,6 +124,7 @@ def test_models_in_a_row_leave_a_table_each_and_what_they_were_worth(tmp_path, n
     assert len(points_of(found, "points_roofline")) == ALL
     assert len(points_of(found)) == last["n_points"]
     assert set(points_of(found, "front")) <= set(points_of(found))
+    assert ", model analytic, " in pareto_info(open_points(found)).footer
     whole = tables(tmp_path)
     am.sweep(SWEEP, tmp_path, fidelity=RUNGS)
     assert tables(tmp_path) == whole

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, YesNo, format_si, yaml_key
+from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, YesNo, format_bytes, format_si, yaml_key
 
 
 def whole(message):
@@ -150,6 +150,15 @@ FORMATTED = [
 @pytest.mark.parametrize(("value", "unit", "text"), FORMATTED)
 def test_si_value_is_shown_with_one_to_three_digits(value, unit, text):
     assert format_si(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (100, "100 B"), (2**18, "256 KiB"), (1464 * 2**10, "1464 KiB"), (2**28, "256 MiB"), (128e9, "128 GB"),
+     (1.5 * 2**30, "1.5 GiB"), (24e6, "24 MB"), (52704 * 2**10, "51.47 MiB"), (float("inf"), "inf B")],
+)  # fmt: skip
+def test_a_capacity_has_the_prefix_that_needs_fewer_digits(value, text):
+    assert format_bytes(value) == text
 
 
 def test_more_digits_when_asked_for():

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from archmodel.report.verification import plot_verification
+from archmodel.report.errors import as_points, plot_errors
 from archmodel.results import ResultTable
 from archmodel.verify.coverage import covered_frac, name_missed, read_hits
 from archmodel.verify.files import write_files
@@ -70,10 +70,10 @@ def test_a_verification_without_points_has_no_figure(tmp_path):
 
 def test_the_same_points_give_the_same_figure(verification, tmp_path):
     for name in ("a.svg", "b.svg"):
-        _, axes = plot_verification(verification.points, tmp_path / name)
+        _, axes = plot_errors(as_points(verification.points), tmp_path / name, reference="RTL")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert axes.get_title(loc="left") == "Model against RTL: 2 of 3 points are exact"
-    assert axes.get_xlabel() == "counted by the RTL [cycles]"
+    assert axes.get_ylabel() == "expected by the model [cycles]"
 
 
 def test_coverage_adds_up_over_simulations_and_instances(tmp_path):

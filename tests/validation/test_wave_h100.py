@@ -34,6 +34,13 @@ def read_table(name):
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
+def read_sample():
+    """Rows of the sample, with the columns that the tables have."""
+    rows = csv.DictReader(SAMPLE.read_text().splitlines())
+    names = ("gemm_dtype", "attn_dtype")
+    return [row | dict.fromkeys(names, row["dtype"]) | {"latency_ms": float(row["latency_us"]) / 1e3} for row in rows]
+
+
 def time_kernels(kind, shapes, dtype, where, model, dtypes=None):
     """Seconds of each shape inside a CUDA graph; ``where`` places operands, ``dtypes`` names those that differ."""
     trace = operators_trace(kind, shapes, dtype, {})
@@ -188,12 +195,10 @@ def test_attention_over_caches():
 
 
 def test_a_sample_of_the_tables():
-    sample = list(csv.DictReader(SAMPLE.read_text().splitlines()))
+    sample = read_sample()
     groups = {}
     for row in sample:
-        groups.setdefault((row["table"], row["dtype"], row["kv_cache_dtype"]), []).append(
-            row | {"gemm_dtype": row["dtype"], "attn_dtype": row["dtype"], "latency_ms": float(row["latency_us"]) / 1e3}
-        )
+        groups.setdefault((row["table"], row["dtype"], row["kv_cache_dtype"]), []).append(row)
     errors = {}
     for name, rows in groups.items():
         time_rows = time_gemms if name[0] == "gemm_perf" else time_attention

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +33,25 @@ _N_JUDGED = 4
 """Cuts that are judged by the closed form of their program; the others look slower by the busiest unit."""
 
 
-class Choice(NamedTuple):
-    """A cut that fits, with what it means for the busiest PE, and the work of its units and memories."""
+@dataclass(frozen=True)
+class Choice:
+    """A cut that fits.
 
-    load: Load
-    cut: Cut
-    share: Share
+    Parameters
+    ----------
+    pipeline
+        What it becomes.
+    least_cycles
+        As `archmodel.lowering.attention_steps.Steps.least_cycles`.
+    """
+
+    pipeline: Pipeline
+    least_cycles: int
+
+    @cached_property
+    def load(self) -> Load:
+        """Work of units and memories."""
+        return self.pipeline.load()
 
 
 @lowers(Attention.kind)
@@ -55,7 +69,7 @@ def lower_attention(site: Site) -> tuple[Phase, ...]:
     setting = find_setting(site)
     choices = list_choices(setting)
     (likely,) = find_likely(choices, np.array([site.timing.dram_width])).T
-    return shortest([lower_cut(setting, choices[idx].cut, choices[idx].share) for idx in likely.tolist()])
+    return shortest([lower_cut(choices[idx].pipeline) for idx in likely.tolist()])
 
 
 def find_likely(choices: Sequence[Choice], dram_width: Floats) -> NDArray[np.int64]:
@@ -68,7 +82,13 @@ def find_likely(choices: Sequence[Choice], dram_width: Floats) -> NDArray[np.int
     dram_width
         Of machines that differ in nothing else that decides (V,) [B/cycle].
     """
-    cycles = np.array([choice.load.busiest_cycles(dram_width) for choice in choices])
+    least = np.array([choice.least_cycles for choice in choices])
+    cycles = np.full((len(choices), len(dram_width)), math.inf)
+    for n_known, idx in enumerate(np.argsort(least, kind="stable").tolist()):
+        # Those that are left take longer than as many as are wanted, on every machine.
+        if n_known >= _N_JUDGED and least[idx] > np.partition(cycles, _N_JUDGED - 1, axis=0)[_N_JUDGED - 1].max():
+            break
+        cycles[idx] = choices[idx].load.busiest_cycles(dram_width)
     return np.argsort(cycles, axis=0, kind="stable")[:_N_JUDGED]
 
 
@@ -80,11 +100,11 @@ def find_setting(site: Site) -> Setting:
     return Setting(site, site.op, site.place("q"), site.place("k"), v, bias, site.place("out"))
 
 
-def lower_cut(setting: Setting, cut: Cut, share: Share) -> tuple[Phase, ...]:
+def lower_cut(pipeline: Pipeline) -> tuple[Phase, ...]:
     """Lower attention under a cut; parts of keys are combined by a phase of their own."""
-    site = setting.site
-    attend = site.phase("attend", Pipeline(setting, cut, share).program())
-    return (attend,) if cut.n_splits == 1 else (attend, _combine(site, cut.n_splits))
+    site, n_splits = pipeline.setting.site, pipeline.cut.n_splits
+    attend = site.phase("attend", pipeline.program())
+    return (attend,) if n_splits == 1 else (attend, _combine(site, n_splits))
 
 
 def _combine(site: Site, n_splits: int) -> Phase:
@@ -139,13 +159,19 @@ def _choices(setting: Setting) -> Iterator[Choice]:
             n_items = op.batch * op.n_kv_heads * math.ceil(stacked / (n_rows * n_sharing))
             spare = site.n_pes // n_sharing / n_items
             for n_splits in sorted({1, math.floor(spare), math.ceil(spare)} - {0}):
-                _, longest, _ = count_key_blocks(_mask(setting), n_rows * n_sharing, 1, n_splits)
+                longest = _count_longest(op, n_rows * n_sharing, n_splits)
                 for n_keys in dict.fromkeys(_even(longest, most) for most in _KEYS):
                     cut = Cut(n_rows, n_keys, n_sharing, n_splits)
                     share = find_share(setting, cut)
                     pipeline = Pipeline(setting, cut, share)
                     if pipeline.local_bytes() <= site.timing.local_bytes:
-                        yield Choice(pipeline.load(), cut, share)
+                        yield Choice(pipeline, pipeline.steps.least_cycles())
+
+
+@lru_cache(maxsize=1 << 14)
+def _count_longest(op: Attention, n_rows: int, n_splits: int) -> int:
+    """Count the keys of the block of queries that attends most."""
+    return count_key_blocks(_mask(op), n_rows, 1, n_splits)[1]
 
 
 def _even(n: int, most: int) -> int:
@@ -172,30 +198,36 @@ def find_share(setting: Setting, cut: Cut) -> Share:
     Keys and values in DRAM are fetched once if those of all heads at work fit half of the cache, else for every block
     of queries.
     """
-    site, op, mask = setting.site, setting.op, _mask(setting)
-    stacked, heads = op.q_len * mask.group, op.batch * op.n_kv_heads
-    total, most, fewest = count_key_blocks(mask, cut.n_rows * cut.n_sharing, cut.n_keys, cut.n_splits)
-    n_blocks = math.ceil(stacked / (cut.n_rows * cut.n_sharing))
-    n_items = heads * n_blocks * cut.n_splits
-    n_turns = math.ceil(n_items / (site.n_pes // cut.n_sharing))
-    n_groups = math.ceil(n_items / n_turns)
-    uneven = (most - fewest) / (2 * n_turns) if n_turns % 2 else 0.0
-    n_steps = math.ceil(min(n_turns * most, n_turns * total / n_blocks + uneven))
-
+    site, op = setting.site, setting.op
+    n_groups, n_turns, n_steps, heads_at_once = _spread(op, site.n_pes, cut)
     n_readers = n_groups * (1 if site.timing.has_broadcast else cut.n_sharing)
     row_bytes = op.head_dim * setting.k.element_bytes
     if setting.v:
         row_bytes += op.value_dim * setting.v.element_bytes
-    heads_at_once = min(heads, math.ceil(n_groups / (n_blocks * cut.n_splits)))
     is_kept = fits_half(heads_at_once * op.kv_attended * row_bytes, site.timing)
     n_loaded = n_readers * n_steps * cut.n_keys
+    heads = op.batch * op.n_kv_heads
     missed_frac = min(1.0, heads * op.kv_attended / n_loaded) if is_kept else 1.0
     return Share(n_groups, n_turns, n_steps, missed_frac)
 
 
-def _mask(setting: Setting) -> Mask:
-    op = setting.op
-    return Mask(op.q_len, op.kv_len, setting.group, op.causal, op.window, op.chunk, op.targets)
+@lru_cache(maxsize=1 << 16)
+def _spread(op: Attention, n_pes: int, cut: Cut) -> tuple[int, int, int, int]:
+    """Count groups of PEs at work, turns and steps of the busiest one, and heads at work at a time."""
+    mask, heads = _mask(op), op.batch * op.n_kv_heads
+    stacked = op.q_len * mask.group
+    total, most, fewest = count_key_blocks(mask, cut.n_rows * cut.n_sharing, cut.n_keys, cut.n_splits)
+    n_blocks = math.ceil(stacked / (cut.n_rows * cut.n_sharing))
+    n_items = heads * n_blocks * cut.n_splits
+    n_turns = math.ceil(n_items / (n_pes // cut.n_sharing))
+    n_groups = math.ceil(n_items / n_turns)
+    uneven = (most - fewest) / (2 * n_turns) if n_turns % 2 else 0.0
+    n_steps = math.ceil(min(n_turns * most, n_turns * total / n_blocks + uneven))
+    return n_groups, n_turns, n_steps, min(heads, math.ceil(n_groups / (n_blocks * cut.n_splits)))
+
+
+def _mask(op: Attention) -> Mask:
+    return Mask(op.q_len, op.kv_len, op.n_heads // op.n_kv_heads, op.causal, op.window, op.chunk, op.targets)
 
 
 def _lower_unfused(site: Site, op: Attention) -> tuple[Phase, ...]:

@@ -52,7 +52,8 @@ def lower_shape(site: Site) -> MatmulShape:
     """Lower the shape of an operator's product: where its operands are, and what the SIMD engine does to results."""
     op = site.op
     assert isinstance(op, Matmul | BatchedMatmul | Linear)
-    a, b, c = (site.place(name) for name in ("a", "b", "c"))
+    places = {operand.name: place for operand, place in zip(op.operands(), site.places, strict=True)}
+    a, b, c = (places[name] for name in ("a", "b", "c"))
     batch = op.batch if isinstance(op, BatchedMatmul) else 1
     functions: tuple[str, ...] = ()
     if isinstance(op, Linear):

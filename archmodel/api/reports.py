@@ -1,0 +1,129 @@
+"""Results that are kept, and reports on them to send around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archmodel.machine.types import Machine
+from archmodel.results import Result, ResultTable
+
+if TYPE_CHECKING:
+    from archmodel.report.html.page import Page
+    from archmodel.results.store import Store
+
+
+def report(results: str | Path, output: str | Path | None = None) -> Path:
+    """Write a report on results: a folder with a page that needs no network.
+
+    What the page of a sweep says beyond its results is evaluated here and kept in tables beside them: operators and
+    blocks of the best machines, what other models say of them, the base machine, every parameter with its source.
+
+    Parameters
+    ----------
+    results
+        Folder that `sweep`, `keep_results` or `verify_blocks` has written.
+    output
+        Folder for the page; ``report`` inside the results if not given.
+
+    Returns
+    -------
+    Path
+        Of the page, ``index.html``.
+
+    Raises
+    ------
+    InputError
+        When there are no results, a sweep has not ended, what it was made of has changed, or a folder cannot be
+        written.
+    ArchmodelError
+        When plotly is missing.
+    """
+    from archmodel.report.html import plotly_script, results_page, verification_page, write_page
+    from archmodel.results.keep import SWEEP, VERIFY, kind_of
+    from archmodel.results.store import open_store
+
+    plotly_script()  # without it there is no report, and nothing to evaluate for it
+    store = open_store(results)
+    pages = {SWEEP: _sweep_page, VERIFY: verification_page}
+    page = pages.get(kind_of(store.run()), results_page)(store)
+    return write_page(page, Path(output) if output is not None else store.folder / "report")
+
+
+def _sweep_page(store: Store) -> Page:
+    from archmodel.report.html import open_front, sweep_page
+    from archmodel.sweep.details import keep_details, set_damaged_aside
+    from archmodel.sweep.reopen import reopen_sweep
+
+    set_damaged_aside(store)
+    front = open_front(store)
+    keep_details(reopen_sweep(store), store, front.detailed, sorted(set(front.best.values())))
+    return sweep_page(front)
+
+
+def keep_results(
+    folder: str | Path,
+    kind: str,
+    command: Sequence[str],
+    machines: Sequence[Machine],
+    results: Sequence[Result],
+    missing: Mapping[str, str] | None = None,
+) -> None:
+    """Keep what a model says of a step, for `report` and for queries.
+
+    Parameters
+    ----------
+    folder
+        For results: ``run.json`` and tables ``total``, ``operators``, ``parameters``, ``ceilings`` and ``blocks``.
+    kind
+        ``run`` or ``compare``.
+    command
+        That gives these results again.
+    machines, results
+        Machines with an answer, and what it is.
+    missing
+        Why there is none, by the name of the machine.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or holds results of another command.
+    """
+    from importlib.metadata import version
+
+    from archmodel.report.html.blocks import list_blocks
+    from archmodel.report.roofline import list_ceilings
+    from archmodel.results.keep import keep_tables
+
+    pairs = list(zip(machines, results, strict=True))
+    asked = results[0]
+    run = {
+        "workload": asked.workload, "phase": asked.phase, "model": asked.model, "command": list(command),
+        "warnings": list(dict.fromkeys(text for result in results for text in result.warnings)),
+        "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
+    }  # fmt: skip
+    totals = [_total(result) for result in results]
+    totals += [{"machine": name, "status": "unsupported", "message": why} for name, why in (missing or {}).items()]
+    tables = {
+        "total": totals,
+        "operators": [{"machine": result.machine, **row} for result in results for row in result.operators.rows()],
+        "parameters": [
+            {"machine": machine.name, "path": path, "value": note.text, "kind": note.kind, "source": note.source}
+            for machine in machines
+            for path, note in sorted(machine.provenance.items())
+        ],
+        "ceilings": [
+            {"machine": machine.name, "flop_per_s": None, "bytes_per_s": None, **row}
+            for machine, result in pairs
+            for row in list_ceilings(machine, [result])
+        ],
+    }
+    blocks = list_blocks("machine", ((machine.name, machine) for machine in machines))
+    listed = {name: ResultTable.from_rows(rows) for name, rows in tables.items()}
+    keep_tables(folder, kind, run, listed | {"blocks": blocks})
+
+
+def _total(result: Result) -> dict[str, Any]:
+    names = ("machine", "workload", "phase", "dtype", "model")
+    return {**{name: getattr(result, name) for name in names}, **result.total(), "status": "ok", "message": ""}

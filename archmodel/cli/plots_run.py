@@ -1,0 +1,215 @@
+"""Figures of machines, and of workloads on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import archmodel as am
+from archmodel.api import timeline
+from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
+from archmodel.cli.show import note
+from archmodel.report import plot_diagram, plot_errors, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
+from archmodel.report.errors import read_points
+from archmodel.report.figure import data_path
+from archmodel.results.timeline import Timeline
+
+Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+Fold = Annotated[bool, Parameter(negative=(), show_default=False)]
+
+
+def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw the hierarchical roofline of a machine with the operators of a workload.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
+    """
+    chosen = options.machine(machine)
+    result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
+    am.plot_roofline(chosen, result, output)
+    _say_written(output)
+
+
+def breakdown(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw where the time of a workload goes by operator group, one bar per machine.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    machines
+        Further machines to put beside the first.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides.
+    """
+    trace = options.workload(workload)
+    chosen = [options.machine(name) for name in (machine, *machines)]
+    results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
+    am.plot_breakdown(results, output)
+    _say_written(output)
+
+
+def stalls(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    machines
+        Further machines to put beside the first.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    check_cycle(options)
+    trace = options.workload(workload)
+    chosen = [options.machine(name) for name in (machine, *machines)]
+    results = [am.evaluate(each, trace, model="cycle", launch=options.launch, mode=options.mode) for each in chosen]
+    plot_stalls(results, output)
+    _say_written(output)
+
+
+def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
+    """Draw the blocks of a machine: PEs and what is in one, memories, network and links.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    set_
+        Override of a machine value, e.g. --set pe.rows=16; may be repeated.
+    """
+    plot_diagram(am.machine(machine, parse_assignments("--set", set_)), output)
+    _say_written(output)
+
+
+def ladder(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
+    """Draw the time of operators by every model, between the physical bound and no overlap at all.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    options
+        Run settings and overrides; --model, --launch and --mode have no effect.
+    """
+    chosen, trace = options.machine(machine), options.workload(workload)
+    plot_ladder(chosen, trace, am.ladder(chosen, trace), output)
+    _say_written(output)
+
+
+def errors(source: Path, /, *, output: Output) -> None:
+    """Draw what a model says over what was measured, point by point.
+
+    Parameters
+    ----------
+    source
+        Folder of 'archmodel verify', or a .csv file: columns series, measured_s and modelled_s, or measured_cycles and
+        modelled_cycles.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    """
+    plot_errors(read_points(source), output, reference="RTL" if source.is_dir() else "measurement")
+    _say_written(output)
+
+
+def utilisation(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Output,
+    window: str | None = None,
+    fold: Fold = False,
+    options: RunOptions = DEFAULTS,
+) -> None:
+    """Draw over time how busy units and memories are.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    window
+        Part of the step, e.g. 0us..50us.
+    fold
+        Show one pass: of each operator the first execution, and no time for the others.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    plot_utilisation(_follow(machine, workload, window, fold, options), output)
+    _say_written(output)
+
+
+def gantt(
+    machine: str,
+    workload: str,
+    /,
+    *,
+    output: Output,
+    window: str | None = None,
+    fold: Fold = False,
+    options: RunOptions = DEFAULTS,
+) -> None:
+    """Draw over time what every unit does; 'archmodel timeline' writes it for a viewer.
+
+    Parameters
+    ----------
+    machine
+        Name ('archmodel machines') or path of a .yaml file.
+    workload
+        Name ('archmodel workloads') or path of a .yaml file.
+    output
+        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
+    window
+        Part of the step, e.g. 0us..50us; repetitions in it are followed one by one.
+    fold
+        Show one pass: of each operator the first execution, and no time for the others.
+    options
+        Run settings and overrides; the model is cycle.
+    """
+    plot_gantt(_follow(machine, workload, window, fold, options), output)
+    _say_written(output)
+
+
+def _follow(machine: str, workload: str, window: str | None, fold: bool, options: RunOptions) -> Timeline:
+    check_cycle(options)
+    return timeline(
+        options.machine(machine),
+        options.workload(workload),
+        launch=options.launch,
+        mode=options.mode,
+        window_s=None if window is None else read_window(window),
+        is_folded=fold,
+    )
+
+
+def _say_written(output: Path) -> None:
+    note(f"wrote {output} and {data_path(output)}")

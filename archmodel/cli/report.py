@@ -1,0 +1,28 @@
+"""``archmodel report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from archmodel import api
+from archmodel.cli.show import note
+
+
+def report(
+    results: Path, /, *, output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None
+) -> None:
+    """Write a report to send around: a folder with a page that needs no network.
+
+    Parameters
+    ----------
+    results
+        Folder that 'archmodel sweep' has written.
+    output
+        Folder for the page; 'report' inside the results by default.
+    """
+    page = api.report(results, output)
+    print(page)
+    note(f"note: open it with a browser; to send it, send the folder {page.parent}")

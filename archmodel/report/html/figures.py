@@ -1,0 +1,67 @@
+"""Figures of a page that its script does not make up itself: plain dicts, as Plotly reads them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from archmodel.report.figure import COLOURS, GROUP_COLOURS, FigureInfo
+
+Figure = dict[str, Any]
+_GRID = "#e4e4e4"
+
+
+def group_colours(groups: Iterable[str]) -> dict[str, str]:
+    """Give a colour to each operator group: its own, or the next one for groups that have none."""
+    others = sorted(set(groups) - set(GROUP_COLOURS))
+    return GROUP_COLOURS | dict(zip(others, itertools.cycle(COLOURS), strict=False))
+
+
+def draw_points(
+    info: FigureInfo, x: str, y: str, by: str, *, name: str = "", lines: Sequence[Mapping[str, Any]] = ()
+) -> Figure:
+    """Draw rows as dots on logarithmic axes.
+
+    Parameters
+    ----------
+    info
+        What is shown.
+    x, y
+        Columns of its table; what is not above zero has no place.
+    by
+        Column whose values have a colour each.
+    name
+        Column that says what a dot is.
+    lines
+        Traces behind the dots.
+    """
+    rows = [row for row in info.table.rows() if row[x] > 0 and row[y] > 0]
+    colours = group_colours(str(row[by]) for row in rows)
+    traces = []
+    for key in dict.fromkeys(str(row[by]) for row in rows):
+        own = [row for row in rows if str(row[by]) == key]
+        traces.append({
+            "type": "scatter", "mode": "markers", "name": escape(key, quote=False),
+            "x": [row[x] for row in own], "y": [row[y] for row in own],
+            "text": [escape(str(row[name or by]), quote=False) for row in own],
+            "hovertemplate": "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
+            "marker": {"size": 8, "color": colours[key], "opacity": 0.75},
+        })  # fmt: skip
+    return {"data": [*lines, *traces], "layout": _layout(info)}
+
+
+def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "solid") -> Figure:
+    """Draw a line that dots are compared with."""
+    line = {"color": "#555555", "width": 1.2, "dash": dash}
+    return {"type": "scatter", "mode": "lines", "name": escape(name, quote=False), "x": list(xs), "y": list(ys),
+            "line": line, "hoverinfo": "name"}  # fmt: skip
+
+
+def _layout(info: FigureInfo) -> Figure:
+    def axis(label: str) -> Figure:
+        return {"type": "log", "title": {"text": escape(label, quote=False)}, "gridcolor": _GRID, "automargin": True,
+                "exponentformat": "power", "dtick": 1}  # fmt: skip
+
+    return {"xaxis": axis(info.x_label), "yaxis": axis(info.y_label), "hovermode": "closest"}

@@ -1,0 +1,105 @@
+"""The front of a sweep, and which of its points a page holds and looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.errors import Fault, InputError
+from archmodel.report.points import SweepPoints
+from archmodel.results.store import Store
+
+MOST_ROWS, _MOST_VALUES = 2000, 120_000
+"""Points that a page holds, and values of them: what goes beyond is asked for by a query."""
+
+MOST_DETAILED = 60
+"""Points whose operators and blocks are shown."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """The points of a sweep that no other one beats.
+
+    Parameters
+    ----------
+    points
+        The results.
+    """
+
+    points: SweepPoints
+
+    @cached_property
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """All of them, column by column, best of the first objective first."""
+        return self.points.store.arrays("SELECT * FROM front")
+
+    @cached_property
+    def best(self) -> dict[str, int]:
+        """The best point of each objective; none of an empty front."""
+        n, ids = len(self.rows["point"]), self.rows["point"]
+        return {
+            each.title: int(ids[np.argmin(each.sign * self.rows[each.name])]) for each in self.points.objectives if n
+        }
+
+    @cached_property
+    def kept(self) -> list[int]:
+        """Numbers of the points that the page holds."""
+        most = min(MOST_ROWS, _MOST_VALUES // max(1, len(self.rows)))
+        return pick(self.rows["point"].tolist(), self.best.values(), most)
+
+    @cached_property
+    def detailed(self) -> list[int]:
+        """Numbers of the points whose operators and blocks are shown."""
+        return pick(self.kept, self.best.values(), MOST_DETAILED)
+
+    def column(self, name: str) -> list[Any]:
+        """Give a column of the points that the page holds."""
+        values: list[Any] = self.rows[name][np.isin(self.rows["point"], self.kept)].tolist()
+        return values
+
+
+def open_front(store: Store) -> Front:
+    """Open the front of a sweep.
+
+    Parameters
+    ----------
+    store
+        Its results.
+
+    Raises
+    ------
+    InputError
+        When the sweep has not ended, or is of an archmodel that did not say enough of it.
+    """
+    missing = {"points", "front"} - set(store.tables())
+    if missing:
+        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
+        raise InputError("report", [Fault(str(store.folder), text)])
+    absent = [key for key in ("units", "goals", "description") if key not in store.run()]
+    if absent:
+        text = f"has no {', '.join(absent)}, of an older archmodel; run 'archmodel sweep' again into another folder"
+        raise InputError("report", [Fault(str(store.folder / "run.json"), text)])
+    return Front(SweepPoints(store))
+
+
+def pick(points: Sequence[int], best: Collection[int], most: int) -> list[int]:
+    """Choose points of a front: the best ones, and others evenly spread over it.
+
+    Parameters
+    ----------
+    points
+        Numbers, in the order of the front.
+    best
+        Those that are there in any case.
+    most
+        How many, besides those of ``best``.
+    """
+    if len(points) <= most:
+        return list(points)
+    spread = {points[idx] for idx in np.linspace(0, len(points) - 1, most).round().astype(int)} | set(best)
+    return [point for point in points if point in spread]

@@ -1,0 +1,130 @@
+"""The page of one workload on one machine, or on several."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from archmodel.report.figure import FigureInfo
+from archmodel.report.html.blocks import draw_blocks
+from archmodel.report.html.figures import draw_line, draw_points, group_colours
+from archmodel.report.html.page import Page, Section, folded, paragraph, source, table
+from archmodel.report.machine_facts import ASSUMED, SET
+from archmodel.results import ResultTable
+from archmodel.results.store import Store
+
+_N_OPERATORS = 25
+_TOTALS = {
+    "machine": "machine", "latency_s": "latency [s]", "lower_s": "lower bound [s]", "upper_s": "upper bound [s]",
+    "throughput": "throughput", "throughput_unit": "unit", "utilisation": "of matrix peak", "bound": "bound by",
+    "launch_s": "launching [s]", "energy_j": "energy [J]", "message": "remark",
+}  # fmt: skip
+_OPERATORS = {
+    "operator": "operator", "machine": "machine", "kind": "kind", "count": "count", "latency_s": "latency [s]",
+    "lower_s": "lower bound [s]", "bound": "bound by", "flop": "work [FLOP]", "bytes": "operands [B]",
+}  # fmt: skip
+SLOWEST = f"SELECT * FROM operators ORDER BY latency_s DESC, machine, operator LIMIT {_N_OPERATORS}"
+
+
+def results_page(store: Store) -> Page:
+    """Build the page of what ``archmodel run`` or ``compare`` has kept.
+
+    Parameters
+    ----------
+    store
+        The results.
+    """
+    run, folder = store.run(), str(store.folder)
+    totals, operators = (list(store.query(f"SELECT * FROM {name}").rows()) for name in ("total", "operators"))
+    done = [row for row in totals if row["status"] == "ok"]
+    listed, bars = _columns(_TOTALS, "One step", totals), _figure("bars", "Time by operator group")
+    sections = [
+        Section("totals", "What a step takes", listed + source(folder, "SELECT * FROM total")),
+        Section("time", "Where the time goes", bars + source(folder, "SELECT * FROM operators") + _slowest(store)),
+    ]
+    data: dict[str, Any] = {"bars": [row["machine"] for row in done], "breakdown": _breakdown(done, operators)}
+    if any(row["flop"] and row["bytes"] for row in operators):
+        text = "A dot is an operator: work per byte, every operand moved once, and the rate reached."
+        roofline = paragraph(text) + _figure("roofline", "Operators under the ceilings")
+        sections.append(Section("ceilings", "Roofline", roofline + source(folder, "SELECT * FROM ceilings")))
+        data["figures"] = {"roofline": _roofline(done, operators, list(store.query("SELECT * FROM ceilings").rows()))}
+    blocks = draw_blocks(store.query("SELECT * FROM blocks").rows(), "machine")
+    data["blocks"] = blocks
+    diagrams = "".join(f'<h3>{escape(name)}</h3><div data-blocks="{escape(name)}"></div>' for name in blocks)
+    marks = paragraph(f"{ASSUMED} rests on an assumed value, {SET} is set by the user.")
+    sections += [
+        Section("machines", "Block diagrams", marks + diagrams + source(folder, "SELECT * FROM blocks")),
+        Section("assumptions", "Assumptions", _assumptions(run, store)),
+        Section("reproduce", "How to get these numbers again", _reproduce(run, folder)),
+    ]
+    names = ", ".join(row["machine"] for row in totals)
+    return Page(f"{run['workload']} {run['phase']} on {names}", f"Model {run['model']}.", sections, data)
+
+
+def _figure(name: str, text: str) -> str:
+    return f'<div id="{name}" class="figure" role="img" aria-label="{escape(text)}"></div>'
+
+
+def _columns(headings: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    cells = [[row.get(name) for name in headings] for row in rows]
+    return f'<div class="wide">{table(caption, list(headings.values()), cells)}</div>'
+
+
+def _slowest(store: Store) -> str:
+    rows = list(store.query(SLOWEST).rows())
+    return _columns(_OPERATORS, f"The slowest {len(rows)} operators", rows) + source(str(store.folder), SLOWEST)
+
+
+def _breakdown(totals: Sequence[Mapping[str, Any]], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give the time by operator group: by machine, a value per group [s]; what is left of a step is launching."""
+    colours = group_colours(row["group"] for row in operators)
+    times = []
+    for total in totals:
+        parts: dict[str, list[float]] = {"launch": [total["latency_s"]]}
+        for row in operators:
+            if row["machine"] == total["machine"]:
+                own = [row["latency_s"], -row["launch_s"]]
+                parts.setdefault(row["group"], []).extend(own)
+                parts["launch"].extend(-part for part in own)
+        times.append([math.fsum(parts.get(group, ())) for group in colours])
+    return {"groups": list(colours), "colours": list(colours.values()), "times_s": times}
+
+
+def _roofline(
+    totals: Sequence[Mapping[str, Any]], operators: Sequence[Mapping[str, Any]], ceilings: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Draw operators under the ceilings of their machine; of several machines, without ceilings."""
+    rows = [
+        {"operator": row["operator"], "group": row["group"], "machine": row["machine"],
+         "intensity": row["flop"] / row["bytes"], "reached": row["flop"] / row["latency_s"]}
+        for row in operators if row["flop"] and row["bytes"] and row["latency_s"]
+    ]  # fmt: skip
+    labels = "Arithmetic intensity [FLOP/B]", "Arithmetic [FLOP/s]"
+    info = FigureInfo("Roofline", *labels, ResultTable.from_rows(rows), "")
+    if len(totals) > 1:
+        return draw_points(info, "intensity", "reached", "machine", name="operator")
+    ends = [min(row["intensity"] for row in rows) / 2, max(row["intensity"] for row in rows) * 2]
+    top = max((row["flop_per_s"] for row in ceilings if row["flop_per_s"]), default=math.inf)
+    lines = []
+    for row in ceilings:
+        flat, slope = row["flop_per_s"], row["bytes_per_s"]
+        knee = min(max(top / slope, ends[0]), ends[1]) if slope else ends[1]
+        xs = [ends[0], knee, ends[1]]
+        lines.append(draw_line(row["name"], xs, [flat or min(top, slope * x) for x in xs], "solid" if flat else "dot"))
+    return draw_points(info, "intensity", "reached", "group", name="operator", lines=lines)
+
+
+def _assumptions(run: Mapping[str, Any], store: Store) -> str:
+    sql = "SELECT machine, path, value, source FROM parameters WHERE kind = 'assumed' ORDER BY machine, path"
+    rows = [(row["path"], row["machine"], row["value"], row["source"]) for row in store.query(sql).rows()]
+    listed = table("Assumed values", ("parameter", "machine", "value", "why"), rows)
+    remarks = "".join(paragraph(text, "remark") for text in run["warnings"])
+    return remarks + folded(f"{len(rows)} assumed values", listed) + source(str(store.folder), sql)
+
+
+def _reproduce(run: Mapping[str, Any], folder: str) -> str:
+    command = shlex.join([*run["command"], "-o", f"{folder}-again"])
+    return f"<pre>{escape(command)}</pre>" + table("Versions", ("what", "which"), list(run["versions"].items()))

@@ -1,0 +1,202 @@
+"""The page of a sweep: its question, what is assumed, the best machines, and how to get them again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+import yaml
+
+from archmodel.report.html.front import MOST_DETAILED, Front
+from archmodel.report.html.page import Page, Section, folded, paragraph, query_command, source, table
+from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sweep_data
+from archmodel.report.machine_facts import ASSUMED, SET
+from archmodel.report.points import SweepPoints
+
+FILE = "sweep.yaml"
+
+
+def sweep_page(front: Front) -> Page:
+    """Build the page of a sweep from its results.
+
+    Parameters
+    ----------
+    front
+        Of the results, with the tables that `archmodel.api.report` has added.
+    """
+    points, counts = front.points, front.points.counts
+    lead = (
+        f"{counts['n_points']:,} machines of {points.run['n_space']:,}, base {points.run['asked']['machine']['name']}: "
+        f"{counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} outside the conditions."
+    )
+    sections = [
+        Section("question", "Question", _question(points)),
+        Section("assumptions", "Inputs and assumptions", _assumptions(points)),
+        Section("trade-offs", "Trade-offs", _pareto(points)),
+        Section("best", "Machines that no other one beats", _front(front)),
+        Section("lines", "Choices and figures side by side", _parallel(points)),
+        Section("detail", "The chosen machine", _detail(points)),
+        Section("ladder", "What every model says of the best", _ladder(front)),
+        Section("reproduce", "How to get these numbers again", _reproduce(points)),
+    ]
+    if not front.kept:
+        sections = [one for one in sections if one.name not in ("trade-offs", "lines", "detail", "ladder")]
+    description = yaml.safe_dump(points.run["description"], sort_keys=False, allow_unicode=True, width=120)
+    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: description})
+
+
+def _question(points: SweepPoints) -> str:
+    run, asked = points.run, points.run["asked"]
+    better = {"max": "as large as can be", "min": "as small as can be"}
+    parts = [
+        table("What is wanted", ("objective", "column", "unit", "goal"),
+              [(each.title, each.name, each.unit, better[str(each.goal)]) for each in points.objectives]),
+        table("Workloads; shares are those of the time of the base machine", ("workload", "trace", "settings", "share"),
+              [(label, each["workload"], _say(each["settings"]), f"{100 * each['share']:.1f} %")
+               for label, each in asked["workloads"].items()]),
+        table("What varies", ("axis", "choices", "which"),
+              [(axis.name, len(axis.labels), _shorten(", ".join(axis.labels))) for axis in points.axes]),
+    ]  # fmt: skip
+    if asked["where"]:
+        parts.append(table("What must hold", ("condition",), [(text,) for text in asked["where"]]))
+    text = yaml.safe_dump(run["description"], sort_keys=False, allow_unicode=True, width=100)
+    parts.append(folded(f"The sweep as its file says it ({FILE})", f"<pre>{escape(text)}</pre>"))
+    return "\n".join(parts)
+
+
+def _say(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "as usual"
+
+
+def _shorten(text: str, most: int = 160) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _assumptions(points: SweepPoints) -> str:
+    run, asked = points.run, points.run["asked"]
+    given = {**asked["machine"]["set"], **asked["economy"]["set"]}
+    n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
+    swept = {row["path"] for row in rows_of(points, "choices")}
+    rows = [
+        (row["path"], row["about"], row["value"], row["source"], "set by an axis" if row["path"] in swept else "")
+        for row in rows_of(points, "parameters") if row["kind"] == "assumed"
+    ]  # fmt: skip
+    model = ", then ".join(asked["fidelity"]) or asked["model"]
+    parts = [
+        paragraph(
+            f"Model {model}{f', mode {mode}' if (mode := asked['mode']) else ''}, launch {asked['launch']}. "
+            f"{n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
+            "economy are assumed, not published or measured; they are listed here with the reason for each."
+        ),
+        *(paragraph(text, "remark") for text in run["notes"]),
+    ]
+    if given:
+        parts.append(table("Set by the sweep", ("path", "value"), [(path, str(text)) for path, text in given.items()]))
+    headings = ("parameter", "of", "value", "why", "remark")
+    parts.append(folded(f"{len(rows)} assumed values", table("Assumed values of the base machine", headings, rows)))
+    sql = "SELECT * FROM parameters WHERE kind = 'assumed'"
+    return "\n".join([*parts, source(str(points.store.folder), sql)])
+
+
+def _pareto(points: SweepPoints) -> str:
+    folder = str(points.store.folder)
+    text = (
+        "Each dot is a machine; choose one of the front with the mouse, or in the table below. Grey dots are a sample "
+        "of those that meet the conditions and are beaten in every objective; the rest by query: "
+    )
+    return f"""<p>{escape(text)}<code>{escape(query_command(folder, "SELECT * FROM points"))}</code></p>
+<div class="controls"><label>across <select id="pareto-x"></select></label>
+<label>up <select id="pareto-y"></select></label></div>
+<div id="pareto" class="figure" role="img" aria-label="Trade-offs between figures of the machines"></div>
+{source(folder, CLOUD_QUERY)}"""
+
+
+def _front(front: Front) -> str:
+    points, counts = front.points, front.points.counts
+    n_all, n_kept = len(front.rows["point"]), len(front.kept)
+    if not n_all:
+        return paragraph(
+            f"There are none: of {counts['n_points']:,} machines, {counts['n_failed']:,} have no answer and "
+            f"{counts['n_infeasible']:,} do not meet the conditions.",
+            "remark",
+        ) + source(str(points.store.folder), "SELECT message, count(*) AS n FROM points GROUP BY 1 ORDER BY 2 DESC")
+    said = f"All {n_all:,} of them" if n_kept == n_all else f"{n_kept:,} of {n_all:,}, spread over the front"
+    if len(points.axes) > MOST_AXES:
+        said += f", with the first {MOST_AXES} of {len(points.axes)} axes"
+    return f"""<p>{said}. Headings sort. Filters take part of a text, or <code>&gt; 5</code>, <code>&lt;= 5</code>,
+<code>2..5</code> in the unit of the column; a word in the search field must be in the row.</p>
+<div class="controls"><label>search <input id="search" type="search"></label>
+<span id="count" role="status"></span></div>
+<div class="wide" tabindex="0" role="region" aria-label="Table of the front">
+<table id="front"><caption>Machines of the front</caption><thead></thead><tbody></tbody></table></div>
+<button id="more" type="button">show more rows</button>
+{source(str(points.store.folder), "SELECT * FROM front")}"""
+
+
+def _parallel(points: SweepPoints) -> str:
+    text = "A line is a machine of the front: its choice on each axis, then its objectives, better ones higher."
+    return f"""{paragraph(text)}
+<div id="parallel" class="figure" role="img" aria-label="Choices and objectives of the front"></div>
+{source(str(points.store.folder), "SELECT * FROM front")}"""
+
+
+def _detail(points: SweepPoints) -> str:
+    folder = str(points.store.folder)
+    return f"""<p id="chosen" role="status"></p>
+<h3>What it changes</h3><div class="wide"><table id="parameters"><caption>Parameters against those of the base machine
+</caption><thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM choices")}
+<h3>What it gains</h3><div class="wide"><table id="gains"><caption>Figures against those of the base machine</caption>
+<thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM base")}
+<h3>Where the time goes</h3><p id="breakdown-remark">Operators are broken down of {MOST_DETAILED} machines of the
+front, spread over it, and of the best ones.</p>
+<div id="breakdown" class="figure" role="img" aria-label="Time of each workload by operator group"></div>
+{source(folder, "SELECT * FROM operators")}
+<h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p>
+<div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
+
+
+def _ladder(front: Front) -> str:
+    points = front.points
+    folder, rows, choice = str(points.store.folder), rows_of(points, "ladder"), "SELECT * FROM ladder"
+    if points.run["asked"]["fidelity"]:
+        rows, choice = list(_rungs(front)), "SELECT * FROM fidelity"
+    latencies = [f"{label}_latency_s" for label in points.run["asked"]["workloads"]]
+    columns = [*(each for each in points.objectives), *(points.column(name, "") for name in latencies)]
+    headings = ["point", "model", *(f"{each.title} [{each.unit}]" for each in columns), "remark"]
+    body = [[str(row["point"]), row["model"], *(row[each.name] for each in columns), row["message"]]
+            for row in sorted(rows, key=lambda row: row["point"])]  # fmt: skip
+    lead = paragraph(
+        "The best machine of each objective by every model: what a detailed one sees that a fast one misses."
+    )
+    return lead + table("The best machines by model", headings, body) + source(folder, choice)
+
+
+def _rungs(front: Front) -> Iterator[dict[str, Any]]:
+    """Give what each model of the sweep has said of the best points."""
+    best, points = ", ".join(map(str, front.best.values())), front.points
+    names = list(points.run["asked"]["fidelity"])
+    for name in names:
+        stored = "points" if name == names[-1] else f"points_{name.replace(':', '_')}"
+        for row in points.store.query(f'SELECT * FROM "{stored}" WHERE point IN ({best})').rows():
+            yield {"model": name, **row}
+
+
+def _reproduce(points: SweepPoints) -> str:
+    run, asked, folder = points.run, points.run["asked"], points.store.folder
+    command = ["archmodel", "sweep", FILE, "-o", f"{folder}-again"]
+    if asked["fidelity"]:
+        command += ["--fidelity", ",".join(f"{name}:{most}" for name, most in asked["fidelity"].items())]
+    elif asked["search"]:
+        command += ["--search", asked["search"], "--evaluations", str(asked["n_points"])]
+    hashes = [("machine", asked["machine"]["name"], asked["machine"]["sha256"])]
+    hashes += [(f"workload {label}", each["workload"], each["sha256"]) for label, each in asked["workloads"].items()]
+    hashes += [("economy", "", asked["economy"]["sha256"]), ("all that was asked", run["sweep"], run["sha256"])]
+    commands = f"{shlex.join(command)}\narchmodel report {shlex.quote(f'{folder}-again')}"
+    return "\n".join([
+        paragraph(f"{FILE} is beside this page. The same versions give the same bytes."),
+        f"<pre>{escape(commands)}</pre>",
+        table("Versions and seed", ("what", "which"), [*run["versions"].items(), ("seed", str(asked["seed"]))]),
+        table("Inputs", ("input", "name", "SHA-256"), hashes),
+    ])  # fmt: skip

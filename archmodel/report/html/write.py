@@ -1,0 +1,53 @@
+"""Write a page and what it needs into a folder."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from archmodel.errors import ArchmodelError
+from archmodel.report.figure import write_file
+from archmodel.report.html.page import Page, render_page
+
+SUBJECT = "report"
+
+
+def write_page(page: Page, folder: Path) -> Path:
+    """Write ``index.html`` and, beside it, all that it needs; the same page gives the same bytes.
+
+    Parameters
+    ----------
+    page
+        What it shows.
+    folder
+        Where to; it is made if it is not there.
+
+    Returns
+    -------
+    Path
+        Of ``index.html``, which is written last.
+
+    Raises
+    ------
+    ArchmodelError
+        When plotly, which draws the figures, is not installed.
+    InputError
+        When a file cannot be written.
+    """
+    here = files("archmodel.report.html")
+    for name, text in {"plotly.min.js": plotly_script(), **page.files}.items():
+        write_file(SUBJECT, folder / name, text.encode())
+    for name in ("report.css", "report.js"):
+        write_file(SUBJECT, folder / name, (here / name).read_bytes())
+    text = render_page(page, (here / "page.html").read_text(encoding="utf-8"))
+    write_file(SUBJECT, folder / "index.html", text.encode())
+    return folder / "index.html"
+
+
+def plotly_script() -> str:
+    """Give the script that draws figures in a browser."""
+    plotly = find_spec("plotly")
+    if plotly is None or plotly.origin is None:
+        raise ArchmodelError("a report needs plotly; run: pip install 'archmodel[html]'")
+    return (Path(plotly.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")

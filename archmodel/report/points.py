@@ -1,0 +1,355 @@
+"""Results of a sweep as figures need them: objectives, axes, columns with their units, and samples of points."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archmodel.errors import Fault, InputError, suggest
+from archmodel.results.store import Store, open_store
+from archmodel.units import format_number
+
+MOST_DRAWN = 3000
+"""Points of one kind that a figure draws: more would cover each other, and fill the file of its data."""
+
+_TITLE_LETTERS = 160
+_LOG_FROM = 30.0  # largest over smallest value of an axis, from which it is logarithmic
+_PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+_WITH_PREFIX = re.compile(r"(s|Hz|B/s|B|FLOP/s|FLOP|J|W)(/(?!cycle).*)?")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NUMBER_AND_UNIT = re.compile(r"([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)\s*(\D.*)?")
+
+
+class HasStore(Protocol):
+    """What knows where its results are, e.g. what `archmodel.sweep` returns."""
+
+    @property
+    def store(self) -> Store:
+        """Where they are."""
+
+
+Source = str | Path | Store | HasStore
+"""Results of a sweep: their folder, or what has been opened of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How values of an axis are written.
+
+    Parameters
+    ----------
+    factor
+        One of what the axis counts, in the unit of the data.
+    unit
+        Its name: ``GB/s``, ``10⁶ sample/s``.
+    """
+
+    factor: float
+    unit: str
+
+    def show(self, value: float) -> str:
+        """Write a value with its unit, to four digits."""
+        unit = "" if self.unit == "1" else f" × {self.unit}" if self.unit.startswith("10") else f" {self.unit}"
+        return f"{format_number(value / self.factor)}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of points that holds numbers.
+
+    Parameters
+    ----------
+    name
+        Of the column.
+    title
+        What people read: of an objective, its name in the sweep.
+    unit
+        Of the values; empty for plain numbers.
+    goal
+        ``min`` or ``max`` where one way is better.
+    """
+
+    name: str
+    title: str
+    unit: str
+    goal: str | None
+
+    @property
+    def sign(self) -> int:
+        """Factor that makes less better; 1, too, where neither way is."""
+        return -1 if self.goal == "max" else 1
+
+    @property
+    def better(self) -> str:
+        """What the name of an axis says of it, if one way is better."""
+        return {"max": ", more is better", "min": ", less is better"}.get(self.goal or "", "")
+
+    def scale(self, values: Iterable[float]) -> Scale:
+        """Choose how these values are written."""
+        if not self.unit and (self.name.endswith("utilisation") or self.name.endswith("_frac")):
+            return Scale(0.01, "%")
+        return scale_of(values, self.unit)
+
+    def label(self, values: Iterable[float]) -> str:
+        """Name an axis that shows these values."""
+        return f"{self.title} [{self.scale(values).unit}]{self.better}"
+
+
+@dataclass(frozen=True, slots=True)
+class SweptAxis:
+    """An axis of a sweep.
+
+    Parameters
+    ----------
+    name
+        As the sweep names it.
+    labels
+        Of its choices, as the sweep writes them.
+    column
+        Of the points, that tells them apart.
+    values
+        What it holds then, a value per choice.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    column: str
+    values: tuple[Any, ...]
+
+    def indices(self, found: Iterable[Any]) -> NDArray[np.int64]:
+        """Give the index of the choice of each value of the column; −1 for what is none of them."""
+        known = {_key(value): idx for idx, value in enumerate(self.values)}
+        return np.array([known.get(_key(value), -1) for value in found], np.int64)
+
+    def title_and_ticks(self) -> tuple[str, list[str]]:
+        """Name the axis of a figure and its choices; a unit that all of them share goes to the name."""
+        parts = [_NUMBER_AND_UNIT.fullmatch(label) for label in self.labels]
+        units = {part[2] or "1" for part in parts if part}
+        if None in parts or len(units) != 1:
+            return self.name, list(self.labels)
+        return f"{self.name} [{units.pop()}]", [format_number(float(part[1])) for part in parts if part]
+
+
+@dataclass(frozen=True)
+class SweepPoints:
+    """Results of a sweep.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    """
+
+    store: Store
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """What was asked, and with what."""
+        return self.store.run()
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """Map every column of the points to its type in SQL."""
+        return {row["column_name"]: row["column_type"] for row in self.store.query("DESCRIBE points").rows()}
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Count the points: ``n_points``, those ``n_failed`` without an answer, ``n_infeasible`` by a condition."""
+        return next(self.store.query(
+            "SELECT count(*) AS n_points, count(*) FILTER (status <> 'ok') AS n_failed, "
+            "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
+        ).rows())  # fmt: skip
+
+    @cached_property
+    def objectives(self) -> tuple[Column, ...]:
+        """What was wanted, in the order of the sweep."""
+        return tuple(
+            Column(each["column"], name, each["unit"], each["goal"]) for name, each in self.run["objectives"].items()
+        )
+
+    @cached_property
+    def axes(self) -> tuple[SweptAxis, ...]:
+        """What was varied, in the order of the sweep."""
+        return tuple(self._axis(name, choices) for name, choices in self.run["asked"]["axes"].items())
+
+    def _axis(self, name: str, choices: Mapping[str, Mapping[str, Any]]) -> SweptAxis:
+        labels, named = tuple(choices), name.replace(".", "_")
+        fields = {field: tuple(each[field] for each in choices.values()) for field in next(iter(choices.values()))}
+        if named in self.types and named not in fields:  # the column has the labels
+            return SweptAxis(name, labels, named, labels)
+        distinct = [field for field, values in fields.items() if len(set(map(_key, values))) == len(values)]
+        column = (distinct or list(fields))[0]
+        return SweptAxis(name, labels, column, fields[column])
+
+    def axis(self, name: str, option: str) -> SweptAxis:
+        """Find an axis by its name; `InputError` of ``option`` when there is none."""
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        text = f"the sweep has no axis {name!r}; {suggest(name, [axis.name for axis in self.axes])}"
+        raise InputError("figure", [Fault(option, text)])
+
+    def column(self, name: str, option: str) -> Column:
+        """Find a column of numbers by its name, or an objective by that of the sweep.
+
+        Raises
+        ------
+        InputError
+            Of ``option``, when there is none.
+        """
+        for objective in self.objectives:
+            if name in (objective.title, objective.name):
+                return objective
+        units: Mapping[str, str] = self.run["units"]
+        if name not in units or name not in self.types:
+            known = dict.fromkeys([*(each.title for each in self.objectives), *units])
+            text = f"the points have no column {name!r} of numbers; {suggest(name, known)}"
+            raise InputError("figure", [Fault(option, text)])
+        return Column(name, name, units[name], self.run["goals"].get(name))
+
+    def row(self, point: int, option: str) -> dict[str, Any]:
+        """Read a point.
+
+        Raises
+        ------
+        InputError
+            Of ``option``, when it is not there, or has no answer.
+        """
+        rows = list(self.store.query(f"SELECT * FROM points WHERE point = {point:d} LIMIT 1").rows())
+        folder = self.store.folder
+        if not rows:
+            text = f"point {point} is not in the results; list some: archmodel query {folder} 'select point from front'"
+            raise InputError("figure", [Fault(option, text)])
+        if rows[0]["status"] != "ok":
+            raise InputError("figure", [Fault(option, f"point {point} has no answer: {rows[0]['message']}")])
+        return rows[0]
+
+    def choices(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Say what a point has chosen on each axis."""
+        found = {axis.name: (axis, int(axis.indices([row.get(axis.column)])[0])) for axis in self.axes}
+        return {name: axis.labels[idx] if idx >= 0 else "–" for name, (axis, idx) in found.items()}
+
+    def base(self) -> dict[str, Any]:
+        """Read the figures of the base machine; nothing if it has none."""
+        if "base" not in self.store.tables():
+            return {}
+        rows = list(self.store.query("SELECT * FROM base WHERE status = 'ok'").rows())
+        return rows[0] if rows else {}
+
+    def footer(self, remark: str) -> str:
+        """Say where the numbers are from and what of them is assumed, then ``remark``."""
+        run, asked = self.run, self.run["asked"]
+        model = list(asked["fidelity"])[-1] if asked["fidelity"] else asked["model"]
+        name = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
+        given = {**asked["machine"]["set"], **asked["economy"]["set"]}
+        said = f" Set by the sweep: {', '.join(f'{path}={value}' for path, value in given.items())}." if given else ""
+        assumed = {about: len(paths) for about, paths in run["assumed"].items()}
+        return (
+            f"archmodel {asked['archmodel']}, model {model}{name}, base machine {asked['machine']['name']}.{said} "
+            f"Assumed: {assumed['machine']} values of the machine, "
+            f"{assumed['economy']} of the economy; run.json of the results lists them. {remark}"
+        )
+
+    def title(self) -> str:
+        """Title of the sweep, cut where it would fill a figure."""
+        return textwrap.shorten(self.run["title"], _TITLE_LETTERS, placeholder=" …")
+
+
+def open_points(source: Source) -> SweepPoints:
+    """Open results for figures.
+
+    Parameters
+    ----------
+    source
+        Their folder, or what has been opened of it.
+
+    Raises
+    ------
+    InputError
+        When there are none, the sweep has not ended, or no point has an answer that meets its conditions.
+    """
+    store = (
+        open_store(source) if isinstance(source, str | Path) else source if isinstance(source, Store) else source.store
+    )
+    points, folder = SweepPoints(store), store.folder
+    missing = {"points", "front"} - set(store.tables())
+    if missing:
+        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
+        raise InputError("figure", [Fault(str(folder), text)])
+    absent = {"units", "goals"} - set(points.run)
+    if absent:
+        text = f"does not say the {' and '.join(sorted(absent))} of its columns; sweep again into another folder"
+        raise InputError("figure", [Fault(str(folder / "run.json"), text)])
+    if not next(store.query("SELECT count(*) AS n FROM front").rows())["n"]:
+        counts = points.counts
+        text = (
+            f"there is nothing to draw: of {counts['n_points']} points {counts['n_failed']} have no answer and "
+            f"{counts['n_infeasible']} do not meet the conditions; why: archmodel query {folder} "
+            "'select message, count(*) as n from points group by 1'"
+        )
+        raise InputError("figure", [Fault(str(folder), text)])
+    return points
+
+
+def scale_of(values: Iterable[float], unit: str) -> Scale:
+    """Choose how values are written, so that the largest has few digits before the point.
+
+    Parameters
+    ----------
+    values
+        In the unit.
+    unit
+        ``B/s`` becomes ``GB/s``; units that take no prefix get a power of ten: ``10⁶ sample/s``.
+    """
+    shown = unit.replace("mm2", "mm²") or "1"
+    finite = [abs(value) for value in values if math.isfinite(value)]
+    top = max(finite, default=0.0)
+    if not top:
+        return Scale(1.0, shown)
+    exponent = 3 * math.floor(math.log10(top * (1 + 1e-9)) / 3)
+    if _WITH_PREFIX.fullmatch(unit):
+        exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+        return Scale(10.0**exponent, _PREFIXES[exponent] + shown)
+    if 1e-2 <= top < 1e5:
+        return Scale(1.0, shown)
+    power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return Scale(10.0**exponent, power if shown == "1" else f"{power} {shown}")
+
+
+def is_logarithmic(values: Iterable[float]) -> bool:
+    """Tell whether an axis of these values is to be logarithmic: all are positive, and far apart."""
+    finite = [value for value in values if math.isfinite(value)]
+    return min(finite, default=0.0) > 0 and max(finite) / min(finite) > _LOG_FROM
+
+
+def quote(name: str) -> str:
+    """Quote the name of a column for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def spread_order(column: str = "point") -> str:
+    """Give an order in SQL in which the first N of many points are spread over them, the same ones every time."""
+    return f"({column} % 4294967296) * 2654435761 % 4294967296, {column}"
+
+
+def _key(value: Any) -> Any:
+    """Make a value of a column, or of run.json, one that can be looked up: numbers, or text as tables have it."""
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        return float(value)
+    return "" if value is None else str(value)
+
+
+def list_choices(choices: Mapping[str, str], n_lines: int, n_letters: int) -> Sequence[str]:
+    """Write the choices of a point, a line per axis; what has no room is counted."""
+    lines = [f"{name}: {label}" for name, label in choices.items()]
+    shown = [line if len(line) <= n_letters else f"{line[: n_letters - 1]}…" for line in lines[:n_lines]]
+    return [*shown, f"and {len(lines) - n_lines} axes more"] if len(lines) > n_lines else shown
