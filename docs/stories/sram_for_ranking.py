@@ -91,8 +91,8 @@ for model in points:
 #
 # - **Batches that fit.** HC3 holds 312 MiB of activations at 1,024 samples. Read from DRAM, all of its operators take
 #   longer; 384 MiB are enough for it, and for LC5, at a lower price.
-# - **Lookups that hit.** LC1 needs 13 MiB at 512 samples; the rest is a cache of its tables. The proof: where half of the
-#   lookups hit on either chip, the second 256 MiB bring nothing.
+# - **Lookups that hit.** LC1 needs 13 MiB at 512 samples; the rest is a cache of its tables. The proof: where half of
+#   the lookups hit on either chip, the second 256 MiB bring nothing.
 
 results_hc3 = [
     am.evaluate(machine, am.workload("recommendation/mtia_hc3", batch=1024), model="analytic")
