@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_program import multiply_cycles
@@ -33,7 +33,7 @@ IS_B_FIRST, IS_B_LAST, IS_APART, N_M, N_N = range(16, 21)
 N_BOUNDS = 21
 
 
-@kernel
+@kernel_part
 def load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
     """Cycles for which the DMA engine is busy with a tile that is in SRAM, or was prefetched.
 
@@ -60,7 +60,7 @@ def load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def _wait_for_others(occupancy: int, n_bytes: float, width: float, n_pes: int) -> int:
     """Cycles for which a memory serves a request of all PEs longer than it, or the PE, is busy with one."""
     service = service_cycles(n_bytes, width)
@@ -187,7 +187,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: A
     out[N_M], out[N_N] = n_m, n_n
 
 
-@kernel
+@kernel_part
 def _serve(n_bytes: float, width: float) -> int:
     """Cycles for which DRAM serves a request, if there is one."""
     return service_cycles(n_bytes, width) if n_bytes > 0 else 0

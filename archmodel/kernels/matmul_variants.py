@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import (
@@ -74,7 +74,7 @@ class Best(NamedTuple):
     serials: Any
 
 
-@kernel
+@kernel_part
 def _differ_in_buffers(candidates: Any, c: int) -> bool:
     """Whether a candidate differs from the one before only in how many tiles are buffered, which no bound sees."""
     n_equal = 0
@@ -83,7 +83,7 @@ def _differ_in_buffers(candidates: Any, c: int) -> bool:
     return n_equal == N_MAPPING_FIELDS - 1
 
 
-@kernel
+@kernel_part
 def _count_bounds(shape: MatmulShape, rows: Any, candidates: Any) -> Unlike:
     """Count what each unlike candidate takes at least."""
     n, n_unlike, t = candidates.shape[0], 0, read_timing(rows, 0)
@@ -98,13 +98,13 @@ def _count_bounds(shape: MatmulShape, rows: Any, candidates: Any) -> Unlike:
     return Unlike(firsts[: n_unlike + 1], bounds[:n_unlike], np.empty((n_unlike, 2)))
 
 
-@kernel
+@kernel_part
 def _bound_near(bounds: Any) -> Any:
     """Count what a candidate takes at least whatever the DRAM."""
     return min(max(bounds[MULTIPLIED], bounds[OTHER]) + bounds[LAG], bounds[SERIAL])
 
 
-@kernel
+@kernel_part
 def _find_shortest(unlike: Unlike) -> int:
     """Find the candidate that takes least if no DRAM holds it up."""
     shortest = 0
@@ -114,7 +114,7 @@ def _find_shortest(unlike: Unlike) -> int:
     return shortest
 
 
-@kernel
+@kernel_part
 def _find_together(rows: Any, first: int) -> int:
     """Find the end of the machines from ``first`` on that are judged together: one cache, DRAM of similar speed."""
     end = first + 1
@@ -127,14 +127,14 @@ def _find_together(rows: Any, first: int) -> int:
     return end
 
 
-@kernel
+@kernel_part
 def _bound_on(unlike: Unlike, u: int, rows: Any, v: int) -> Any:
     """Count what a candidate takes at least on a machine."""
     from_dram = unlike.from_dram[u]
     return bound_cycles(unlike.bounds[u], from_dram[0], from_dram[1], rows[v, DRAM_WIDTH], int(rows[v, DRAM_LATENCY]))
 
 
-@kernel
+@kernel_part
 def _put_dram(commands: Any, n: int, unlike: Unlike, u: int, rows: Any, v: int) -> None:
     """Put the DRAM of a machine into a program that prefetches, as `write_matmul` would have written it."""
     bounds = unlike.bounds[u]
@@ -152,7 +152,7 @@ def _put_dram(commands: Any, n: int, unlike: Unlike, u: int, rows: Any, v: int) 
         commands[c, SERVICE] = commands[c, HOLD] = service_cycles(n_bytes, rows[v, DRAM_WIDTH])
 
 
-@kernel
+@kernel_part
 def _judge(
     shape: MatmulShape, rows: Any, first: int, end: int, candidates: Any, c: int, place: int, unlike: Unlike, u: int,
     program: Program, best: Best,
@@ -180,7 +180,7 @@ def _judge(
     return n_counted
 
 
-@kernel
+@kernel_part
 def _search_together(
     shape: MatmulShape, rows: Any, first: int, end: int, candidates: Any, places: Any, unlike: Unlike, seed: int,
     program: Program, best: Best,
@@ -211,7 +211,7 @@ def _search_together(
     return n_counted
 
 
-@kernel
+@kernel_part
 def _choose(best: Best, i: int) -> int:
     """Choose the least serial of the best candidates of all places on a machine, the first of equal ones."""
     chosen = -1

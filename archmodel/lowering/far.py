@@ -14,7 +14,7 @@ class FromDram(int):
     @classmethod
     def count(cls, n_bytes: float, timing: PeTiming) -> FromDram:
         """Count the cycles on a machine."""
-        cycles = cls(service_cycles(n_bytes, timing.dram_width))
+        cycles = cls(service_cycles(float(n_bytes), timing.dram_width))
         cycles.n_bytes = float(n_bytes)
         return cycles
 

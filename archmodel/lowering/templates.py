@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.variants import count_variants
-from archmodel.lowering.attention_steps import Setting
+from archmodel.lowering.attention_setting import Setting
 from archmodel.lowering.dram import NO_DRAM
 from archmodel.lowering.far import Ahead, FromDram, Watched
 from archmodel.lowering.operators.attention import find_likely, find_setting, list_choices, lower_cut
