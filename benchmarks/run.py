@@ -21,11 +21,12 @@ def main() -> None:
     import cycles
     import executors
     import memory
+    import plots
     import roofline
     import search
     import startup
 
-    benchmarks = (roofline, batches, cycles, memory, search, executors, startup)
+    benchmarks = (roofline, batches, cycles, memory, search, executors, plots, startup)
     figures = [figure for benchmark in benchmarks for figure in benchmark.measure()]
     print("medians; ratios are of times taken side by side")
     for figure in figures:

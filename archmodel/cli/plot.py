@@ -12,10 +12,13 @@ KINDS = {
         "breakdown": "Draw where the time of a workload goes by operator group, one bar per machine.",
         "stalls": "Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.",
         "ladder": "Draw the time of operators by every model, between the physical bound and no overlap at all.",
-        "errors": "Draw what a model says over what was measured, point by point.",
         "utilisation": "Draw over time how busy units and memories are.",
         "gantt": "Draw over time what every unit does.",
         "diagram": "Draw the blocks of a machine: PEs and what is in one, memories, network and links.",
+    },
+    "plots_verify": {
+        "errors": "Draw what a model says over what was measured, point by point.",
+        "commands": "Draw the commands of a kernel as the model expects them and as RTL runs them, in a simulator.",
     },
     "plots_sweep": {
         "pareto": "Draw two figures of the points of a sweep against each other, and which no other one beats.",

@@ -10,10 +10,8 @@ from cyclopts import Parameter
 import archmodel as am
 from archmodel.api import timeline
 from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
-from archmodel.cli.show import note
-from archmodel.report import plot_diagram, plot_errors, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
-from archmodel.report.errors import read_points
-from archmodel.report.figure import data_path
+from archmodel.cli.show import say_written
+from archmodel.report import plot_diagram, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
 from archmodel.results.timeline import Timeline
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
@@ -37,7 +35,7 @@ def roofline(machine: str, workload: str, /, *, output: Output, options: RunOpti
     chosen = options.machine(machine)
     result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
     am.plot_roofline(chosen, result, output)
-    _say_written(output)
+    say_written(output)
 
 
 def breakdown(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
@@ -60,7 +58,7 @@ def breakdown(machine: str, workload: str, /, *machines: str, output: Output, op
     chosen = [options.machine(name) for name in (machine, *machines)]
     results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
     am.plot_breakdown(results, output)
-    _say_written(output)
+    say_written(output)
 
 
 def stalls(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
@@ -84,7 +82,7 @@ def stalls(machine: str, workload: str, /, *machines: str, output: Output, optio
     chosen = [options.machine(name) for name in (machine, *machines)]
     results = [am.evaluate(each, trace, model="cycle", launch=options.launch, mode=options.mode) for each in chosen]
     plot_stalls(results, output)
-    _say_written(output)
+    say_written(output)
 
 
 def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
@@ -100,7 +98,7 @@ def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
         Override of a machine value, e.g. --set pe.rows=16; may be repeated.
     """
     plot_diagram(am.machine(machine, parse_assignments("--set", set_)), output)
-    _say_written(output)
+    say_written(output)
 
 
 def ladder(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
@@ -119,22 +117,7 @@ def ladder(machine: str, workload: str, /, *, output: Output, options: RunOption
     """
     chosen, trace = options.machine(machine), options.workload(workload)
     plot_ladder(chosen, trace, am.ladder(chosen, trace), output)
-    _say_written(output)
-
-
-def errors(source: Path, /, *, output: Output) -> None:
-    """Draw what a model says over what was measured, point by point.
-
-    Parameters
-    ----------
-    source
-        Folder of 'archmodel verify', or a .csv file: columns series, measured_s and modelled_s, or measured_cycles and
-        modelled_cycles.
-    output
-        File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
-    """
-    plot_errors(read_points(source), output, reference="RTL" if source.is_dir() else "measurement")
-    _say_written(output)
+    say_written(output)
 
 
 def utilisation(
@@ -165,7 +148,7 @@ def utilisation(
         Run settings and overrides; the model is cycle.
     """
     plot_utilisation(_follow(machine, workload, window, fold, options), output)
-    _say_written(output)
+    say_written(output)
 
 
 def gantt(
@@ -196,7 +179,7 @@ def gantt(
         Run settings and overrides; the model is cycle.
     """
     plot_gantt(_follow(machine, workload, window, fold, options), output)
-    _say_written(output)
+    say_written(output)
 
 
 def _follow(machine: str, workload: str, window: str | None, fold: bool, options: RunOptions) -> Timeline:
@@ -209,7 +192,3 @@ def _follow(machine: str, workload: str, window: str | None, fold: bool, options
         window_s=None if window is None else read_window(window),
         is_folded=fold,
     )
-
-
-def _say_written(output: Path) -> None:
-    note(f"wrote {output} and {data_path(output)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.program import (
     CAST,
     IN_A,
@@ -36,7 +36,7 @@ TOTAL, HEAD, TAIL, IS_SEEN, VISIBLE, PRODUCED, CONSUMED, TOKENS, FIRST_PRODUCED,
 N_WORK_ROWS = 10
 
 
-@kernel
+@kernel_part
 def count_groups(cast: int, grid_b: int, grid_m: int, grid_n: int, grid_k: int) -> int:
     """Count the requests of a cast that the whole grid makes at a time.
 

@@ -1,4 +1,4 @@
-"""The one way to compile a kernel."""
+"""How kernels are compiled."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import fcntl
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from types import FunctionType
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.types import unliteral
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,10 +40,51 @@ def kernel(function: F) -> F:
     ``fastmath`` stays off: results must not depend on the order in which a compiler adds. ``error_model="numpy"`` makes
     x/0 an infinity instead of an exception, which would cost a branch per division.
     """
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(function)
+    return cast("F", _compile(function))
+
+
+def kernel_part(function: F) -> F:
+    """Compile what only kernels call, as `kernel`, but without what takes arguments from Python.
+
+    With tuples of many fields that is as much to compile as the kernel itself. Where Python does call it, as tests do,
+    it is compiled again, as a kernel.
+    """
+    outside = _compile(function)
+    if outside is not function:
+        inside = _compile(_copy(function), no_cpython_wrapper=True, no_cfunc_wrapper=True)
+        outside.get_call_template, outside.get_overload = inside.get_call_template, inside.get_overload
+    return cast("F", outside)
+
+
+def _compile(function: Callable[..., Any], **options: bool) -> Any:
+    njit: Any = numba.njit
+    compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False, **options)(function)
     if compiled is not function:  # it is, where NUMBA_DISABLE_JIT is set
         compiled.compile = _one_process_at_a_time(compiled)
-    return cast("F", compiled)
+        compiled.get_call_template = _once_for_all_numbers(compiled.get_call_template)
+    return compiled
+
+
+def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Copy a function under another name, by which it has files of its own in the cache."""
+    given: Any = function
+    twin = FunctionType(given.__code__, given.__globals__, given.__name__, given.__defaults__, given.__closure__)
+    twin.__qualname__, twin.__module__ = f"{given.__qualname__}-part", given.__module__
+    twin.__annotations__ = given.__annotations__
+    return twin
+
+
+def _once_for_all_numbers(find: Callable[..., Any]) -> Callable[..., Any]:
+    """Share one compiled form between callers that write numbers out, as ``put(commands, 0, …)``.
+
+    numba would compile the function again for each such number, and what it calls, too.
+    """
+    plain: Callable[[Any], Any] = unliteral
+
+    def find_plain(given: Any, named: Any) -> Any:
+        return find(tuple(map(plain, given)), {name: plain(kind) for name, kind in named.items()})
+
+    return find_plain
 
 
 def _one_process_at_a_time(dispatcher: Any) -> Callable[[Any], Any]:

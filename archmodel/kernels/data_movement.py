@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.matrix_engine import divide_up, transfer_up
 
 
-@kernel
+@kernel_part
 def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
     """Least cycles in which traffic shaping lets ``n_bytes`` through: ``⌈max(0, bytes − bucket) / rate⌉``.
 
@@ -30,7 +30,7 @@ def shaped_cycles(n_bytes: float, bucket_bytes: float, rate: float) -> int:
     return transfer_up(max(0.0, n_bytes - bucket_bytes), rate)
 
 
-@kernel
+@kernel_part
 def count_row_beats(row_bytes: float, width: float, fragment_bytes: int) -> int:
     """Count the beats of a row that begins on a fragment boundary: ``⌈bytes / width⌉`` for each of its fragments.
 
@@ -47,7 +47,7 @@ def count_row_beats(row_bytes: float, width: float, fragment_bytes: int) -> int:
     return n_full * transfer_up(float(fragment_bytes), width) + transfer_up(row_bytes - n_full * fragment_bytes, width)
 
 
-@kernel
+@kernel_part
 def spread_cycles(n_fragments: int, outstanding: int, latency: int) -> int:
     """Cycles over which a DMA engine spreads its fragments: ``⌈fragments · (latency + 1) / outstanding⌉``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 
 # Places of the times of a DRAM [cycles]: names as in JESD209-5 and JESD235. WR and WTR count from the end of the data.
 # Data of two requests are never on the bus at once if CCD ≥ BURST and RTW ≥ CL + BURST − CWL.
@@ -22,19 +22,19 @@ NO_ROW = -1
 _FIRST_OPENED = 2  # a request that is accepted in cycle 0 is checked in 1 and opened in 2
 
 
-@kernel
+@kernel_part
 def until_precharge(times: Any, is_write: bool) -> int:
     """Cycles from a read or a write to the earliest PRE of its bank."""
     return int(times[CWL] + times[BURST] + times[WR] if is_write else times[RTP])
 
 
-@kernel
+@kernel_part
 def until_data(times: Any) -> int:
     """Cycles from a read to the one in which its data is offered."""
     return int(times[CL] + times[BURST])
 
 
-@kernel
+@kernel_part
 def turnaround(times: Any, was_write: bool, is_write: bool) -> int:
     """Cycles from a read or a write to the next one, at least.
 
@@ -266,14 +266,14 @@ def channel_events(
     return n_closed
 
 
-@kernel
+@kernel_part
 def _close_at(times: Any, closed: Any, k: int, is_ready_at: int) -> int:
     """When all rows are closed for refresh ``k``: when it is due, the one before is over, and all that was checked."""
     over = closed[k - 1] + times[RP] + times[RFC] if k > 0 else 0
     return int(max((k + 1) * times[REFI], is_ready_at, over))
 
 
-@kernel
+@kernel_part
 def _check(request: Any, bank: Any, steps: Any, found: Any, i: int, earliest: int) -> tuple[int, int]:
     """Return what request ``i`` finds in its bank, and when it is checked unless a refresh comes first."""
     if bank[OPEN_ROW] == request[ROW]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel_part
 from archmodel.kernels.program import (
     CORE_FREE_AT,
     CORE_INNER,
@@ -30,7 +30,7 @@ from archmodel.kernels.program import (
 from archmodel.kernels.steady_state import find_horizon
 
 
-@kernel
+@kernel_part
 def record_start(event: Any, pe: int, u: int, c: int, command: Any, queued: Any, cause: int) -> None:
     """Write down that a command starts; if it asks for a resource, `record_grant` completes the row.
 
@@ -63,7 +63,7 @@ def record_start(event: Any, pe: int, u: int, c: int, command: Any, queued: Any,
     event.busy = command.occupancy
 
 
-@kernel
+@kernel_part
 def record_grant(event: Any, command: Any, request: Any, granted_at: int, ended_at: int) -> None:
     """Complete the row of a command that a shared resource serves.
 
@@ -84,7 +84,7 @@ def record_grant(event: Any, command: Any, request: Any, granted_at: int, ended_
     event.visible_at = ended_at - late + command.latency
 
 
-@kernel
+@kernel_part
 def record_skip(
     state: Any, repeats: Any, out_rows: Any, n_rows: int, n_skipped: int, outer: int, inner: int, free_at: int
 ) -> Any:

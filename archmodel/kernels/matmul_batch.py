@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.matmul_search import read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape
 from archmodel.kernels.pe_timing import PeTiming
@@ -29,7 +29,7 @@ def read_timing(rows: Any, p: int) -> PeTiming:
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def read_shape(rows: Any, p: int) -> MatmulShape:
     """Read a `MatmulShape` of plain products from its fields in order, row ``p``."""
     return MatmulShape(

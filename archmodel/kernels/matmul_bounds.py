@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.matmul_shape import WEIGHT, MatmulMapping, MatmulShape
@@ -48,14 +48,14 @@ AHEAD_A, AHEAD_B = range(19, 21)
 N_BOUNDS = 21
 
 
-@kernel
+@kernel_part
 def _wait_for_others(occupancy: float, n_bytes: float, width: float, n_pes: int) -> float:
     """Cycles for which a memory serves a request of all PEs longer than it, or the PE, is busy with one."""
     service = service_cycles(n_bytes, width)
     return max(occupancy, n_pes * service) - max(occupancy, service)
 
 
-@kernel
+@kernel_part
 def _count_sram(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming) -> Any:
     """Count what SRAM serves: cycles at work, and how far it is behind the PE that is followed when that is done.
 
@@ -145,7 +145,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTi
     _count_requests(shape, mapping, tiles, t, out)
 
 
-@kernel
+@kernel_part
 def _count_requests(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
     """Count what DRAM is asked for: requests and bytes, and how many PEs wait for one of another."""
     n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k

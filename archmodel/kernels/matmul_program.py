@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
 from archmodel.kernels.matmul_shape import (
@@ -62,7 +62,7 @@ from archmodel.kernels.tile_commands import put, take_and_give, write_load, writ
 from archmodel.kernels.window import cut_windows, image_bytes
 
 
-@kernel
+@kernel_part
 def write_operand(
     commands: Any, n: int, is_b: bool, n_rows: int, row_bytes: float, missed_bytes: float, shape: MatmulShape,
     mapping: MatmulMapping, t: PeTiming,
@@ -101,7 +101,7 @@ def write_operand(
     return n
 
 
-@kernel
+@kernel_part
 def multiply_cycles(n_streamed: int, n_held: int, k: int, t: PeTiming) -> int:
     """Cycles of a multiply on the matrix engine of a PE, `dot_product_cycles`.
 
@@ -122,7 +122,7 @@ def multiply_cycles(n_streamed: int, n_held: int, k: int, t: PeTiming) -> int:
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def write_multiply(
     commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming,
     pop_a: int, pop_b: int, reserved: int, pushed: int,
@@ -168,7 +168,7 @@ def write_multiply(
     return n
 
 
-@kernel
+@kernel_part
 def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
     """Write what follows a block: add up over the chain, convert on the lanes, store; returns the new number.
 
@@ -230,7 +230,7 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
     return n
 
 
-@kernel
+@kernel_part
 def count_ahead(cache_bytes: float, tile_bytes: float) -> int:
     """Count the tiles that half of the cache holds ahead of the PEs, 2 to 16.
 
@@ -244,7 +244,7 @@ def count_ahead(cache_bytes: float, tile_bytes: float) -> int:
     return max(2, min(MOST_CACHED, int(cache_bytes / 2 / tile_bytes)))
 
 
-@kernel
+@kernel_part
 def set_buffers(shape: MatmulShape, mapping: MatmulMapping, out_capacity: Any) -> None:
     """Set how many tiles of the operands local memory holds; what stays in place is there twice.
 

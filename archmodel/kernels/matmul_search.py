@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.matmul_program import write_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, OUTPUT, MatmulMapping, MatmulShape, fits_local
 from archmodel.kernels.matrix_engine import divide_up
@@ -62,7 +62,7 @@ def read_mapping(rows: Any, p: int) -> MatmulMapping:
     )
 
 
-@kernel
+@kernel_part
 def balance(size: int, block: int) -> int:
     """Make blocks equal: as many as blocks of ``block`` need, none larger than necessary."""
     return divide_up(size, divide_up(size, block))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import reduction_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import multiply_cycles
 from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT, MatmulMapping, MatmulShape
@@ -23,7 +23,7 @@ MULTIPLY, LOAD_A, LOAD_B, LOAD_TAIL, ADD_UP, STORE, TILE_A, TILE_B = range(6, 14
 N_TILE_FIELDS = 14
 
 
-@kernel
+@kernel_part
 def _load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
     """Cycles for which the DMA engine is busy with a tile that is in SRAM, or was prefetched."""
     return transfer_cycles(
@@ -32,7 +32,7 @@ def _load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def _count_multiply(shape: MatmulShape, mapping: MatmulMapping, k: int, n_k: int, t: PeTiming) -> int:
     """Cycles for which the matrix engine multiplies one block, one of so many whose sums are one result."""
     m, cols, holds_b = mapping.block_m, mapping.block_n, mapping.stationary == WEIGHT

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import (
@@ -132,7 +132,7 @@ def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> C
     return Candidates(mappings, places, firsts[: n_unlike + 1].copy(), tiles[:n_unlike].copy())
 
 
-@kernel
+@kernel_part
 def _put_machine(program: Program, n: int, bounds: Bounds, u: int, rows: Any, v: int) -> None:
     """Put the DRAM and the cache of a machine into a program that prefetches, as `write_matmul` would have."""
     its_bounds, commands = bounds.bounds[u], program.commands
@@ -153,7 +153,7 @@ def _put_machine(program: Program, n: int, bounds: Bounds, u: int, rows: Any, v:
         capacity[FAR_B] = count_ahead(rows[v, CACHE_BYTES], its_bounds[AHEAD_B])
 
 
-@kernel
+@kernel_part
 def _is_settled(best: Best, v: int, c: int, place: int, bound: float) -> bool:
     """Whether a candidate cannot be chosen: too slow, or at best as fast as an earlier one of its place."""
     if bound < best.cycles[v]:
@@ -166,7 +166,7 @@ def _is_settled(best: Best, v: int, c: int, place: int, bound: float) -> bool:
     return False
 
 
-@kernel
+@kernel_part
 def _keep(best: Best, v: int, c: int, place: int, cycles: int, serial: int) -> None:
     """Keep a candidate if it is better than those so far, or as good and the first of its place."""
     if cycles > best.cycles[v]:
@@ -184,7 +184,7 @@ def _keep(best: Best, v: int, c: int, place: int, cycles: int, serial: int) -> N
     best.places[v, at], best.candidates[v, at], best.serials[v, at] = place, c, serial
 
 
-@kernel
+@kernel_part
 def _choose(best: Best, v: int) -> int:
     """Choose the least serial of the best candidates of all places on a machine, of equal ones that of the first."""
     chosen = -1
@@ -195,7 +195,7 @@ def _choose(best: Best, v: int) -> int:
     return NO_CANDIDATE if chosen < 0 else int(best.candidates[v, chosen])
 
 
-@kernel
+@kernel_part
 def _count(program: Program, n: int, mapping: MatmulMapping, capacity: Any) -> Any:
     """Count the closed form of a program."""
     return count_cycles(
@@ -204,7 +204,7 @@ def _count(program: Program, n: int, mapping: MatmulMapping, capacity: Any) -> A
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def _judge(
     shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, u: int, bounds: Bounds, points: Points,
     program: Program, best: Best,
@@ -239,7 +239,7 @@ def _judge(
     return n_counted
 
 
-@kernel
+@kernel_part
 def _find_points(rows: Any, some: Any) -> Points:
     """Find the unlike DRAMs of some machines, and put those of similar speed together."""
     order = some[np.argsort(rows[:, DRAM_WIDTH][some])]
@@ -263,7 +263,7 @@ def _find_points(rows: Any, some: Any) -> Points:
     return Points(widths[:n].copy(), latencies[:n].copy(), firsts[: n_together + 1].copy(), of)
 
 
-@kernel
+@kernel_part
 def _bound_all(shape: MatmulShape, t: PeTiming, candidates: Candidates, points: Points) -> Bounds:
     """Count what each candidate takes at least on each unlike DRAM."""
     n_unlike = candidates.tiles.shape[0]
@@ -278,7 +278,7 @@ def _bound_all(shape: MatmulShape, t: PeTiming, candidates: Candidates, points: 
     return Bounds(bounds, from_dram, least)
 
 
-@kernel
+@kernel_part
 def _is_likely(least: Any, most: Any) -> bool:
     """Whether a candidate could be chosen for a machine: its bound is not above the best so far."""
     is_likely = False
@@ -287,7 +287,7 @@ def _is_likely(least: Any, most: Any) -> bool:
     return is_likely
 
 
-@kernel
+@kernel_part
 def _find_likely(least: Any, first: int, most: Any) -> Any:
     """Find the candidates that could be chosen for machines with DRAMs from ``first`` on, the most promising first."""
     end, n, n_unlike = first + most.size, 0, least.shape[0]
@@ -299,7 +299,7 @@ def _find_likely(least: Any, first: int, most: Any) -> Any:
     return likely[:n][np.argsort(promise[:n])]
 
 
-@kernel
+@kernel_part
 def _find_most(best: Best, some: Any, points: Points, first: int, most: Any) -> None:
     """Find the cycles of the best so far on the slowest machine with each of the DRAMs from ``first`` on."""
     most[:] = 0
@@ -308,7 +308,7 @@ def _find_most(best: Best, some: Any, points: Points, first: int, most: Any) -> 
         most[p] = max(most[p], best.cycles[v])
 
 
-@kernel
+@kernel_part
 def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, program: Program, best: Best) -> int:
     """Find the best candidates on machines whose caches keep the same operands; returns as `search_variants`."""
     points = _find_points(rows, some)
@@ -334,7 +334,7 @@ def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidate
     return n_counted
 
 
-@kernel
+@kernel_part
 def _split_caches(shape: MatmulShape, rows: Any) -> Any:
     """Tell machines apart by how many parts of operands fit their caches, for `count_dram_bytes`: numbers (V,)."""
     n = rows.shape[0]

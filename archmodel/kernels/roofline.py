@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 
 N_RESOURCES = 8
 N_BUSY = N_RESOURCES + 4  # matrix engine, SRAM, DRAM and link once more, at their physical bound
 _BLOCK = 64  # machines that meet an operator together: their columns and sums (20 KiB) stay in the first-level cache
 
 
-@kernel
+@kernel_part
 def operator_bytes(ops: Any, o: int, machines: Any, m: int | np.uint64, placement: Any) -> Any:
     """Bytes that one execution of one operator moves on one machine [B].
 
@@ -72,7 +72,7 @@ def operator_bytes(ops: Any, o: int, machines: Any, m: int | np.uint64, placemen
     )  # fmt: skip
 
 
-@kernel
+@kernel_part
 def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint64, placement: Any) -> Any:
     """Busy time of the eight resources for one execution of one operator on one machine [s].
 
@@ -121,7 +121,7 @@ def operator_busy(ops: Any, o: int, dtype: int, machines: Any, m: int | np.uint6
     )
 
 
-@kernel
+@kernel_part
 def slowest_at_peak(busy: Any) -> Any:
     """Largest busy time at the physical bound, of what `operator_busy` returns or its sums [s]."""
     lanes_and_links = max(max(busy[1], busy[2]), max(busy[6], busy[11]))
@@ -150,7 +150,7 @@ def time_operators(
     for m in range(out_latency_s.shape[0]):
         launch_s = placement.launch_s[m]
         for o in range(out_latency_s.shape[1]):
-            busy = operator_busy(ops, o, ops.dtype_idx[o], machines, m, placement)
+            busy = operator_busy(ops, o, ops.dtype_idx[o], machines, np.uint64(m), placement)
             count = ops.executions[o]
             slowest = 0.0
             total = 0.0

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.streams import offered_after
 
 # What an instruction is to the pipeline
@@ -77,7 +77,7 @@ def loop_cycles(
     return n_instructions + waits + n_products * (core.multiply - 1) + n_quotients * (core.divide - 1) + n_repeats
 
 
-@kernel
+@kernel_part
 def ready_cycle(
     core: CoreTimes, trace: Any, context: Any, product_free: int, n_pushed: int, offered: int, room: Any, retired: Any,
     left: Any,

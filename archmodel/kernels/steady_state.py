@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel_part
 from archmodel.kernels.program import (
     CORE_FREE_AT,
     CORE_INNER,
@@ -44,7 +44,7 @@ IS_SAVED, SAVED_OUTER, SAVED_INNER, N_SEEN, LIMIT, SAVED_HORIZON = range(6)
 N_WATCH_FIELDS = 6
 
 
-@kernel
+@kernel_part
 def find_horizon(state: Any) -> Any:
     """Find the cycle before which nothing that is still to come can start or be granted."""
     units, _, _, cores, queues, asks, requests = state[:7]
@@ -61,7 +61,7 @@ def find_horizon(state: Any) -> Any:
     return horizon
 
 
-@kernel
+@kernel_part
 def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any) -> Any:
     """Write down all that can still matter, times as cycles after the horizon; returns how many numbers that is.
 
@@ -128,7 +128,7 @@ def write_phase(program: Any, state: Any, horizon: int, last_end: int, out: Any)
     return n
 
 
-@kernel
+@kernel_part
 def write_counts(state: Any, n_done: int, busy: Any, stall: Any, served: Any, out: Any) -> None:
     """Write down all that only grows: counters of commands, tokens and requests, and what results add up.
 
@@ -168,7 +168,7 @@ def write_counts(state: Any, n_done: int, busy: Any, stall: Any, served: Any, ou
         n += 1
 
 
-@kernel
+@kernel_part
 def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before: Any, n_times: int) -> Any:
     """Add ``n_times`` what has grown since ``before`` to all that `write_counts` wrote; returns the commands added.
 
@@ -213,7 +213,7 @@ def add_counts(state: Any, busy: Any, stall: Any, served: Any, now: Any, before:
     return n_times * (now[0] - before[0])
 
 
-@kernel
+@kernel_part
 def is_at_work(unit_parts: Any, u: int, loop: int) -> Any:
     """Whether a unit has commands in the repeated part of a loop: the body of the inner one, all of the outer one.
 
@@ -230,7 +230,7 @@ def is_at_work(unit_parts: Any, u: int, loop: int) -> Any:
     return unit_parts[u, 1] > 0 if loop == 0 else is_in_outer
 
 
-@kernel
+@kernel_part
 def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: int) -> None:
     """Move everything from the horizon on by ``cycles``; what lies before it matters no more and stays.
 
@@ -279,7 +279,7 @@ def shift_times(state: Any, unit_parts: Any, loop: int, horizon: int, cycles: in
             line[r, i & line_mask, WAITS_SINCE] += cycles
 
 
-@kernel
+@kernel_part
 def count_repeats_left(program: Any, state: Any, loop: int, period: int) -> Any:
     """Count the whole periods until the core leaves the loop; what units have yet to do is in their queues.
 
@@ -300,7 +300,7 @@ def count_repeats_left(program: Any, state: Any, loop: int, period: int) -> Any:
     return left // period
 
 
-@kernel
+@kernel_part
 def skip_repeats(
     program: Any, state: Any, repeats: Any, last_end: int, n_done: int, busy: Any, stall: Any, served: Any
 ) -> Any:

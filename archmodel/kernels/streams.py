@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel_part
 
 
-@kernel
+@kernel_part
 def offered_after(gap: Any, i: int, before: int) -> int:
     """First cycle in which a side offers, or is ready to take, word ``i``: ``before + 1 + gap(i)``.
 
@@ -28,7 +28,7 @@ def offered_after(gap: Any, i: int, before: int) -> int:
     return int(gap[i % gap.size] + before + 1)
 
 
-@kernel
+@kernel_part
 def offered_cycle(gap: Any, i: int, moved: Any) -> int:
     """First cycle in which a side offers, or is ready to take, word ``i`` of those whose cycles are written down.
 

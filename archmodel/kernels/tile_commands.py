@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
 from archmodel.kernels.layout_unit import transpose_cycles
@@ -168,7 +168,7 @@ def write_load(
     return n
 
 
-@kernel
+@kernel_part
 def write_turn(commands: Any, n: int, taken: int, given: int, n_rows: int, n_cols: int, t: PeTiming) -> int:
     """Write the transposing of a tile by the layout unit; returns the new number of commands.
 

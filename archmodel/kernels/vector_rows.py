@@ -11,7 +11,7 @@ from archmodel.kernels.vector_unit import (
     ACCEPTED,
     END,
     VectorCore,
-    VectorState,
+    copy_state,
     new_state,
     repeats,
     run_loop,
@@ -47,9 +47,7 @@ def row_cycles(
     -------
     As `archmodel.kernels.vector_unit.run_loop`; that scalar instructions run beside the vector pipes is assumed.
     """
-    state = new_state(core)
-    readable, writable, clock = state
-    kept = VectorState(readable.copy(), writable.copy(), clock.copy())
+    state, kept = new_state(core), new_state(core)
     never, nothing = np.zeros(1, np.int64), np.zeros(0, np.int64)
     row, kept_row, next_kept = 0, 0, 1
     while row < n_rows:
@@ -59,13 +57,10 @@ def row_cycles(
         row += 1
         if next_kept > 0 and repeats(state, kept):
             n_periods = (n_rows - row) // (row - kept_row)
-            shift = n_periods * (clock[ACCEPTED] - kept.clock[ACCEPTED])
-            readable += shift
-            writable += shift
-            clock += shift
+            copy_state(state, n_periods * (state.clock[ACCEPTED] - kept.clock[ACCEPTED]), state)
             row += n_periods * (row - kept_row)
             next_kept = 0  # less than a period is left
         if row == next_kept:
             next_kept, kept_row = 2 * row, row
-            kept.readable[:], kept.writable[:], kept.clock[:] = readable, writable, clock
-    return int(clock[END])
+            copy_state(state, 0, kept)
+    return int(state.clock[END])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.matrix_engine import divide_up
 from archmodel.kernels.streams import offered_after
 
@@ -63,10 +63,31 @@ class VectorState(NamedTuple):
 def new_state(core: VectorCore) -> VectorState:
     """State of a vector core after reset: all registers readable, nothing accepted before cycle 0."""
     n_groups = 32 * (core.vlen // core.dlen)
-    return VectorState(np.zeros(n_groups, np.int64), np.zeros(n_groups, np.int64), np.array([-1, -1, -1, 0]))
+    clock = np.zeros(4, np.int64)
+    clock[ACCEPTED], clock[ARITHMETIC], clock[MEMORY] = -1, -1, -1
+    return VectorState(np.zeros(n_groups, np.int64), np.zeros(n_groups, np.int64), clock)
 
 
-@kernel
+@kernel_part
+def copy_state(state: VectorState, cycles: int, out: VectorState) -> None:
+    """Copy a state, seen some cycles later; element by element, as numba takes seconds to compile array assignments.
+
+    Parameters
+    ----------
+    state : VectorState
+        What is copied.
+    cycles : int
+        Added to all times [cycles].
+    out : VectorState
+        Written to; it may be ``state`` itself.
+    """
+    for i in range(state.readable.size):
+        out.readable[i], out.writable[i] = state.readable[i] + cycles, state.writable[i] + cycles
+    for i in range(state.clock.size):
+        out.clock[i] = state.clock[i] + cycles
+
+
+@kernel_part
 def count_steps(core: VectorCore, kind: int, n_elements: int, bits: int) -> tuple[int, int, int]:
     """Count the steps of an instruction: those that touch registers, those that fold a reduction, those per group.
 
@@ -97,7 +118,7 @@ def count_steps(core: VectorCore, kind: int, n_elements: int, bits: int) -> tupl
     return n_groups, n_folds, 1
 
 
-@kernel
+@kernel_part
 def setup_cycles(core: VectorCore, kind: int) -> int:
     """Cycles in which an instruction sets up addresses before its first request; 0 in the arithmetic pipe."""
     if kind in (LOAD_UNIT, STORE_UNIT):
@@ -109,7 +130,7 @@ def setup_cycles(core: VectorCore, kind: int) -> int:
     return 0
 
 
-@kernel
+@kernel_part
 def run_instruction(
     core: VectorCore, instruction: Any, n_elements: int, command_gap: Any, n_commands: int, memory_gap: Any,
     n_requests: int, state: VectorState, out_step: Any,
@@ -182,13 +203,13 @@ def run_instruction(
     return accepted, started, first_result, now + latency
 
 
-@kernel
+@kernel_part
 def _group_of(register: int, per_register: int, group: int, is_touched: bool) -> int:
     """Group of the register file that an operand stands for in a step; ``NONE`` where it stands for nothing."""
     return register * per_register + group if register != NONE and is_touched else NONE
 
 
-@kernel
+@kernel_part
 def _earliest(one: int, two: int, target: int, readable: Any, writable: Any) -> int:
     """Cycle from which nothing earlier forbids to read two groups and to write a third."""
     cycle = 0
@@ -201,7 +222,7 @@ def _earliest(one: int, two: int, target: int, readable: Any, writable: Any) -> 
     return cycle
 
 
-@kernel
+@kernel_part
 def _touch(one: int, two: int, target: int, read: int, written: int, readable: Any, writable: Any) -> None:
     """Note from when two groups have been read, and from when a third has been written."""
     if one != NONE:
@@ -248,7 +269,7 @@ def vector_events(
     return int(state.clock[END])
 
 
-@kernel
+@kernel_part
 def run_turn(core: VectorCore, body: Any, n_elements: int, state: VectorState, never: Any, nothing: Any) -> None:
     """Run some instructions once, without stalls.
 
@@ -270,7 +291,7 @@ def run_turn(core: VectorCore, body: Any, n_elements: int, state: VectorState, n
         run_instruction(core, body[i], n, never, 0, never, 0, state, nothing)
 
 
-@kernel
+@kernel_part
 def repeats(state: VectorState, kept: VectorState) -> bool:
     """Whether later instructions cannot tell two states apart, each seen from its last accepted command.
 
@@ -313,22 +334,19 @@ def run_loop(core: VectorCore, body: Any, n_elements: int, n_per_turn: int, stat
         return
     n_full, turn, kept_turn, next_kept = divide_up(n_elements, n_per_turn) - 1, 0, 0, 1
     never, nothing = np.zeros(1, np.int64), np.zeros(0, np.int64)
-    readable, writable, clock = state
-    kept = VectorState(readable.copy(), writable.copy(), clock.copy())
+    kept = new_state(core)
+    copy_state(state, 0, kept)
     while turn < n_full:
         run_turn(core, body, n_per_turn, state, never, nothing)
         turn += 1
         if next_kept > 0 and repeats(state, kept):
             n_periods = (n_full - turn) // (turn - kept_turn)
-            shift = n_periods * (clock[ACCEPTED] - kept.clock[ACCEPTED])
-            readable += shift
-            writable += shift
-            clock += shift
+            copy_state(state, n_periods * (state.clock[ACCEPTED] - kept.clock[ACCEPTED]), state)
             turn += n_periods * (turn - kept_turn)
             next_kept = 0  # less than a period is left
         if turn == next_kept:
             next_kept, kept_turn = 2 * turn, turn
-            kept.readable[:], kept.writable[:], kept.clock[:] = readable, writable, clock
+            copy_state(state, 0, kept)
     run_turn(core, body, n_elements - n_full * n_per_turn, state, never, nothing)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import transfer_cycles
 from archmodel.kernels.matrix_engine import divide_up
 
@@ -40,7 +40,7 @@ def count_positions(window: Window) -> int:
     return window.kernel_frames * window.kernel * window.kernel
 
 
-@kernel
+@kernel_part
 def reach(n_steps: int, kernel_size: int, stride: int, size: int) -> int:
     """Count what ``n_steps`` windows reach along one axis: ``min(size, min(kernel, stride) · (steps − 1) + kernel)``.
 
@@ -170,7 +170,7 @@ def cut_windows(window: Window, n_rows: int, depth: int, k: int, element_bytes: 
     return rows, row_bytes
 
 
-@kernel
+@kernel_part
 def _fetch_cycles(n_rows: int, row_bytes: float, t: Any) -> int:
     """Cycles for which the DMA engine is busy with contiguous rows from SRAM."""
     return transfer_cycles(

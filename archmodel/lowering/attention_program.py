@@ -9,7 +9,8 @@ import numpy as np
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.pe_timing import MOST_CACHED
-from archmodel.lowering.attention_steps import SUM_BYTES, Cut, Setting, Share, Steps
+from archmodel.lowering.attention_setting import Cut, Setting, Share
+from archmodel.lowering.attention_steps import SUM_BYTES, Steps
 from archmodel.lowering.far import FromDram
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead
 from archmodel.lowering.packs import Floats

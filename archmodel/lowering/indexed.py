@@ -147,8 +147,8 @@ class _Fetched:
     def serve(self, far: Far) -> Any:
         """Cycles for which DRAM serves them: whole access units of rows."""
         assert far.rows is not None
-        missed_frac, unit = self.missed_frac(far.rows), far.rows.unit_bytes
-        n_bytes = self.n_rows * missed_frac * (np.ceil(self.row_bytes / unit) * unit)
+        missed_frac = self.missed_frac(far.rows)
+        n_bytes = self.n_rows * missed_frac * unit_bytes(far.rows, self.row_bytes)
         cycles = np.where(missed_frac > 0, serve(n_bytes, far.gather_width(self.row_bytes)), 0.0)
         return cycles + serve(self.n_rows * self.beside_bytes, far.dram_width) if self.beside_bytes > 0 else cycles
 
@@ -164,6 +164,19 @@ def _fetch(site: Site, n_rows: int, row_bytes: float, beside_bytes: float, far_f
     names = [operand.name for operand in site.op.operands() if operand.role == "index" or operand.name == "weights"]
     is_beside_far = any(site.place(name).is_far for name in names)
     return _Fetched(n_rows, row_bytes, beside_bytes if is_beside_far else 0.0, far_frac, is_table)
+
+
+def unit_bytes(rows: RowAccess, row_bytes: float) -> Any:
+    """Bytes that DRAM moves for a row: whole access units [B].
+
+    Parameters
+    ----------
+    rows
+        How they are reached, on one machine or on many.
+    row_bytes
+        Bytes of a row [B].
+    """
+    return np.ceil(row_bytes / rows.unit_bytes) * rows.unit_bytes
 
 
 def _rows_of(site: Site) -> RowAccess:

@@ -53,7 +53,7 @@ def load_rows(
     """
     issue = plain_issue(timing)
     cast = cast if timing.has_broadcast else "own"
-    n_bytes = n_rows * row_bytes
+    n_bytes = float(n_rows * row_bytes)
     latency, source = timing.sram_latency, "sram"
     service = service_cycles(n_bytes, read_width(CASTS.index(cast), timing))
     prefetches: tuple[Command, ...] = ()
@@ -88,7 +88,7 @@ def store_rows(
         Tokens of the buffer that they are.
     """
     issue = plain_issue(timing)
-    n_bytes = n_rows * row_bytes
+    n_bytes = float(n_rows * row_bytes)
     occupancy = move_cycles(timing, n_rows, row_bytes, timing.sram_latency)
     to_dram, to_sram = FromDram.count(n_bytes, timing), service_cycles(n_bytes, timing.store_width)
     inputs = (Input(out_of, n_popped, n_popped),)
@@ -119,8 +119,8 @@ def missed_part(timing: PeTiming, n_distinct: float, n_loaded: float) -> float:
 def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -> int:
     """Cycles for which the DMA engine is busy with contiguous rows (`transfer_cycles`)."""
     return transfer_cycles(
-        n_rows, row_bytes, timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, latency,
-        timing.bucket_bytes, timing.bucket_rate,
+        n_rows, float(row_bytes), timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding,
+        latency, timing.bucket_bytes, timing.bucket_rate,
     )  # fmt: skip
 
 

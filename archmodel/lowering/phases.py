@@ -7,27 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.dram import DramChannels, lower_dram
+from archmodel.lowering.placed import NO_TAIL, Place, PlacedOperator, Tail, count_cache, count_live, place_operator
 from archmodel.lowering.program import CommandTable, Grid, Program, tabulate
 from archmodel.lowering.record import EventRecord
 from archmodel.lowering.row_access import RowAccess, find_row_access
 from archmodel.lowering.run import Mode, Run, run_table
 from archmodel.lowering.rvv import VectorCores, lower_cores
-from archmodel.lowering.timing import lower_timing
+from archmodel.lowering.timing import lower_timing, without_matrix
 from archmodel.machine.types import Machine, SystolicArray
 from archmodel.mapping import Placement
 from archmodel.mapping.collectives import time_exchange
 from archmodel.registry import import_plugins
-from archmodel.workload.fused import Fused
-from archmodel.workload.types import Operator, OperatorKind, Role, Tensor, Trace
+from archmodel.workload.types import Operator, OperatorKind, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,45 +73,6 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An operand of an operator where it is: its tensor's dtype and role, and whether it is in DRAM."""
-
-    dtype: str
-    role: Role
-    is_far: bool
-
-    @property
-    def element_bytes(self) -> float:
-        """Bytes per element."""
-        return dtype_bytes(self.dtype)
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """What is fused behind an operator, per result of it.
-
-    Parameters
-    ----------
-    operations
-        SIMD operations.
-    functions
-        The same for vector cores: functions, with the elements that each works on.
-    operands
-        What is loaded besides, an element of each.
-    stored_frac
-        Elements that are stored.
-    is_turned
-        Results are transposed before they are stored.
-    """
-
-    operations: int = 0
-    functions: tuple[tuple[str, float], ...] = ()
-    operands: tuple[Place, ...] = ()
-    stored_frac: float = 1.0
-    is_turned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """An operator and all that decides which program it becomes; equal sites have equal programs.
 
@@ -156,7 +115,7 @@ class Site:
     is_round_robin: bool
     dram: DramChannels
     rows: RowAccess | None = None
-    tail: Tail = Tail()
+    tail: Tail = NO_TAIL
     is_input_turned: bool = False
     exchange_cycles: int = 0
     cores: VectorCores | None = None
@@ -260,50 +219,6 @@ def lower_site(site: Site) -> tuple[Phase, ...]:
     return lowerings()[site.op.kind](site)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedOperator:
-    """An operator with its operands where they are: of a site, what machines decide only by where tensors are.
-
-    Parameters
-    ----------
-    op, dtype, places, tail, is_input_turned
-        As in `Site`.
-    write_frac
-        Share of the bytes between it and DRAM that it writes, each operand moved once.
-    """
-
-    op: OperatorKind
-    dtype: str
-    places: tuple[Place, ...]
-    tail: Tail
-    is_input_turned: bool
-    write_frac: float
-
-
-def place_operator(trace: Trace, idx: int, is_spilled: bool, is_resident: bool) -> PlacedOperator:
-    """Place the operands of an operator.
-
-    Parameters
-    ----------
-    trace, idx
-        The operator.
-    is_spilled, is_resident
-        Activations are in DRAM; weights are in SRAM.
-    """
-    op, dtype = trace.operators[idx].op, trace.operators[idx].dtype
-    places = _locate(trace, trace.operators[idx].tensors, is_spilled, is_resident)
-    moved_bytes = {True: 0.0, False: 0.0}
-    for operand, place in zip(op.operands(), places, strict=True):
-        if place.is_far:
-            moved_bytes[operand.is_output] += operand.n_touched * place.element_bytes
-    write_frac = moved_bytes[True] / max(1.0, sum(moved_bytes.values()))
-    if not isinstance(op, Fused):
-        return PlacedOperator(op, dtype, places, Tail(), False, write_frac)
-    heads, tails = (_locate(trace, names, is_spilled, is_resident) for names in (op.head_tensors, op.tail_tensors))
-    tail = Tail(op.tail_operations, op.tail_functions, tails, op.stored_frac, op.is_output_turned)
-    return PlacedOperator(op.principal, dtype, heads, tail, op.is_input_turned, write_frac)
-
-
 class MachineSites:
     """Makes the sites on a machine, and keeps what operators have in common there.
 
@@ -315,14 +230,15 @@ class MachineSites:
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.dram, self.cores = machine, lower_dram(machine), lower_cores(machine)
-        self._timings: dict[tuple[str, float, float], PeTiming] = {}
+        self._timings: dict[tuple[str, float, float, bool], PeTiming] = {}
 
     def site(self, placed: PlacedOperator, cache_bytes: float, rows: RowAccess | None, exchange_cycles: int) -> Site:
         """Give the site of an operator; SRAM that caches DRAM [B], and the others as in `Site`."""
-        machine, key = self.machine, (placed.dtype, cache_bytes, placed.write_frac)
+        machine, key = self.machine, (placed.dtype, cache_bytes, placed.write_frac, placed.has_products)
         assert machine.timing is not None  # whoever asks has checked
         if key not in self._timings:
-            self._timings[key] = lower_timing(machine, machine.timing, *key)
+            timing = lower_timing(machine, machine.timing, *key[:3])
+            self._timings[key] = timing if placed.has_products else without_matrix(timing)
         return Site(
             op=placed.op,
             dtype=placed.dtype,
@@ -358,43 +274,3 @@ def _count_exchange(operator: Operator, machine: Machine) -> int:
     if machine.scale_up is None or not operator.op.link_bytes(operator.dtype):
         return 0
     return math.ceil(time_exchange(operator.op, operator.dtype, machine.scale_up).time_s * machine.clock_hz)
-
-
-def count_live(trace: Trace, idx: int) -> float:
-    """Bytes of activations that SRAM must hold for an operator to have its own there [B]."""
-    return trace.live_bytes[idx] if trace.is_alternatives else max(trace.live_bytes)
-
-
-def count_cache(
-    trace: Trace, capacity_bytes: Any, lls_bytes: Any, operand_bytes: float, is_spilled: bool, is_resident: bool
-) -> Any:
-    """Bytes of SRAM that hold neither activations nor weights: they are cache [B].
-
-    Parameters
-    ----------
-    trace
-        The step.
-    capacity_bytes, lls_bytes
-        Of the SRAM, and set aside for activations; of a machine or of many [B].
-    operand_bytes
-        Of operands that the caller put there [B].
-    is_spilled, is_resident
-        Activations are in DRAM; weights are in SRAM.
-    """
-    used = 0.0 if is_spilled else lls_bytes
-    used = used + (trace.role_bytes("weight") if is_resident else 0.0)
-    return np.maximum(0.0, capacity_bytes - (used + operand_bytes))
-
-
-def _locate(trace: Trace, names: tuple[str, ...], is_spilled: bool, is_resident: bool) -> tuple[Place, ...]:
-    tensors = (trace.tensors[name] for name in names)
-    return tuple(Place(each.dtype, each.role, _is_far(each, is_spilled, is_resident)) for each in tensors)
-
-
-def _is_far(tensor: Tensor, is_spilled: bool, is_resident: bool) -> bool:
-    """Whether a tensor is in DRAM: as placement says; activations when their buffer does not fit what is set aside."""
-    if tensor.level is not None:
-        return tensor.level == "dram"
-    if tensor.role == "weight":
-        return not is_resident
-    return tensor.role in ("kv_cache", "table") or is_spilled

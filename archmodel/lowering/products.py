@@ -11,8 +11,12 @@ from archmodel.workload.operators.conv import Conv2d, Conv3d
 
 def lower_one_product(site: Site) -> MatmulShape | None:
     """Lower an operator to the shape of its product; ``None`` where it is not just one, or not on a grid of PEs."""
-    if is_one_product(site):
-        return lower_shape(site)
-    if site.array is None and isinstance(site.op, Conv2d | Conv3d) and site.op.groups == 1:
-        return lower_implicit(site)
-    return None
+    if not is_product_alone(site):
+        return None
+    return lower_shape(site) if is_one_product(site) else lower_implicit(site)
+
+
+def is_product_alone(site: Site) -> bool:
+    """Whether an operator is one product, or one convolution, on a grid of PEs."""
+    is_plain = site.array is None and isinstance(site.op, Conv2d | Conv3d) and site.op.groups == 1
+    return is_plain or is_one_product(site)

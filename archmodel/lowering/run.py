@@ -257,21 +257,24 @@ def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
     transfer of their own, and do not meet again.
     """
     commands = table.commands.copy()
-    n_groups = _groups_at_a_time(grid)[(commands[:, RESOURCE] == SRAM).astype(np.int64), commands[:, CAST]]
-    is_shared = (commands[:, RESOURCE] != NONE) & (commands[:, RESOURCE] != LINK)
+    resource, occupancy, service = (commands[:, column] for column in (RESOURCE, OCCUPANCY, SERVICE))
+    is_shared = (resource != NONE) & (resource != LINK)
     is_own = is_shared & (commands[:, CAST] == OWN)
-    alone = np.maximum(commands[:, OCCUPANCY], commands[:, SERVICE])
-    among_all = np.maximum(commands[:, OCCUPANCY], n_groups * commands[:, SERVICE])
-    lag = int((among_all - alone)[is_own].max(initial=0))
-    commands[is_shared, HOLD] *= n_groups[is_shared]
-    commands[is_shared & ~is_own, SERVICE] *= n_groups[is_shared & ~is_own]
-    return CommandTable(commands, table.loops, table.capacity), lag
+    at_a_time = _groups_at_a_time(grid)[(resource == SRAM).astype(np.int64), commands[:, CAST]]
+    n_groups = np.where(is_shared, at_a_time, 1)
+    among_all = n_groups * service
+    late = np.maximum(occupancy, among_all) - np.maximum(occupancy, service)
+    commands[:, HOLD] *= n_groups
+    commands[:, SERVICE] = np.where(is_own, service, among_all)
+    return CommandTable(commands, table.loops, table.capacity), int(late[is_own].max(initial=0))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _groups_at_a_time(grid: Grid) -> Ints:
     """Count the requests of each cast at a time: those of the whole grid, and those at the busiest port of the SRAM."""
     groups = [grid.n_groups(cast) for cast in CASTS]
+    if grid.n_ports == 1:
+        return np.array([groups, groups], dtype=np.int64)
     ports = [grid.ports(cast) for cast in CASTS]
     at_port = [int(np.bincount(port[port != NONE]).max(initial=0)) for port in ports]
     return np.array([groups, at_port], dtype=np.int64)

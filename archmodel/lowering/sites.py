@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
 from archmodel.lowering.far import VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
-from archmodel.lowering.phases import MachineSites, PlacedOperator, Site, count_cache, place_operator
+from archmodel.lowering.phases import MachineSites, Site
+from archmodel.lowering.placed import PlacedOperator, count_cache, place_operator
 from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.row_access import describe_rows, find_row_access, find_shares, reaches_rows
 from archmodel.machine.columns import LeafPath, MachineColumns
@@ -190,7 +191,7 @@ def list_alike(trace: Trace, is_spilled: bool, is_resident: bool) -> list[tuple[
     Parameters
     ----------
     trace, is_spilled, is_resident
-        As in `archmodel.lowering.phases.place_operator`.
+        As in `archmodel.lowering.placed.place_operator`.
     """
     alike: dict[tuple[PlacedOperator, int], list[int]] = {}
     for idx in range(len(trace.operators)):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.program import LATENCY, OCCUPANCY, SERVICE
 from archmodel.kernels.variants import count_variants
-from archmodel.lowering.attention_steps import Setting
+from archmodel.lowering.attention_setting import Setting
 from archmodel.lowering.dram import NO_DRAM
 from archmodel.lowering.far import VARYING_ROWS, Far, Varying, Watched
 from archmodel.lowering.operators.attention import find_likely, find_setting, list_choices, lower_cut

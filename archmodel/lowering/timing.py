@@ -80,6 +80,14 @@ def lower_timing(machine: Machine, timing: Timing, dtype: str, cache_bytes: floa
     )
 
 
+def without_matrix(timing: PeTiming) -> PeTiming:
+    """Give what operators without products see: to them, machines are alike that differ in the matrix engine only."""
+    return timing._replace(
+        n_tiles=0, tile_rows=0, tile_cols=0, tile_depth=0, step_depth=0, gap_cycles=0, load_cycles=0, matrix_latency=0,
+        local_width=0.0, accumulator_bytes=0, partial_width=0.0, hop_cycles=0, reduction_width=0.0,
+    )  # fmt: skip
+
+
 def _sram_width(machine: Machine, timing: Timing) -> float:
     """Bytes per cycle of the SRAM when all PEs ask for fragments of the network at places of their own."""
     width, n_banks = machine.sram.width_bytes_per_cycle, timing.memory.n_banks

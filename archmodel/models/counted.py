@@ -14,7 +14,7 @@ from archmodel.errors import UnsupportedError
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
-from archmodel.lowering.products import lower_one_product
+from archmodel.lowering.products import is_product_alone, lower_one_product
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.sites import SiteColumns
@@ -112,7 +112,7 @@ class CountedModel:
 
     def counts_together(self, site: Site) -> bool:
         """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
-        return lower_one_product(site) is not None
+        return is_product_alone(site)
 
     def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
         """Count an operator on machines that are alike but for DRAM and cache.

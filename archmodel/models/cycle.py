@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, get_args
 
 from archmodel.kernels.program import LINK, MATRIX
-from archmodel.lowering.phases import Phase
+from archmodel.lowering.phases import Phase, Site, lower_site
 from archmodel.lowering.run import Mode, Run
 from archmodel.models import register
 from archmodel.models.counted import Count, CountedModel, add_stalls, add_stations
+
+MOST_KEPT = 1 << 14
+"""Operators on machines whose cycles are kept."""
 
 
 @register
@@ -41,6 +45,10 @@ class Cycle(CountedModel):
         """The model in each of its modes."""
         return {mode: Cycle(mode) for mode in get_args(Mode)}
 
+    def count(self, site: Site) -> Count:
+        """Count the cycles of one execution of one operator; the same one on a machine that is alike to it, once."""
+        return _count(self.mode, site)
+
     def count_phases(self, phases: tuple[Phase, ...]) -> Count:
         """Run the phases one after another."""
         runs = [phase.run(self.mode) for phase in phases]
@@ -53,6 +61,11 @@ class Cycle(CountedModel):
             add_stalls([_stalls_of_slowest(run) for run in runs]),
             phases[-1].mapping,
         )
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _count(mode: Mode, site: Site) -> Count:
+    return Cycle(mode).count_phases(lower_site(site))
 
 
 def _at_work(run: Run, closed: list[int]) -> list[int]:

@@ -1,6 +1,7 @@
 """Reports: figures of results. They read results, never models."""
 
 from archmodel.report.breakdown import plot_breakdown
+from archmodel.report.commands import plot_commands
 from archmodel.report.diagram import plot_diagram
 from archmodel.report.errors import plot_errors
 from archmodel.report.gantt import plot_gantt
@@ -16,6 +17,7 @@ from archmodel.report.utilisation import plot_utilisation
 
 __all__ = [
     "plot_breakdown",
+    "plot_commands",
     "plot_diagram",
     "plot_errors",
     "plot_gantt",

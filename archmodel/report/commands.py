@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archmodel.report.figure import FigureInfo, house_style, save_figure
+from archmodel.report.figure import FigureInfo, house_style, new_figure, plain_text, save_figure
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Timeline
 
@@ -36,8 +35,6 @@ def plot_commands(timeline: Timeline, path: str | Path | None = None) -> tuple[F
     (Figure, Axes)
         For further changes.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     info = commands_info(timeline)
@@ -45,15 +42,11 @@ def plot_commands(timeline: Timeline, path: str | Path | None = None) -> tuple[F
     units = list(dict.fromkeys((row["pe"], row["unit"]) for row in rows))
     sides = list(dict.fromkeys(row["side"] for row in rows))
     with house_style():
-        figure = Figure(figsize=(10.5, 1.6 + 0.42 * len(units)), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
-        axes.set_title(info.title, pad=10)
-        axes.set_xlabel(info.x_label)
-        figure.supxlabel(info.footer, fontsize=7, color="#555555", x=0.01, ha="left")
+        figure, axes = new_figure(info, (10.5, 1.9 + 0.42 * len(units)))
+        axes.set_title(axes.get_title("left"), pad=22)
         for row in rows:
             _draw(axes, row, units.index((row["pe"], row["unit"])), sides.index(row["side"]))
-        axes.set_yticks(range(len(units)), [f"{pe} {unit}".strip() for pe, unit in units])
+        axes.set_yticks(range(len(units)), [plain_text(f"{pe} {unit}".strip()) for pe, unit in units])
         axes.set_ylim(len(units) - 0.4, -0.6)
         axes.set_xlim(left=0)
         axes.grid(visible=False, axis="y")
@@ -94,8 +87,8 @@ def commands_info(timeline: Timeline) -> FigureInfo:
     remarks += ["bars: from start to end, or to the next start; thin line: until the result is visible"]
     remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []
     return FigureInfo(
-        f"{timeline.workload} on {timeline.machine}: commands of the model and of the RTL", "time [cycles]", "",
-        ResultTable.from_rows(rows), textwrap.fill(". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks), 150),
+        f"{timeline.workload} on {timeline.machine}: commands of the model and of the RTL", "Time [cycles]", "",
+        ResultTable.from_rows(rows), ". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks),
     )  # fmt: skip
 
 

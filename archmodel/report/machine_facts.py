@@ -122,10 +122,11 @@ def pe_parts(machine: Machine) -> Iterator[tuple[str, str, list[Fact]]]:
 def _core_facts(machine: Machine) -> list[Fact]:
     if machine.timing is None:
         return []
+    core = machine.timing.core
     return [
-        _fact(machine, "{} contexts in turn", "timing.core.n_contexts"),
+        _fact(machine, "{} contexts in turn" if core.n_contexts > 1 else "{} context", "timing.core.n_contexts"),
         _fact(machine, "{} an instruction", "timing.core.issue_cycles"),
-        _fact(machine, "{} blocks each", "timing.core.blocks_per_instruction"),
+        _fact(machine, "for {} block" + "s" * (core.blocks_per_instruction > 1), "timing.core.blocks_per_instruction"),
         _fact(machine, "queues of {} commands", "timing.core.queue_depth"),
     ]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError, suggest
+from archmodel.report.figure import short_text
 from archmodel.results.store import Store, open_store
 from archmodel.units import format_number
 
@@ -26,7 +27,7 @@ _LOG_FROM = 30.0  # largest over smallest value of an axis, from which it is log
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _WITH_PREFIX = re.compile(r"(s|Hz|B/s|B|FLOP/s|FLOP|J|W)(/(?!cycle).*)?")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_NUMBER_AND_UNIT = re.compile(r"([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)\s*(\D.*)?")
+_NUMBER_AND_UNIT = re.compile(r"([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)\s*((?!x\d)[^\d\s]\S*)?")
 
 
 class HasStore(Protocol):
@@ -126,9 +127,23 @@ class SweptAxis:
     values: tuple[Any, ...]
 
     def indices(self, found: Iterable[Any]) -> NDArray[np.int64]:
-        """Give the index of the choice of each value of the column; −1 for what is none of them."""
-        known = {_key(value): idx for idx, value in enumerate(self.values)}
-        return np.array([known.get(_key(value), -1) for value in found], np.int64)
+        """Give the index of the choice of each value of the column.
+
+        Raises
+        ------
+        InputError
+            When a value is of none of them.
+        """
+        is_text = any(isinstance(value, str) or value is None for value in self.values)
+        known = {_key(value, is_text): idx for idx, value in enumerate(self.values)}
+        keys = [_key(value, is_text) for value in found]
+        strange = next((key for key in keys if key not in known), None)
+        if strange is not None:
+            text = (
+                f"column {self.column} has {strange!r}, which run.json does not know; sweep again into another folder"
+            )
+            raise InputError("figure", [Fault(f"axis {self.name}", text)])
+        return np.array([known[key] for key in keys], np.int64)
 
     def title_and_ticks(self) -> tuple[str, list[str]]:
         """Name the axis of a figure and its choices; a unit that all of them share goes to the name."""
@@ -186,7 +201,7 @@ class SweepPoints:
         fields = {field: tuple(each[field] for each in choices.values()) for field in next(iter(choices.values()))}
         if named in self.types and named not in fields:  # the column has the labels
             return SweptAxis(name, labels, named, labels)
-        distinct = [field for field, values in fields.items() if len(set(map(_key, values))) == len(values)]
+        distinct = [field for field, values in fields.items() if len(set(map(str, values))) == len(values)]
         column = (distinct or list(fields))[0]
         return SweptAxis(name, labels, column, fields[column])
 
@@ -235,8 +250,7 @@ class SweepPoints:
 
     def choices(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Say what a point has chosen on each axis."""
-        found = {axis.name: (axis, int(axis.indices([row.get(axis.column)])[0])) for axis in self.axes}
-        return {name: axis.labels[idx] if idx >= 0 else "–" for name, (axis, idx) in found.items()}
+        return {axis.name: axis.labels[int(axis.indices([row[axis.column]])[0])] for axis in self.axes}
 
     def base(self) -> dict[str, Any]:
         """Read the figures of the base machine; nothing if it has none."""
@@ -341,15 +355,15 @@ def spread_order(column: str = "point") -> str:
     return f"({column} % 4294967296) * 2654435761 % 4294967296, {column}"
 
 
-def _key(value: Any) -> Any:
-    """Make a value of a column, or of run.json, one that can be looked up: numbers, or text as tables have it."""
-    if isinstance(value, bool | int | float | np.number | np.bool_):
-        return float(value)
-    return "" if value is None else str(value)
+def _key(value: Any, is_text: bool) -> Any:
+    """Make a value of a column, or of run.json, one that can be looked up; columns with a text or a gap are of text."""
+    if is_text:
+        return "" if value is None else str(value)
+    return float(value)
 
 
 def list_choices(choices: Mapping[str, str], n_lines: int, n_letters: int) -> Sequence[str]:
     """Write the choices of a point, a line per axis; what has no room is counted."""
     lines = [f"{name}: {label}" for name, label in choices.items()]
-    shown = [line if len(line) <= n_letters else f"{line[: n_letters - 1]}…" for line in lines[:n_lines]]
+    shown = [short_text(line, n_letters) for line in lines[:n_lines]]
     return [*shown, f"and {len(lines) - n_lines} axes more"] if len(lines) > n_lines else shown

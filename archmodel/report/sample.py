@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,11 @@ def read_sample(
     if point is None:
         point, why = _choose_point(points, columns, [row for row in rows if row["kind"] == BEST])
     chosen, base = points.row(point, "--point"), points.base()
+    lacking = [each.name for each in columns if chosen[each.name] is None or not math.isfinite(chosen[each.name])]
+    if lacking:
+        text = f"point {point} has no finite value of {' and '.join(lacking)}; name another point, or other columns"
+        raise InputError("figure", [Fault("--point", text)])
+    why += "" if chosen["is_feasible"] else ", breaks a condition"
     if all(isinstance(base.get(each.name), float) for each in columns):
         rows.append({**{name: base.get(name) for name in names}, "kind": BASE_MACHINE})
     return Sample(tuple(columns), rows, n_of_kind, found[0]["n_missing"], chosen, why, points.choices(chosen))

@@ -26,7 +26,7 @@ import numpy as np
 from archmodel.errors import Fault, InputError
 from archmodel.verify.contract import Unit, common_folder
 from archmodel.verify.simulate import ICARUS_ARGS, VERILATOR_ARGS
-from archmodel.verify.toolchain import Simulator, simulation_environment
+from archmodel.verify.toolchain import MAKE_VARIABLES, Simulator, simulation_environment
 
 SEED = 1
 PATIENCE = 2
@@ -275,7 +275,7 @@ def _sources(unit: Unit) -> list[Path]:
 
 def _build_folder(unit: Unit, point: Point, simulator: Simulator, is_waves: bool) -> Path:
     """Folder of a build, named by a hash of all that goes into it."""
-    args = VERILATOR_ARGS if simulator.name == "verilator" else ICARUS_ARGS
+    args = (*VERILATOR_ARGS, MAKE_VARIABLES) if simulator.name == "verilator" else ICARUS_ARGS
     text = json.dumps([simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top])
     digest = hashlib.sha256(text.encode())
     for path in _sources(unit):

@@ -13,7 +13,8 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ def main() -> int:
     build_dir = Path(job["build_dir"])
     build_dir.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    with (build_dir.parent / f"{build_dir.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(build_dir):
         is_cached = (build_dir / "built").exists()
         if not is_cached:
             _build(job, build_dir)
@@ -51,6 +51,14 @@ def main() -> int:
     return 0
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is busy with a folder."""
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _runner(simulator: str) -> Any:
     from cocotb_tools.runner import get_runner
 
@@ -58,10 +66,17 @@ def _runner(simulator: str) -> Any:
 
 
 def _build(job: dict[str, Any], build_dir: Path) -> None:
+    runtime = Path(job["runtime_dir"])
+    is_first = job["simulator"] == "verilator" and not runtime.exists()
+    with _alone(runtime) if is_first else nullcontext():  # one compiles the runtime, others wait for it
+        _compile(job, build_dir, runtime)
+    (build_dir / "built").touch()
+
+
+def _compile(job: dict[str, Any], build_dir: Path, runtime: Path) -> None:
     is_verilator = job["simulator"] == "verilator"
     shutil.rmtree(build_dir)
     build_dir.mkdir()
-    runtime = Path(job["runtime_dir"])
     for path in runtime.glob("*.o"):  # compiled by an earlier build; newer than the makefile that is to be written
         copy = shutil.copy(path, build_dir)
         os.utime(copy, (time.time() + 3600,) * 2)
@@ -82,7 +97,6 @@ def _build(job: dict[str, Any], build_dir: Path) -> None:
         for path in build_dir.iterdir():
             if path.name != job["top"]:
                 path.unlink()
-    (build_dir / "built").touch()
 
 
 def _keep_runtime(build_dir: Path, runtime: Path) -> None:

@@ -1,12 +1,8 @@
-"""Timelines out of hardware: what its units did according to the event log, beside what the model expects of them.
-
-``python -m archmodel.verify.timelines UNIT KERNEL`` draws ``timeline.svg`` in the folder of a block.
-"""
+"""Timelines out of hardware: what its units did according to the event log, beside what the model expects of them."""
 
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -15,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archmodel.errors import ArchmodelError, UnknownNameError
+from archmodel.errors import Fault, InputError, UnknownNameError
 from archmodel.report.commands import plot_commands
 from archmodel.report.timeline import save_timeline
 from archmodel.results.timeline import Events, Timeline, Track
@@ -147,24 +143,31 @@ def write_timelines(played: Sequence[Played], folder: Path) -> list[str]:
     return names
 
 
-def main(unit_name: str, kernel: str) -> int:
-    """Draw ``timeline.svg`` of a block: of a kernel, the longest of the first points of the first build."""
+def follow_kernel(unit_name: str, kernel: str) -> Timeline:
+    """Play a kernel on a block: the longest among the first points of the first build.
+
+    Parameters
+    ----------
+    unit_name
+        Of a shipped block, or the folder of another one.
+    kernel
+        Of those that its points run.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        When there is no such block, or none of its points runs the kernel, or any.
+    UnsupportedError
+        When the simulator is missing.
+    """
     unit = find_unit(unit_name)
     (simulator,) = choose_simulators(["icarus" if unit.contract.icarus else "verilator"])
     plan = Plan(unit, unit.builds_of(simulator.name)[0], simulator, _N_PLAYED)
     with tempfile.TemporaryDirectory() as folder:
         shown = list(_candidates([Played(plan, *run_plan(plan, Path(folder)))]))
+    if not shown:
+        raise InputError("kernel", [Fault("", f"block {unit.name} runs no kernels whose units are followed")])
     points = [chosen for chosen in shown if chosen.point.expected["kernel"] == kernel]
     if not points:
         raise UnknownNameError("kernel", kernel, {chosen.point.expected["kernel"] for chosen in shown})
-    longest = max(points, key=lambda chosen: int(chosen.measured["cycles"]))
-    plot_commands(build_timeline(longest), unit.folder / "timeline.svg")
-    print(unit.folder / "timeline.svg")
-    return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:3]))
-    except ArchmodelError as error:
-        sys.exit(str(error))
+    return build_timeline(max(points, key=lambda chosen: int(chosen.measured["cycles"])))

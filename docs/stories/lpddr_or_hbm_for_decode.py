@@ -75,11 +75,21 @@ for memory in LPDDR5 | HBM3E:
 # What binds, and how sure that is
 # --------------------------------
 # DRAM, for all but four stacks. There SRAM does: every byte of a weight passes through it, and its 2.8 TB/s are less
-# than the 3.7 TB/s of the stacks. The two models differ little, as DRAM at work hides all that they disagree on:
+# than the 3.7 TB/s of the stacks. Models differ little, as DRAM at work hides all that they disagree on:
 
 latency_s = {point["point"]: point["latency_s"] for point in roofline.query("select * from points").rows()}
 gaps = [point["latency_s"] / latency_s[point["point"]] - 1 for point in points]
 print(f"analytic over roofline, {len(gaps)} points: {min(gaps):+.1%} to {max(gaps):+.1%}")
+
+
+def build(memory):
+    """Give MTIA 2i with another memory."""
+    return am.machine("mtia_2i", dict(zip(FIELDS, map(str, (LPDDR5 | HBM3E)[memory]), strict=True)))
+
+
+chosen = next(point for point in points if (point["memory"], point["batch"]) == ("2 × HBM3E", 64))
+by_event = am.evaluate(build("2 × HBM3E"), am.workload("llm/llama3.1-8b", **DECODE, batch=64), model="cycle")
+print(f"2 × HBM3E at batch 64, counted event by event: {by_event.latency_s / chosen['latency_s'] - 1:+.1%}")
 
 # %%
 # Prices matter more. A million tokens with HBM3E at one to four times its price, and with LPDDR5, at the best batches:
@@ -87,16 +97,13 @@ print(f"analytic over roofline, {len(gaps)} points: {min(gaps):+.1%} to {max(gap
 
 def run(memory, workload="llm/llama3.1-8b", hbm_usd_per_gb=16.5, **settings):
     """What a workload costs on MTIA 2i with another memory, by the roofline."""
-    values = map(str, (LPDDR5 | HBM3E)[memory])
-    machine = am.machine("mtia_2i", dict(zip(FIELDS, values, strict=True)))
     price = {"cost.dram_price.HBM3E": f"{hbm_usd_per_gb} USD/GB"}
-    return cost(machine, am.workload(workload, **DECODE, **settings), parameters=price).run
+    return cost(build(memory), am.workload(workload, **DECODE, **settings), parameters=price).run
 
 
 dearer = [run("2 × HBM3E", batch=64, hbm_usd_per_gb=n * 16.5).serving for n in (1, 2, 3, 4)]
 lpddr5 = run("4 × LPDDR5", batch=256).serving
-print("HBM3E:", ", ".join(f"{each.usd_per_million_items:.3f}" for each in dearer), "USD")
-print(f"LPDDR5: {lpddr5.usd_per_million_items:.3f} USD")
+print("HBM3E, LPDDR5 [USD]:", ", ".join(f"{each.usd_per_million_items:.3f}" for each in (*dearer, lpddr5)))
 
 # %%
 # Where LPDDR5 pays
@@ -122,6 +129,7 @@ assert set(counted.front()["memory"]) <= set(HBM3E)
 assert dearer[2].usd_per_million_items < lpddr5.usd_per_million_items < dearer[3].usd_per_million_items
 assert all((point["decode_bound"] == "sram") == (point["memory"] == "4 × HBM3E") for point in points)
 assert -0.05 < min(gaps) < max(gaps) < 0.09
+assert abs(by_event.latency_s / chosen["latency_s"] - 1) < 0.01
 assert held["4 × LPDDR5"] < 0.25 * min(held["2 × HBM3E"], held["4 × HBM3E"])
 idle = dearer[0].usd_per_hour / run("1 × LPDDR5", batch=64).serving.usd_per_hour
 assert round(idle, 1) == 2.6
@@ -135,9 +143,8 @@ folder.cleanup()
 #   MTIA with HBM is published; that MTIA 2i misses 60 ms is, and the models say so, too (:doc:`/methods/validation`).
 # - **Prices.** 16.5 and 5 USD/GB are assumed, as are interposer and margin, a multiple of the bill of materials
 #   (:doc:`/methods/economy`). Prices of memory do move by a factor of three.
-# - **Users**: 4,096 tokens each. Longer contexts fill the smaller memory sooner, and batches are always full here.
-# - **Not seen**: prefill and queues; pins, balls and board of 1,024 bits of LPDDR5; heat and supply of stacks.
+# - **Not seen**: prefill and queues; contexts other than 4,096 tokens, batches that are not full; pins, balls and board
+#   of 1,024 bits of LPDDR5; heat and supply of stacks.
 #
 # **If the answer is wrong**, chips with HBM wait for users, and an hour costs 2.6 times that of a chip with as much
-# LPDDR5. **Next**: your contexts and limit, with the axes of ``archmodel sweep llm_decode``; a wider SRAM for four
-# stacks.
+# LPDDR5. **Next**: your contexts and limit, with the axes of ``archmodel sweep llm_decode``.

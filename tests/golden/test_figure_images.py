@@ -23,7 +23,6 @@ FIGURES = {
     "roofline": lambda _, path: report.plot_roofline(am.machine("mtia_2i"), make_result(), path),
     "breakdown": lambda _, path: report.plot_breakdown([make_result(), make_result("h100_sxm", 0.3)], path),
     "stalls": lambda _, path: report.plot_stalls(make_counted(), path),
-    "stalls_of_two": lambda _, path: report.plot_stalls([make_counted(), make_counted("mtia_300", 0.3)], path),
     "gantt": lambda _, path: report.plot_gantt(make_timeline(), path),
     "utilisation": lambda _, path: report.plot_utilisation(make_timeline(), path),
     "ladder": lambda _, path: report.plot_ladder(
@@ -32,7 +31,6 @@ FIGURES = {
     "errors": lambda _, path: report.plot_errors(make_points(), path),
     "diagram": lambda _, path: report.plot_diagram(am.machine("mtia_300"), path),
     "diagram_of_array": lambda _, path: report.plot_diagram(am.machine("systolic_ws"), path),
-    "diagram_of_gpu": lambda _, path: report.plot_diagram(am.machine("h100_sxm"), path),
 }
 
 

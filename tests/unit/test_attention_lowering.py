@@ -14,7 +14,7 @@ from archmodel.kernels.attention_blocks import Mask, count_key_blocks, count_key
 from archmodel.kernels.program import CAST, OCCUPANCY, OWN, RESOURCE, SERVICE
 from archmodel.kernels.program import UNIT as UNIT_COLUMN
 from archmodel.lowering.attention_program import Pipeline
-from archmodel.lowering.attention_steps import Cut
+from archmodel.lowering.attention_setting import Cut
 from archmodel.lowering.operators.attention import find_setting, find_share, lower_cut
 from archmodel.lowering.phases import find_site, lower_site
 from archmodel.lowering.program import SHARED, UNITS
@@ -152,7 +152,7 @@ def test_without_a_cache_every_block_of_queries_fetches_its_keys():
     setting = find_setting(cached)
     cut = Cut(n_rows=64, n_keys=64, n_sharing=1, n_splits=1)
     assert find_share(setting, cut).missed_frac < 0.2
-    no_cache = setting._replace(site=replace(cached, timing=cached.timing._replace(cache_bytes=0.0)))
+    no_cache = replace(setting, site=replace(cached, timing=cached.timing._replace(cache_bytes=0.0)))
     assert find_share(no_cache, cut).missed_frac == 1.0
 
 

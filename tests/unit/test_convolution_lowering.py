@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 import archmodel as am
-from archmodel.lowering.phases import Tail, find_site, lower_site
+from archmodel.lowering.phases import find_site, lower_site
+from archmodel.lowering.placed import Tail
 from archmodel.machine.load import load_machine, machine_names
 from archmodel.mapping import place
 from archmodel.workload.single import operators_trace

@@ -79,7 +79,7 @@ def test_without_indexed_commands_each_row_is_one_that_the_core_prepares():
 @pytest.mark.parametrize(("row_bytes", "moved"), [(24.0, 64), (64.0, 64), (72.0, 128), (256.0, 256)])
 def test_dram_moves_whole_access_units_of_rows_that_miss(row_bytes, moved):
     site = site_of(BAGS, hit=0.25)
-    assert unit_bytes(site, row_bytes) == moved
+    assert unit_bytes(site.rows, row_bytes) == moved
     prefetch, _ = gather_rows(site, 128, row_bytes, "rows", is_far=True, is_table=True)
     assert prefetch.service_cycles == math.ceil(96 * moved / site.dram.gather_width(row_bytes))
     store, write_back = scatter_rows(site, 128, row_bytes, "rows", is_far=True)
@@ -99,7 +99,7 @@ def test_all_rows_come_out_of_dram_once(name, dims):
     site = site_of(op, name)
     row = op.dim * 2.0
     found = served_bytes(lower_bags(site, "tuned"), DRAM, site.dram.gather_width(row))
-    wanted = op.batch * op.pooling * unit_bytes(site, row)
+    wanted = op.batch * op.pooling * unit_bytes(site.rows, row)
     assert wanted <= found * 1.001
     assert found <= wanted * 1.2  # PEs and tiles have whole bags, services are whole cycles
 

@@ -16,7 +16,7 @@ from archmodel.report.heatmap import heatmap_info
 from archmodel.report.pairs import pairs_info
 from archmodel.report.parallel import parallel_info
 from archmodel.report.pareto import pareto_info
-from archmodel.report.points import open_points, scale_of
+from archmodel.report.points import SweptAxis, open_points, scale_of
 from archmodel.report.tornado import tornado_info
 
 NASTY = {'<script>alert("1")</script>': "x_1$^{2}$", "$\\frac": "a_b & c"}
@@ -114,6 +114,44 @@ def test_coordinates_name_their_unit(folder):
 def test_units_take_the_prefix_of_the_largest_value(values, unit, expected):
     scale = scale_of(values, unit)
     assert (pytest.approx(scale.factor), scale.unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["64 MiB", "1024 MiB"], ("axis [MiB]", ["64", "1,024"])),
+        (["1.36363636 GHz", "2 GHz"], ("axis [GHz]", ["1.364", "2"])),
+        (["256", "512"], ("axis [1]", ["256", "512"])),
+        (["512 KiB", "1 MiB"], ("axis", ["512 KiB", "1 MiB"])),
+        (["6 x 8", "8 x 8"], ("axis", ["6 x 8", "8 x 8"])),
+        (["6x8", "8x8"], ("axis", ["6x8", "8x8"])),
+        (["LPDDR5", "2 x HBM3"], ("axis", ["LPDDR5", "2 x HBM3"])),
+    ],
+)
+def test_a_unit_that_all_choices_share_goes_to_the_axis(labels, expected):
+    assert SweptAxis("axis", tuple(labels), "column", tuple(labels)).title_and_ticks() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ((None, 256), ["", "256", ""]),  # a column of text, as it has a gap
+        ((1e9, 1.25e9), [1e9, 1.25e9, 1e9]),
+        ((True, False), [True, False, True]),
+        (("fp16", "int8"), ["fp16", "int8", "fp16"]),
+    ],
+)
+def test_choices_are_found_by_what_the_column_holds(values, found):
+    axis = SweptAxis("axis", ("first", "second"), "column", values)
+    assert axis.indices(found).tolist() == [0, 1, 0]
+    assert refused(axis.indices, ["7" if isinstance(found[0], str) else 7.0]).startswith(
+        "1 error in figure\n  axis axis: column column has "
+    )
+
+
+def test_a_point_that_breaks_a_condition_can_be_pointed_out(points):
+    broken = rows_of(points, "select point from points where not is_feasible order by point")[0]["point"]
+    assert pareto_info(points, point=broken).sample.why_chosen == "as given, breaks a condition"
 
 
 def test_cells_of_a_heat_map_are_the_best_of_their_points_or_their_mean(points):
@@ -221,6 +259,9 @@ def test_values_that_are_not_finite_are_left_out(tmp_path):
         return [row | {"tdp_w": spoiled.get(row["point"], row["tdp_w"])} for row in rows]
 
     points = open_points(write_results(tmp_path / "some", change=spoil))
+    assert refused(pareto_info, points, x="tdp_w", point=1) == (
+        "1 error in figure\n  --point: point 1 has no finite value of tdp_w; name another point, or other columns"
+    )
     info = pareto_info(points, x="tdp_w")
     assert not {0, 1, 2} & set(info.table["point"])
     assert "3 without a finite value are not drawn" in info.footer

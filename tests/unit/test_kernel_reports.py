@@ -9,11 +9,13 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from archmodel.cli import main
 from archmodel.cli.table import show_value
 from archmodel.cli.verification import print_verification
+from archmodel.errors import InputError
 from archmodel.report.commands import commands_info, plot_commands
 from archmodel.results import ResultTable
-from archmodel.verify import kernels
+from archmodel.verify import kernels, timelines
 from archmodel.verify.bench import Point, Simulation
 from archmodel.verify.contract import Contract, Unit
 from archmodel.verify.files import to_markdown, write_files
@@ -208,6 +210,34 @@ def test_a_chart_marks_what_differs(played, tmp_path):
     _, axes = plot_commands(softmax, tmp_path / "b.svg")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["model", "RTL"]
     assert (tmp_path / "a.data.csv").read_text().startswith("pe,unit,side,command,start,free,end,visible,differs\n")
+
+
+@pytest.fixture
+def _played_by_hand(monkeypatch, played):
+    """The points of `played` in place of a simulation."""
+    ((plan, points, simulation),) = played
+    monkeypatch.setattr(timelines, "find_unit", {"pe": plan.unit}.__getitem__)
+    monkeypatch.setattr(timelines, "choose_simulators", lambda names: (plan.simulator,))
+    monkeypatch.setattr(timelines, "run_plan", lambda asked, folder: (points, simulation))
+
+
+@pytest.mark.usefixtures("_played_by_hand")
+def test_the_longest_point_of_a_kernel_is_drawn_by_a_command(tmp_path, capsys):
+    target = tmp_path / "x.svg"
+    assert main(["plot", "commands", "pe", "gemm", "-o", str(target)]) == 0
+    assert capsys.readouterr().err == f"wrote {target} and {tmp_path / 'x.data.csv'}\n"
+    assert "RTL: 200 cycles" in target.read_text()
+    assert main(["plot", "commands", "pe", "gem", "-o", str(target)]) == 2
+    assert capsys.readouterr().err == "1 error in kernel\n  unknown kernel 'gem'; did you mean 'gemm'?\n"
+
+
+@pytest.mark.usefixtures("_played_by_hand")
+def test_a_block_without_kernels_has_no_commands_to_draw(played):
+    for point in played[0].points:
+        point.expected.pop("kernel", None)
+    with pytest.raises(InputError) as raised:
+        timelines.follow_kernel("pe", "gemm")
+    assert str(raised.value) == "1 error in kernel\n  block pe runs no kernels whose units are followed"
 
 
 def test_a_command_that_the_hardware_lacks_differs(played):

@@ -174,7 +174,7 @@ def test_choices_say_what_they_change(page):
 
 def test_names_are_shown_as_they_are(page):
     reader = read(page)
-    assert reader.tags["script"] == 3
+    assert reader.tags["script"] == 4
     assert "<" not in reader.texts["script"]
     assert reader.texts["h1"] == reader.texts["title"] == GIVEN["title"]
     assert "alert" in reader.texts["pre"]
@@ -184,10 +184,10 @@ def test_names_are_shown_as_they_are(page):
 def test_the_page_needs_nothing_but_its_folder(page):
     reader = read(page)
     outside = [link for link in reader.links if not link.startswith(("#", "data:"))]
-    assert sorted(outside) == ["plotly.min.js", "report.css", "report.js"]
+    assert sorted(outside) == ["figures.js", "plotly.min.js", "report.css", "report.js"]
     files = {path.name for path in page.parent.iterdir()}
-    assert files == {"index.html", "plotly.min.js", "report.css", "report.js", "sweep.yaml"}
-    for name in ("report.css", "report.js"):
+    assert files == {"index.html", "plotly.min.js", "report.css", "figures.js", "report.js", "sweep.yaml"}
+    for name in ("report.css", "figures.js", "report.js"):
         text = (page.parent / name).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|fetch\(|XMLHttpRequest|import\(|@import|url\(|innerHTML", text)
     assert sum(path.stat().st_size for path in page.parent.iterdir()) < 8e6
@@ -199,7 +199,8 @@ def test_anchors_lead_somewhere_and_names_are_unique(page):
     assert {link[1:] for link in reader.links if link.startswith("#")} <= set(reader.ids)
     assert {"front", "pareto", "detail", "search", "main"} <= set(reader.ids)
     assert reader.tags["table"] == reader.tags["caption"]
-    used = set(re.findall(r'byId\("([\w-]+)"\)', (page.parent / "report.js").read_text(encoding="utf-8")))
+    scripts = "".join((page.parent / name).read_text(encoding="utf-8") for name in ("figures.js", "report.js"))
+    used = set(re.findall(r'byId\("([\w-]+)"\)', scripts))
     assert used <= set(reader.ids)
 
 

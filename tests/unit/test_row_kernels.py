@@ -41,7 +41,8 @@ from archmodel.kernels.vector_unit import (
     STORE_UNIT,
 )
 from archmodel.lowering.dram import DramChannels
-from archmodel.lowering.phases import Place, Site, lower_site
+from archmodel.lowering.phases import Site, lower_site
+from archmodel.lowering.placed import Place
 from archmodel.lowering.rvv import VectorCores, assemble
 from archmodel.verify.bench import load_law
 from archmodel.verify.command_words import expand, head_bits

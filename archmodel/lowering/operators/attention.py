@@ -15,7 +15,8 @@ from archmodel.errors import UnsupportedError
 from archmodel.kernels.attention_blocks import Mask, count_key_blocks
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.lowering.attention_program import Load, Pipeline
-from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES, Cut, Setting, Share
+from archmodel.lowering.attention_setting import Cut, Setting, Share
+from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES
 from archmodel.lowering.far import fits_half
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.packs import Floats

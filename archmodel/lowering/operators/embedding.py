@@ -14,7 +14,8 @@ from archmodel.kernels.pe_timing import MOST_CACHED
 from archmodel.lowering.far import Far, Varying, serve
 from archmodel.lowering.indexed import INDEX_BYTES, gather_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, plain_issue, store_rows
-from archmodel.lowering.phases import Phase, Place, Site, Way, lowers_ways
+from archmodel.lowering.phases import Phase, Site, Way, lowers_ways
+from archmodel.lowering.placed import Place
 from archmodel.lowering.pooling import SUM_BYTES, choose_engine
 from archmodel.lowering.program import Command, Grid, Input, Program
 from archmodel.lowering.row_access import RowAccess

@@ -6,7 +6,8 @@ import math
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.layout_unit import transpose_cycles
-from archmodel.lowering.phases import Phase, Place, Site, Way, lowers_ways
+from archmodel.lowering.phases import Phase, Site, Way, lowers_ways
+from archmodel.lowering.placed import Place
 from archmodel.lowering.rvv import loop_cycles
 from archmodel.lowering.stream import LEAST_TILES, Flow, Stage, stream
 from archmodel.workload.operators.layout import Concat, Permute, Transpose

@@ -17,7 +17,8 @@ from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.systolic_program import write_systolic
 from archmodel.lowering.operators.rows import quantise_rows
-from archmodel.lowering.phases import Phase, Place, Site, Tail, lowers
+from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.placed import Place, Tail
 from archmodel.lowering.program import CommandTable, Grid
 from archmodel.lowering.rvv import VectorCores, loop_cycles, loop_of
 from archmodel.lowering.timing import lower_matmul

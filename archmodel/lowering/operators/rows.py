@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from archmodel.lowering.far import fits_half
 from archmodel.lowering.moves import missed_part
 from archmodel.lowering.passes import Pass, pass_stage
-from archmodel.lowering.phases import Phase, Place, Site, Tail, Way, lowers_ways, shortest
+from archmodel.lowering.phases import Phase, Site, Way, lowers_ways, shortest
+from archmodel.lowering.placed import Place, Tail
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.normalise import GroupNorm, LayerNorm, RmsNorm, Softmax
 from archmodel.workload.operators.quantise import Dequantise, Quantise

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from archmodel.dtypes import dtype_bytes
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.lowering.phases import Phase, Place, Site, lowers
+from archmodel.lowering.phases import Phase, Site, lowers
+from archmodel.lowering.placed import Place
 from archmodel.lowering.rvv import loop_cycles, placing_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.workload.operators.routing import TopK

@@ -38,7 +38,7 @@ def write_page(page: Page, folder: Path) -> Path:
     here = files("archmodel.report.html")
     for name, text in {"plotly.min.js": plotly_script(), **page.files}.items():
         write_file(SUBJECT, folder / name, text.encode())
-    for name in ("report.css", "report.js"):
+    for name in ("report.css", "figures.js", "report.js"):
         write_file(SUBJECT, folder / name, (here / name).read_bytes())
     text = render_page(page, (here / "page.html").read_text(encoding="utf-8"))
     write_file(SUBJECT, folder / "index.html", text.encode())

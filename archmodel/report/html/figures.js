@@ -1,0 +1,123 @@
+"use strict";
+// Figures of a report, drawn by Plotly or as SVG from the data of the page.
+const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const STYLE = {
+  font: { family: "system-ui, sans-serif", size: 13, color: "#1b1b1b" }, margin: { l: 70, r: 20, t: 20, b: 60 },
+  legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
+};
+
+// Plotly reads some tags in texts.
+const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+const scaled = (column, values) => values.map((value) => (value === null ? null : value / column.scale));
+const better = (column) => (column.goal ? `, ${column.goal === "max" ? "more" : "less"} is better` : "");
+const title = (column) => ({ text: plain(heading(column) + better(column)), standoff: 8 });
+const describe = (row) => shown.filter((c) => c.kind === "axis").map((c) => `${plain(c.label)}: ${plain(cell(c, row))}`).join("<br>");
+
+function startPareto() {
+  const able = columns.filter((column) => column.name in data.cloud && column.kind === "figure");
+  ["pareto-x", "pareto-y"].forEach((id, i) => {
+    able.forEach((column) => byId(id).append(element("option", heading(column), { value: column.name })));
+    byId(id).value = (data.objectives[i] ?? able.find((column) => column.name !== data.objectives[0])?.name) ?? data.objectives[0];
+    byId(id).addEventListener("change", drawPareto);
+  });
+  drawPareto();
+  byId("pareto").on("plotly_click", (event) => {
+    const point = event.points.find((each) => each.data.meta === "front");
+    if (point) choose(point.pointIndex);
+  });
+}
+
+function drawPareto() {
+  const [x, y] = ["pareto-x", "pareto-y"].map((id) => named[byId(id).value]);
+  const dots = (name, from, size, colour, symbol, extra) => ({
+    type: "scatter", mode: "markers", name, x: scaled(x, from(x)), y: scaled(y, from(y)),
+    marker: { size, color: colour, symbol, line: { width: symbol === "circle" ? 0 : 1, color: "#fff" } }, ...extra,
+  });
+  const traces = [
+    dots("beaten (a sample)", (c) => data.cloud[c.name], 4, data.colours.cloud, "circle", { hoverinfo: "skip" }),
+    dots("front", (c) => c.values, 8, data.colours.front, "circle", {
+      meta: "front", text: rowIds.map((row) => `point ${named.point.values[row]}<br>${describe(row)}`),
+      hovertemplate: "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>", unselected: { marker: { opacity: 0.12 } },
+    }),
+    dots("chosen", (c) => [c.values[state.chosen]], 14, data.colours.chosen, "diamond", { hoverinfo: "skip" }),
+  ];
+  if (x.base !== null && y.base !== null) {
+    traces.push(dots("base machine", (c) => [c.base], 13, data.colours.base, "square", { hovertemplate: "base machine<extra></extra>" }));
+  }
+  const axis = { zeroline: false, gridcolor: "#e4e4e4", automargin: true };
+  Plotly.react("pareto", traces, { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y) }, hovermode: "closest" }, CONFIG);
+}
+
+function drawParallel() {
+  const used = [...shown.filter((c) => c.kind === "axis" && c.choices.length > 1), ...data.objectives.map((name) => named[name])];
+  const ends = used.map((column) => { // the lower one first, which is the worse one of an objective
+    if (column.kind === "axis") return [0, column.choices.length - 1];
+    const known = column.values.filter((value) => value !== null), both = [Math.min(...known), Math.max(...known)];
+    return column.goal === "min" ? both.reverse() : both;
+  });
+  const heights = (row) => used.map((column, i) => (column.values[row] - ends[i][0]) / (ends[i][1] - ends[i][0] || 1));
+  const lines = rowIds.slice(0, N_ROWS);
+  const line = (name, rows, colour, width, opacity) => ({
+    type: "scatter", mode: "lines", name, line: { color: colour, width }, opacity, hoverinfo: "skip",
+    x: rows.flatMap(() => [...used.keys(), null]), y: rows.flatMap((row) => [...heights(row), null]),
+  });
+  const label = (column, end) => (column.kind === "axis" ? column.choices[end] : show(end, column.scale));
+  const note = (i, y, end, yanchor) => {
+    const text = label(used[i], end);
+    return { x: i, y, text: plain(text.length > 16 ? `${text.slice(0, 15)}…` : text), showarrow: false, yanchor, font: { size: 11 } };
+  };
+  Plotly.react("parallel", [
+    line(lines.length < rowIds.length ? `front (the first ${lines.length} rows)` : "front", lines, data.colours.front, 1, 0.35),
+    line("chosen", [state.chosen], data.colours.chosen, 3, 1),
+  ], {
+    ...STYLE, yaxis: { visible: false, range: [-0.12, 1.12], fixedrange: true },
+    xaxis: { tickvals: [...used.keys()], ticktext: used.map((c) => plain(heading(c))), tickangle: -30, showgrid: true, gridcolor: "#999", zeroline: false, fixedrange: true, automargin: true },
+    annotations: ends.flatMap(([low, high], i) => [note(i, -0.02, low, "top"), note(i, 1.02, high, "bottom")]),
+  }, CONFIG);
+}
+
+function drawBreakdown(id, labels, times, boundOf) {
+  const { groups, colours } = data.breakdown;
+  byId(id).hidden = !times;
+  if (!times) return;
+  const totals = times.map((of) => of.reduce((sum, time) => sum + time, 0));
+  const bars = labels.map((label, i) => {
+    const bound = boundOf(label);
+    return plain(`${label}, ${(totals[i] * 1e3).toPrecision(4)} ms${bound ? `, ${bound}` : ""}`);
+  });
+  const traces = groups.map((group, g) => ({
+    type: "bar", orientation: "h", name: plain(group), y: bars, x: times.map((of, i) => (100 * of[g]) / totals[i]),
+    customdata: times.map((of) => of[g] * 1e3), marker: { color: colours[g], line: { color: "#fff", width: 1 } },
+    hovertemplate: "%{x:.1f} %, %{customdata:.4g} ms<extra>%{fullData.name}</extra>",
+  })).filter((trace) => trace.x.some((share) => share > 0));
+  Plotly.react(id, traces, {
+    ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
+    xaxis: { title: { text: "Share of the time of a step [%]" }, range: [0, 100] },
+  }, CONFIG);
+}
+
+function drawBlocks(place, boxes) {
+  const INCH = 72, svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  place.hidden = !boxes;
+  if (!boxes) return;
+  const draw = (name, attributes, text) => {
+    const made = document.createElementNS(svg.namespaceURI, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text) made.textContent = text;
+    svg.append(made);
+  };
+  for (const [left, top, width, height, rows, cols, fill, title, text] of boxes) {
+    const [x, y, w, h] = [left, top, width, height].map((length) => length * INCH), isGrid = rows > 1;
+    draw("rect", { x, y, width: w, height: h, fill, stroke: "#555" });
+    for (let c = 1; c < cols && isGrid; c++) draw("path", { d: `M${x + (c * w) / cols} ${y}v${h}`, stroke: "#555" });
+    for (let r = 1; r < rows; r++) draw("path", { d: `M${x} ${y + (r * h) / rows}h${w}`, stroke: "#555" });
+    draw("text", { x: x + 5, y: isGrid ? y - 5 : y + 12, "font-size": 9, "font-weight": 600 }, title);
+    text.split("\n").forEach((line, i) => draw("text", { x: x + 5, y: y + 23 + 9 * i, "font-size": 7.2 }, line));
+  }
+  const right = Math.max(...boxes.map((box) => box[0] + box[2])), bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+  svg.setAttribute("viewBox", `-2 -2 ${right * INCH + 4} ${bottom * INCH + 4}`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", boxes.map((box) => `${box[7]}: ${box[8]}`).join("; "));
+  place.replaceChildren(svg);
+}
