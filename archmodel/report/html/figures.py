@@ -59,6 +59,37 @@ def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "
             "line": line, "hoverinfo": "name"}  # fmt: skip
 
 
+def draw_steps(rows: Sequence[Mapping[str, Any]], workloads: Sequence[str]) -> Figure:
+    """Draw how latency changes from model to model, a line per workload and point.
+
+    Parameters
+    ----------
+    rows
+        ``point``, ``model`` and ``LABEL_latency_s`` [s]; the cheapest model of a point first.
+    workloads
+        Their labels.
+    """
+    points: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        points.setdefault(row["point"], []).append(row)
+    traces = []
+    for label, colour in zip(workloads, itertools.cycle(COLOURS), strict=False):
+        upper, lower, ys = list[str](), list[str](), list[float | None]()
+        for point, steps in points.items():
+            times_s = [step[f"{label}_latency_s"] for step in steps]
+            upper += [f"point {point}"] * (len(steps) + 1)
+            lower += [*(str(step["model"]) for step in steps), str(steps[-1]["model"])]
+            ys += [*(time_s / times_s[0] if time_s and times_s[0] else None for time_s in times_s), None]
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "name": escape(label, quote=False),
+            "x": [upper, lower], "y": ys, "marker": {"color": colour, "size": 8},
+            "line": {"color": colour, "width": 1.5},
+        })  # fmt: skip
+    first = escape(str(rows[0]["model"]), quote=False)
+    axis = {"title": {"text": f"Latency over that of {first}"}, "gridcolor": _GRID, "automargin": True}
+    return {"data": traces, "layout": {"xaxis": {"type": "multicategory", "automargin": True}, "yaxis": axis}}
+
+
 def _layout(info: FigureInfo) -> Figure:
     def axis(label: str) -> Figure:
         return {"type": "log", "title": {"text": escape(label, quote=False)}, "gridcolor": _GRID, "automargin": True,
