@@ -11,6 +11,7 @@ from archmodel.report.figure import COLOURS, GROUP_COLOURS, FigureInfo
 
 Figure = dict[str, Any]
 _GRID = "#e4e4e4"
+_DECADES = 1000.0  # from the least to the largest value of an axis that is marked with powers of ten
 
 
 def group_colours(groups: Iterable[str]) -> dict[str, str]:
@@ -49,7 +50,7 @@ def draw_points(
             "hovertemplate": "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
             "marker": {"size": 8, "color": colours[key], "opacity": 0.75},
         })  # fmt: skip
-    return {"data": [*lines, *traces], "layout": _layout(info)}
+    return {"data": [*lines, *traces], "layout": _layout(info, x, y, rows)}
 
 
 def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "solid") -> Figure:
@@ -90,9 +91,12 @@ def draw_steps(rows: Sequence[Mapping[str, Any]], workloads: Sequence[str]) -> F
     return {"data": traces, "layout": {"xaxis": {"type": "multicategory", "automargin": True}, "yaxis": axis}}
 
 
-def _layout(info: FigureInfo) -> Figure:
-    def axis(label: str) -> Figure:
+def _layout(info: FigureInfo, x: str, y: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    def axis(label: str, column: str) -> Figure:
+        values = [row[column] for row in rows]
+        is_long = max(values, default=1.0) > _DECADES * min(values, default=1.0)
+        ticks = {"dtick": 1} if is_long else {}  # powers of ten only; a short axis has none of these
         return {"type": "log", "title": {"text": escape(label, quote=False)}, "gridcolor": _GRID, "automargin": True,
-                "exponentformat": "power", "dtick": 1}  # fmt: skip
+                "exponentformat": "power", **ticks}  # fmt: skip
 
-    return {"xaxis": axis(info.x_label), "yaxis": axis(info.y_label), "hovermode": "closest"}
+    return {"xaxis": axis(info.x_label, x), "yaxis": axis(info.y_label, y), "hovermode": "closest"}
