@@ -1,6 +1,6 @@
 """The functions behind ``import archmodel as am``, and those that commands need besides."""
 
-from archmodel.api.blocks import verify_blocks
+from archmodel.api.blocks import follow_kernel, verify_blocks
 from archmodel.api.operators import evaluate_operator, evaluate_operators, explain_operator, map_operator
 from archmodel.api.reports import keep_results, report
 from archmodel.api.steps import (
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate_operator",
     "evaluate_operators",
     "explain_operator",
+    "follow_kernel",
     "keep_results",
     "ladder",
     "machine",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from archmodel.errors import Fault, InputError
 
 if TYPE_CHECKING:
+    from archmodel.results.timeline import Timeline
     from archmodel.verify.run import Verification
 
 
@@ -100,3 +101,30 @@ def _keep(verification: Verification, folder: Path, command: Sequence[str]) -> N
     tables = {name: getattr(verification, name) for name in names} | {"faults": ResultTable.from_rows(faults)}
     run = {"command": list(command), "versions": {name: version(name) for name in ("archmodel", "duckdb", "numpy")}}
     keep_tables(folder, VERIFY, run, tables)
+
+
+def follow_kernel(unit: str, kernel: str) -> Timeline:
+    """Play a kernel on a block in a simulator, and follow its units beside what the model expects of them.
+
+    Parameters
+    ----------
+    unit
+        A shipped block by name, another one by folder.
+    kernel
+        Of those that its points run; the longest among the first points of the first build is played.
+
+    Returns
+    -------
+    Timeline
+        For `archmodel.report.plot_commands`.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        When there is no such block, or none of its points runs the kernel, or any.
+    UnsupportedError
+        When the simulator is missing.
+    """
+    from archmodel.verify.timelines import follow_kernel as follow
+
+    return follow(unit, kernel)

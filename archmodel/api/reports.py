@@ -58,7 +58,8 @@ def _sweep_page(store: Store) -> Page:
 
     set_damaged_aside(store)
     front = open_front(store)
-    keep_details(reopen_sweep(store), store, front.detailed, sorted(set(front.best.values())))
+    best = [] if front.points.run["asked"]["fidelity"] else sorted(set(front.best.values()))
+    keep_details(reopen_sweep(store), store, front.detailed, best)
     return sweep_page(front)
 
 

@@ -33,8 +33,7 @@ def roofline(machine: str, workload: str, /, *, output: Output, options: RunOpti
         Run settings and overrides.
     """
     chosen = options.machine(machine)
-    result = am.evaluate(chosen, options.workload(workload), model=options.model, launch=options.launch)
-    am.plot_roofline(chosen, result, output)
+    am.plot_roofline(chosen, _evaluate(chosen, options.workload(workload), options, options.model), output)
     say_written(output)
 
 
@@ -56,8 +55,7 @@ def breakdown(machine: str, workload: str, /, *machines: str, output: Output, op
     """
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in (machine, *machines)]
-    results = [am.evaluate(each, trace, model=options.model, launch=options.launch) for each in chosen]
-    am.plot_breakdown(results, output)
+    am.plot_breakdown([_evaluate(each, trace, options, options.model) for each in chosen], output)
     say_written(output)
 
 
@@ -80,8 +78,7 @@ def stalls(machine: str, workload: str, /, *machines: str, output: Output, optio
     check_cycle(options)
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in (machine, *machines)]
-    results = [am.evaluate(each, trace, model="cycle", launch=options.launch, mode=options.mode) for each in chosen]
-    plot_stalls(results, output)
+    plot_stalls([_evaluate(each, trace, options, "cycle") for each in chosen], output)
     say_written(output)
 
 
@@ -180,6 +177,10 @@ def gantt(
     """
     plot_gantt(_follow(machine, workload, window, fold, options), output)
     say_written(output)
+
+
+def _evaluate(machine: am.Machine, trace: am.Trace, options: RunOptions, model: str) -> am.Result:
+    return am.evaluate(machine, trace, model=model, launch=options.launch, mode=options.mode)
 
 
 def _follow(machine: str, workload: str, window: str | None, fold: bool, options: RunOptions) -> Timeline:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from archmodel.api import follow_kernel
 from archmodel.cli.show import say_written
 from archmodel.report import plot_commands, plot_errors
 from archmodel.report.errors import read_points
-from archmodel.verify.timelines import follow_kernel
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 

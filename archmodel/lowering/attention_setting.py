@@ -139,6 +139,11 @@ class Setting:
         return {}
 
     @cached_property
+    def loads(self) -> dict[tuple[str, int, str, float], tuple[Command, ...]]:
+        """What brings a block of keys or values into a buffer: its keys, who shares them, the part that is missed."""
+        return {}
+
+    @cached_property
     def seen_by_scores(self) -> Setting:
         """The same with nothing that the score function does not see; what it does not see is no number."""
         seen = {name: getattr(self.site.timing, name) for name in _SEEN_BY_SCORES}

@@ -138,11 +138,13 @@ class Steps:
 
     def _load(self, place: Place, dim: int, into: str, lead: int, n_pushed: int = 1) -> Iterator[Lead]:
         cast = "same_b" if self.cut.n_sharing > 1 else "own"
-        commands = load_rows(
-            self.site.timing, self.cut.n_keys, dim * place.element_bytes, into, is_far=place.is_far, cast=cast,
-            n_pushed=n_pushed, missed_frac=self.share.missed_frac,
-        )  # fmt: skip
-        yield from self._ahead(commands, lead)
+        block = into, self.cut.n_keys, cast, self.share.missed_frac
+        if block not in self.setting.loads:
+            self.setting.loads[block] = load_rows(
+                self.site.timing, self.cut.n_keys, dim * place.element_bytes, into, is_far=place.is_far, cast=cast,
+                n_pushed=n_pushed, missed_frac=self.share.missed_frac,
+            )  # fmt: skip
+        yield from self._ahead(self.setting.loads[block], lead)
 
     def _ahead(self, commands: Sequence[Command], lead: int, first: int = 0) -> Iterator[Lead]:
         """Say of commands that load how far they are ahead."""

@@ -103,7 +103,7 @@ def name_bars(results: Sequence[Result]) -> list[str]:
 def say_assumed(results: Sequence[Result]) -> str:
     """Say how many values of each machine are assumed."""
     counts = {result.machine: len(result.provenance.get("assumed", ())) for result in results}
-    return f"Assumed: {', '.join(f'{count} values of {machine}' for machine, count in counts.items())}."
+    return f"Assumed values: {', '.join(f'{count} of {machine}' for machine, count in counts.items())}."
 
 
 def _say_set(result: Result) -> str:

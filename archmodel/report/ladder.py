@@ -94,7 +94,7 @@ def ladder_info(machine: Machine, trace: Trace, ladder: ResultTable) -> FigureIn
         x_label="Time [multiples of the physical bound]; by model cycle at the right [s]",
         y_label="",
         table=ResultTable.from_rows(shown),
-        footer=f"{said}Assumed: {n_assumed} values of {machine.name}.",
+        footer=f"{said}Assumed values: {n_assumed} of {machine.name}.",
     )
 
 

@@ -121,7 +121,7 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
 
 
 def _say_assumed(timeline: Timeline) -> str:
-    return f"assumed: {len(timeline.provenance.get('assumed', ()))} values of {timeline.machine}"
+    return f"assumed values: {len(timeline.provenance.get('assumed', ()))} of {timeline.machine}"
 
 
 def _row(kind: str, name: str, start_s: float, end_s: float, **said: Any) -> dict[str, Any]:

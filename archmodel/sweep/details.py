@@ -37,7 +37,7 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
     points
         Numbers of the points whose operators and block diagrams are kept.
     best
-        Numbers of the points that every model evaluates, unless the sweep was one of several models.
+        Numbers of the points that every model evaluates; none where the sweep was one of several models.
 
     Raises
     ------
@@ -53,8 +53,9 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
         makers |= {
             OPERATORS: (points, lambda: list_operators(sweep, np.array(points, np.int64))),
             BLOCKS: (points, lambda: _lay_out(sweep, points)),
-            LADDER: (best, lambda: climb_ladder(sweep, np.array(best, np.int64))),
         }
+    if best:
+        makers[LADDER] = best, lambda: climb_ladder(sweep, np.array(best, np.int64))
     missing = {table: make for table, (wanted, make) in makers.items() if not _has(store, table, wanted)}
     if missing:
         with store.lock():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import statistics
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -265,6 +266,7 @@ def serving_by_host() -> str:
     return table(rows)
 
 
+@cache
 def load_test(test: str) -> SimpleNamespace:
     """Load a test, so that a table shows what the test asserts."""
     return SimpleNamespace(**runpy.run_path(str(VALIDATION / f"{test}.py")))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 PICTURES = Path(__file__).parents[2] / "results" / "browser"
 WIDE, NARROW = 1280, 420  # a laptop, a phone [px]
 HEIGHT = 900
 PATIENCE_MS = 60_000  # a machine may have much else to do
+
+
+@contextmanager
+def open_browser(path: str) -> Iterator[Browser]:
+    """Start Chromium, without a screen."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
+        yield browser
+        browser.close()
 
 
 class Window:

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from browser_window import Window
-from playwright.sync_api import Browser, sync_playwright
+from browser_window import Window, open_browser
+from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,8 @@ def browser() -> Iterator[Browser]:
     if path is None:
         missing = "there is no Chromium; on Debian run: apt install chromium"
         (pytest.fail if os.environ.get("ARCHMODEL_REQUIRE_BROWSER") else pytest.skip)(missing)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has none
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
+    with open_browser(path) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -268,6 +268,9 @@ def test_demo_writes_tables_and_figures(run, tmp_path):
     assert front[0].startswith("point,dram,dram_technology,")
     assert len(front) > 3
     assert "(the best of 1000 machines by each objective)" in out
+    report = tmp_path / "demo" / "mtia_next" / "report" / "index.html"
+    assert err.splitlines()[-1] == f"report on the sweep: {report}"
+    assert report.stat().st_size > 100_000
 
 
 def test_installed_command_runs_as_a_process():

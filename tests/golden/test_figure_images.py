@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import TOLERANCE, difference, mark_differences, read, render
 from made_up import make_counted, make_ladder, make_points, make_result, make_timeline, write_results
+from recorded_pictures import TOLERANCE, difference, mark_differences, read, render
 
 import archmodel as am
 from archmodel import report
@@ -16,7 +16,7 @@ AROUND = 40  # a point whose sensitivities are there
 FIGURES = {
     "pareto": lambda sweep, path: report.plot_pareto(sweep, path),
     "pareto_tdp": lambda sweep, path: report.plot_pareto(sweep, path, x="tdp_w", point=AROUND),
-    "pairs": lambda sweep, path: report.plot_pairs(sweep, path, columns=["tdp_w"]),
+    "pairs": lambda sweep, path: report.plot_pairs(sweep, path),
     "heatmap": lambda sweep, path: report.plot_heatmap(sweep, path, x="sram.capacity", y="memory"),
     "parallel": lambda sweep, path: report.plot_parallel(sweep, path),
     "tornado": lambda sweep, path: report.plot_tornado(sweep, path, point=AROUND),

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 import pytest
-from conftest import TOLERANCE, difference, read
 from matplotlib.figure import Figure
 from PIL import Image
+from recorded_pictures import TOLERANCE, difference, read
 
 import archmodel as am
 from archmodel.report import plot_diagram, plot_pareto

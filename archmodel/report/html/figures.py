@@ -11,6 +11,7 @@ from archmodel.report.figure import COLOURS, GROUP_COLOURS, FigureInfo
 
 Figure = dict[str, Any]
 _GRID = "#e4e4e4"
+_DECADES = 1000.0  # from the least to the largest value of an axis that is marked with powers of ten
 
 
 def group_colours(groups: Iterable[str]) -> dict[str, str]:
@@ -49,7 +50,7 @@ def draw_points(
             "hovertemplate": "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
             "marker": {"size": 8, "color": colours[key], "opacity": 0.75},
         })  # fmt: skip
-    return {"data": [*lines, *traces], "layout": _layout(info)}
+    return {"data": [*lines, *traces], "layout": _layout(info, x, y, rows)}
 
 
 def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "solid") -> Figure:
@@ -59,9 +60,43 @@ def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "
             "line": line, "hoverinfo": "name"}  # fmt: skip
 
 
-def _layout(info: FigureInfo) -> Figure:
-    def axis(label: str) -> Figure:
-        return {"type": "log", "title": {"text": escape(label, quote=False)}, "gridcolor": _GRID, "automargin": True,
-                "exponentformat": "power", "dtick": 1}  # fmt: skip
+def draw_steps(rows: Sequence[Mapping[str, Any]], workloads: Sequence[str]) -> Figure:
+    """Draw how latency changes from model to model, a line per workload and point.
 
-    return {"xaxis": axis(info.x_label), "yaxis": axis(info.y_label), "hovermode": "closest"}
+    Parameters
+    ----------
+    rows
+        ``point``, ``model`` and ``LABEL_latency_s`` [s]; the cheapest model of a point first.
+    workloads
+        Their labels.
+    """
+    points: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        points.setdefault(row["point"], []).append(row)
+    traces = []
+    for label, colour in zip(workloads, itertools.cycle(COLOURS), strict=False):
+        upper, lower, ys = list[str](), list[str](), list[float | None]()
+        for point, steps in points.items():
+            times_s = [step[f"{label}_latency_s"] for step in steps]
+            upper += [f"point {point}"] * (len(steps) + 1)
+            lower += [*(str(step["model"]) for step in steps), str(steps[-1]["model"])]
+            ys += [*(time_s / times_s[0] if time_s and times_s[0] else None for time_s in times_s), None]
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "name": escape(label, quote=False),
+            "x": [upper, lower], "y": ys, "marker": {"color": colour, "size": 8},
+            "line": {"color": colour, "width": 1.5},
+        })  # fmt: skip
+    first = escape(str(rows[0]["model"]), quote=False)
+    axis = {"title": {"text": f"Latency over that of {first}"}, "gridcolor": _GRID, "automargin": True}
+    return {"data": traces, "layout": {"xaxis": {"type": "multicategory", "automargin": True}, "yaxis": axis}}
+
+
+def _layout(info: FigureInfo, x: str, y: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    def axis(label: str, column: str) -> Figure:
+        values = [row[column] for row in rows]
+        is_long = max(values, default=1.0) > _DECADES * min(values, default=1.0)
+        ticks = {"dtick": 1} if is_long else {}  # powers of ten only; a short axis has none of these
+        return {"type": "log", "title": {"text": escape(label, quote=False)}, "gridcolor": _GRID, "automargin": True,
+                "exponentformat": "power", **ticks}  # fmt: skip
+
+    return {"xaxis": axis(info.x_label, x), "yaxis": axis(info.y_label, y), "hovermode": "closest"}

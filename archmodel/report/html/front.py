@@ -57,6 +57,30 @@ class Front:
         """Numbers of the points whose operators and blocks are shown."""
         return pick(self.kept, self.best.values(), MOST_DETAILED)
 
+    @cached_property
+    def workloads(self) -> list[str]:
+        """Labels of the workloads."""
+        return list(self.points.run["asked"]["workloads"])
+
+    @cached_property
+    def ladder_queries(self) -> dict[str, str]:
+        """What to ask for what models say of the best points: those of the sweep, or else those of table ``ladder``."""
+        names, best = list(self.points.run["asked"]["fidelity"]), ", ".join(map(str, sorted(set(self.best.values()))))
+        tables = {name: "points" if name == names[-1] else f"points_{name.replace(':', '_')}" for name in names}
+        if not names and "ladder" in self.points.store.tables():
+            tables = {"": "ladder"}
+        return {name: f"SELECT * FROM {table} WHERE point IN ({best})" for name, table in tables.items()}
+
+    @cached_property
+    def ladder(self) -> list[dict[str, Any]]:
+        """What models say of the best points, point by point, the cheapest model first."""
+        rows = [
+            {**({"model": name} if name else {}), **row}
+            for name, sql in self.ladder_queries.items()
+            for row in self.points.store.query(sql).rows()
+        ]
+        return sorted(rows, key=lambda row: int(row["point"]))
+
     def column(self, name: str) -> list[Any]:
         """Give a column of the points that the page holds."""
         values: list[Any] = self.rows[name][np.isin(self.rows["point"], self.kept)].tolist()

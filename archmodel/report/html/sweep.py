@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -158,29 +158,23 @@ front, spread over it, and of the best ones.</p>
 
 
 def _ladder(front: Front) -> str:
-    points = front.points
-    folder, rows, choice = str(points.store.folder), rows_of(points, "ladder"), "SELECT * FROM ladder"
-    if points.run["asked"]["fidelity"]:
-        rows, choice = list(_rungs(front)), "SELECT * FROM fidelity"
-    latencies = [f"{label}_latency_s" for label in points.run["asked"]["workloads"]]
-    columns = [*(each for each in points.objectives), *(points.column(name, "") for name in latencies)]
+    points, folder = front.points, str(front.points.store.folder)
+    parts = [paragraph(
+        "The best machine of each objective by every model: what a detailed one sees that a fast one misses. "
+        "Launching and exchanges are part of the latency."
+    ), '<div id="steps" class="figure" role="img" aria-label="Latency by model"></div>']  # fmt: skip
+    columns = [*points.objectives, *(points.column(f"{label}_latency_s", "") for label in front.workloads)]
     headings = ["point", "model", *(f"{each.title} [{each.unit}]" for each in columns), "remark"]
     body = [[str(row["point"]), row["model"], *(row[each.name] for each in columns), row["message"]]
-            for row in sorted(rows, key=lambda row: row["point"])]  # fmt: skip
-    lead = paragraph(
-        "The best machine of each objective by every model: what a detailed one sees that a fast one misses."
-    )
-    return lead + table("The best machines by model", headings, body) + source(folder, choice)
-
-
-def _rungs(front: Front) -> Iterator[dict[str, Any]]:
-    """Give what each model of the sweep has said of the best points."""
-    best, points = ", ".join(map(str, front.best.values())), front.points
-    names = list(points.run["asked"]["fidelity"])
-    for name in names:
-        stored = "points" if name == names[-1] else f"points_{name.replace(':', '_')}"
-        for row in points.store.query(f'SELECT * FROM "{stored}" WHERE point IN ({best})').rows():
-            yield {"model": name, **row}
+            for row in front.ladder]  # fmt: skip
+    parts.append(table("The best machines by model", headings, body))
+    parts += [source(folder, sql) for sql in front.ladder_queries.values()]
+    rungs = rows_of(points, "fidelity")
+    if rungs:
+        cells = [list(row.values()) for row in rungs]
+        parts += [table("What each model was given and has left", list(rungs[0]), cells)]
+        parts += [source(folder, "SELECT * FROM fidelity")]
+    return "\n".join(parts)
 
 
 def _reproduce(points: SweepPoints) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archmodel.report.figure import BASE, CHOSEN, CLOUD, FRONT
 from archmodel.report.html.blocks import draw_blocks
-from archmodel.report.html.figures import group_colours
+from archmodel.report.html.figures import draw_steps, group_colours
 from archmodel.report.html.front import Front
 from archmodel.report.html.page import finite
 from archmodel.report.points import MOST_DRAWN, Column, SweepPoints, quote, spread_order
@@ -56,6 +56,7 @@ def sweep_data(front: Front) -> dict[str, Any]:
         "choices": _choices(points),
         "blocks": draw_blocks(blocks, "point"),
         "breakdown": _breakdown(front),
+        "figures": {"steps": draw_steps(front.ladder, front.workloads)} if front.ladder else {},
         "colours": {"front": FRONT, "chosen": CHOSEN, "base": BASE, "cloud": CLOUD},
     }
 

@@ -1,0 +1,137 @@
+"""``archmodel report``: of runs, comparisons, verifications, and sweeps that have not gone well."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+
+import archmodel as am
+from archmodel.api import open_sweep, report
+from archmodel.errors import InputError
+from archmodel.results import ResultTable
+from archmodel.results.keep import VERIFY, as_array, keep_tables
+from archmodel.results.store import open_store
+
+WORKLOAD = "recommendation/mtia_lc1"
+
+
+def data_of(page):
+    text = page.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text)[1])
+
+
+def test_a_run_is_kept_and_reported(run, run_json, tmp_path):
+    folder = tmp_path / "one"
+    told = run_json("run", "mtia_2i", WORKLOAD, "--batch", "256", "--set", "clock=1.5 GHz", "-o", str(folder))
+    store = open_store(folder)
+    total = next(store.query("select * from total").rows())
+    assert {name: total[name] for name in told["total"] if told["total"][name] is not None} == {
+        name: value for name, value in told["total"].items() if value is not None
+    }
+    rows = list(store.query("select * from operators").rows())
+    assert [row["latency_s"] for row in rows] == [row["latency_s"] for row in told["operators"]]
+    code, out, err = run("report", str(folder))
+    page = folder / "report" / "index.html"
+    assert (code, out) == (0, f"{page}\n")
+    assert err == f"note: open it with a browser; to send it, send the folder {page.parent}\n"
+    data, text = data_of(page), page.read_text(encoding="utf-8")
+    assert data["bars"] == ["mtia_2i"]
+    assert math.fsum(data["breakdown"]["times_s"][0]) == pytest.approx(total["latency_s"], rel=1e-12)
+    for group, time_s in zip(data["breakdown"]["groups"], data["breakdown"]["times_s"][0], strict=True):
+        if group != "launch":
+            parts = [part for row in rows if row["group"] == group for part in (row["latency_s"], -row["launch_s"])]
+            assert time_s == math.fsum(parts)
+    peaks = list(store.query("select * from ceilings").rows())
+    assert {trace["name"] for trace in data["figures"]["roofline"]["data"]} >= {row["name"] for row in peaks}
+    command = f"archmodel run mtia_2i {WORKLOAD} --batch 256 --set &#x27;clock=1.5 GHz&#x27; -o {folder}-again"
+    assert command in text
+    assert set(data["blocks"]) == {"mtia_2i"}
+    before = page.read_bytes()
+    assert report(folder).read_bytes() == before
+
+
+def test_machines_are_compared_in_a_report(run, tmp_path):
+    folder = tmp_path / "two"
+    arguments = ["mtia_2i", "h100_sxm", "--workload", "llm/llama3.1-8b", "--dtype", "fp8"]
+    assert run("compare", *arguments, "-o", str(folder))[0] == 0
+    rows = {row["machine"]: row for row in open_store(folder).query("select * from total").rows()}
+    assert (rows["mtia_2i"]["status"], rows["h100_sxm"]["status"]) == ("unsupported", "ok")
+    page = report(folder)
+    assert data_of(page)["bars"] == ["h100_sxm"]
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>llm/llama3.1-8b prefill on h100_sxm, mtia_2i</h1>" in text
+    assert f"archmodel compare {' '.join(arguments)} -o {folder}-again" in text
+
+
+def test_results_of_another_command_stay(run, tmp_path):
+    folder = str(tmp_path / "kept")
+    assert run("run", "mtia_2i", WORKLOAD, "-o", folder)[0] == 0
+    said = run("compare", "mtia_2i", "--workload", WORKLOAD, "-o", folder)
+    text = f"{folder}: holds results of 'archmodel run'; take another folder, or delete this one"
+    assert said == (2, "", f"1 error in results\n  {text}\n")
+    assert run("run", "mtia_2i", WORKLOAD, "--batch", "64", "-o", folder)[0] == 0  # the same command replaces its own
+
+
+def test_a_verification_is_reported(tmp_path):
+    points = [
+        {"unit": "<b>unit</b>", "simulator": "icarus", "build": "small", "point": i, "seed": f"1-{i}",
+         "parameters": {"rows": i}, "model_cycles": 100 + i, "rtl_cycles": 100 + i + (i == 3),
+         "error_frac": (100 + i) / (100 + i + (i == 3)) - 1}
+        for i in range(5)
+    ]  # fmt: skip
+    run = {"command": ["archmodel", "verify", "unit"], "versions": {"archmodel": "1.2.3"}}
+    tables = {"points": ResultTable.from_rows(points), "faults": ResultTable({})}
+    keep_tables(tmp_path, VERIFY, run, tables | {"faults": ResultTable({"simulation": ["a"], "fault": ["<i>odd</i>"]})})
+    page = report(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert "4 of 5 points take exactly as many cycles as the model says." in text
+    assert "&lt;i&gt;odd&lt;/i&gt;" in text
+    assert "<b>" not in text
+    exact, dots = data_of(page)["figures"]["cycles"]["data"]
+    assert sorted(zip(dots["x"], dots["y"], strict=True)) == sorted(
+        (p["rtl_cycles"], p["model_cycles"]) for p in points
+    )
+    assert exact["x"] == exact["y"] == [100, 104]
+    keep_tables(tmp_path, VERIFY, run, tables)
+    assert set(open_store(tmp_path).tables()) == {"points"}  # nothing of an earlier verification is left
+    assert "odd" not in report(tmp_path).read_text(encoding="utf-8")
+
+
+def test_columns_keep_what_they_hold():
+    assert as_array([1, 2]).dtype.kind == "i"
+    assert as_array([1, None]).dtype.kind == "f"
+    assert as_array([True, False]).dtype.kind == "b"
+    assert as_array([None, "a", {"b": 1}, True]).tolist() == ["", "a", '{"b": 1}', "true"]
+
+
+def test_a_sweep_without_answers_has_a_report_that_says_so(tmp_path):
+    given = {
+        "title": "nothing", "machine": "mtia_2i", "axes": {"clock": ["1 GHz", "2 GHz"]},
+        "workloads": [{"workload": WORKLOAD, "label": "ranking", "settings": {"dtype": "fp8"}}],
+        "objectives": {"throughput": "max"},
+    }  # fmt: skip
+    am.sweep(given, tmp_path / "none")
+    text = report(tmp_path / "none").read_text(encoding="utf-8")
+    assert "There are none: of 2 machines, 2 have no answer and 0 do not meet the conditions." in text
+    assert set(open_store(tmp_path / "none").tables()) == {"base", "choices", "front", "parameters", "points"}
+
+
+def test_models_of_a_sweep_are_told_by_its_own_tables(tmp_path):
+    given = {
+        "title": "two models", "machine": "mtia_2i", "axes": {"clock": ["1 GHz", "1.5 GHz", "2 GHz"]},
+        "workloads": [{"workload": WORKLOAD, "label": "ranking", "settings": {"batch": 256}}],
+        "objectives": {"throughput": "max"},
+    }  # fmt: skip
+    am.sweep(given, tmp_path / "rungs", fidelity="roofline,analytic")
+    text = report(tmp_path / "rungs").read_text(encoding="utf-8")
+    found = open_sweep(tmp_path / "rungs")
+    assert "ladder" not in found.store.tables()
+    best = found.front()["point"][0]
+    for table in ("points", "points_roofline"):
+        row = next(found.query(f"select throughput from {table} where point = {best}").rows())
+        assert f'<td class="number">{float(format(row["throughput"], ".4g")):,.15g}</td>' in text
+    with pytest.raises(InputError, match="holds no results"):
+        report(tmp_path)
