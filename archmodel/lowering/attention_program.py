@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -121,9 +122,17 @@ class Pipeline:
 
     def load(self) -> Load:
         """Count the work of the units and memories in a step."""
+        return self._add_up(command for _, command, _ in self.steps.step())
+
+    def least_cycles(self) -> float:
+        """Count cycles that are no more than `Load.busiest_cycles` on any machine, by a part of the commands."""
+        load = self._add_up(self.steps.least())
+        return load.n_steps * load.most + load.total
+
+    def _add_up(self, commands: Iterable[Command]) -> Load:
         work: dict[str, float] = defaultdict(float)
         served: list[tuple[float, int]] = []
-        for _, command, _ in self.steps.step():
+        for command in commands:
             work[command.unit] += command.occupancy_cycles
             n_readers = self.share.n_groups * (self.cut.n_sharing if command.cast == "own" else 1)
             if isinstance(command.service_cycles, FromDram):

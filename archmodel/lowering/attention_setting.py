@@ -134,8 +134,8 @@ class Setting:
         return dtype_bytes(self.site.dtype)
 
     @cached_property
-    def least(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """What blocks take at least, by their rows and keys."""
+    def least(self) -> dict[tuple[int, int], tuple[Command, ...]]:
+        """Products and scores of blocks, by their rows and keys."""
         return {}
 
     @cached_property

@@ -72,10 +72,8 @@ class Steps:
 
     def step(self, *, is_last: bool = False) -> Iterator[Lead]:
         """Write the commands of a step; of all, the last one gives results even if they do not move in pieces."""
-        op, setting = self.op, self.setting
-        # A block of keys that are values, too, is one token for each.
-        n_views = 2 if setting.v is None and setting.is_turning else 1
-        yield from self._load(setting.k, op.head_dim, "keys", self.n_ahead, n_views)
+        setting = self.setting
+        yield from self._ahead(self._keys(), self.n_ahead)
         if self.has_pieces:
             # The first block of queries is whole, and serves the first products.
             piece = (self.share.n_turns - 1) / (self.share.n_steps - self.n_ahead)
@@ -92,11 +90,10 @@ class Steps:
         yield Lead(self.n_ahead, self._multiply_keys())
         # On one unit the earliest step goes first; commands of one step follow each other.
         yield from sorted(self.score(), key=lambda lead: min(lead.n_steps, self.depth))
-        if setting.v:
-            yield from self._load(setting.v, op.value_dim, "rows" if setting.is_turning else "values", 0)
+        yield from self._ahead(self._values(), 0)
         if setting.is_turning:
             taken = "rows" if setting.v else "keys"
-            yield Lead(0, self._turn(self.cut.n_keys, op.value_dim, taken, "values"))
+            yield Lead(0, self._turn(self.cut.n_keys, self.op.value_dim, taken, "values"))
         for command in self._multiply_values(gives=self.has_pieces or is_last):
             yield Lead(0, command)
 
@@ -136,7 +133,18 @@ class Steps:
         n_rows = max(1, math.ceil(n_blocks * self.cut.n_rows / n_together))
         return n_rows, n_blocks * self.cut.n_rows * row_bytes / n_rows
 
-    def _load(self, place: Place, dim: int, into: str, lead: int, n_pushed: int = 1) -> Iterator[Lead]:
+    def _keys(self) -> tuple[Command, ...]:
+        """Load a block of keys; where they are values, too, it is one token for each."""
+        n_views = 2 if self.setting.v is None and self.setting.is_turning else 1
+        return self._load(self.setting.k, self.op.head_dim, "keys", n_views)
+
+    def _values(self) -> tuple[Command, ...]:
+        """Load a block of values, if they are not parts of the keys."""
+        if self.setting.v is None:
+            return ()
+        return self._load(self.setting.v, self.op.value_dim, "rows" if self.setting.is_turning else "values")
+
+    def _load(self, place: Place, dim: int, into: str, n_pushed: int = 1) -> tuple[Command, ...]:
         cast = "same_b" if self.cut.n_sharing > 1 else "own"
         block = into, self.cut.n_keys, cast, self.share.missed_frac
         if block not in self.setting.loads:
@@ -144,7 +152,7 @@ class Steps:
                 self.site.timing, self.cut.n_keys, dim * place.element_bytes, into, is_far=place.is_far, cast=cast,
                 n_pushed=n_pushed, missed_frac=self.share.missed_frac,
             )  # fmt: skip
-        yield from self._ahead(self.setting.loads[block], lead)
+        return self.setting.loads[block]
 
     def _ahead(self, commands: Sequence[Command], lead: int, first: int = 0) -> Iterator[Lead]:
         """Say of commands that load how far they are ahead."""
@@ -156,22 +164,16 @@ class Steps:
         taken = (Input("queries", 1, int(self.has_pieces)), Input("keys"))
         return Command("matrix", issue, occupancy, self.site.timing.matrix_latency, taken, "sums")
 
-    def least_cycles(self) -> int:
-        """Cycles that all steps take at least, by the products and the score function: less than those of any load."""
+    def least(self) -> Iterator[Command]:
+        """Give commands of a step that take no longer than its own, and no others: products, scores, keys, values."""
         block = self.cut.n_rows, self.cut.n_keys
         if block not in self.setting.least:
-            self.setting.least[block] = self._least_work()
-        most, total = self.setting.least[block]
-        return self.share.n_steps * most + total
-
-    def _least_work(self) -> tuple[int, int]:
-        """Cycles of the busiest unit and of all units in a step, at least."""
-        cut, work = self.cut, dict[str, int]()
-        for _, command, _ in self.score():
-            work[command.unit] = work.get(command.unit, 0) + command.occupancy_cycles
-        products = ((cut.n_rows, cut.n_keys, self.op.head_dim), (cut.n_rows, self.op.value_dim, cut.n_keys))
-        work["matrix"] = sum(self._multiply(*dims)[1] for dims in products)
-        return max(work.values()), sum(work.values())
+            dims = ((*block, self.op.head_dim), (self.cut.n_rows, self.op.value_dim, self.cut.n_keys))
+            products = (Command("matrix", *self._multiply(*each)) for each in dims)
+            self.setting.least[block] = (*products, *(lead.command for lead in self.score()))
+        yield from self.setting.least[block]
+        yield from self._keys()
+        yield from self._values()
 
     def score(self) -> tuple[Lead, ...]:
         """Write the score function of one block, or find it written."""

@@ -43,11 +43,11 @@ class Choice:
     pipeline
         What it becomes.
     least_cycles
-        As `archmodel.lowering.attention_steps.Steps.least_cycles`.
+        As `Pipeline.least_cycles`.
     """
 
     pipeline: Pipeline
-    least_cycles: int
+    least_cycles: float
 
     @cached_property
     def load(self) -> Load:
@@ -166,7 +166,7 @@ def _choices(setting: Setting) -> Iterator[Choice]:
                     share = find_share(setting, cut)
                     pipeline = Pipeline(setting, cut, share)
                     if pipeline.local_bytes() <= site.timing.local_bytes:
-                        yield Choice(pipeline, pipeline.steps.least_cycles())
+                        yield Choice(pipeline, pipeline.least_cycles())
 
 
 @lru_cache(maxsize=1 << 14)
