@@ -82,10 +82,9 @@ def verify_blocks(
     if is_fitted:
         verification = replace(verification, fits=fit_units(verification.played))
     write_files(verification, folder)
-    command = ["archmodel", "verify", *map(str, units), "--seed", str(seed), "--output", str(output)]
-    command += [] if n_points is None else ["--points", str(n_points)]
-    command += [text for name in simulators for text in ("--sim", name)]
-    _keep(verification, folder, [*command, *(["--fit"] if is_fitted else [])])
+    said = {"--sim": next(iter(simulators), None), "--points": n_points, "--seed": seed, "--output": output}
+    command = ["archmodel", "verify", *units, *(["--fit"] if is_fitted else [])]
+    _keep(verification, folder, [*command, *(str(x) for pair in said.items() if pair[1] is not None for x in pair)])
     return verification
 
 

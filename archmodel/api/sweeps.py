@@ -92,12 +92,15 @@ def open_sweep(folder: str | Path) -> SweepResult:
     Raises
     ------
     InputError
-        When there are none, or they are of a newer archmodel.
+        When there are none, they are not of a sweep, or of a newer archmodel.
     """
+    from archmodel.results.keep import check_sweep
     from archmodel.results.store import open_store
     from archmodel.sweep.run import SweepResult
 
-    return SweepResult(open_store(folder))
+    store = open_store(folder)
+    check_sweep(store)
+    return SweepResult(store)
 
 
 def sensitivities(results: str | Path | SweepResult, point: int | None = None) -> ResultTable:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.report.figure import short_text
+from archmodel.results.keep import check_sweep
 from archmodel.results.store import Store, open_store
 from archmodel.units import format_number
 
@@ -294,6 +295,7 @@ def open_points(source: Source) -> SweepPoints:
     store = (
         open_store(source) if isinstance(source, str | Path) else source if isinstance(source, Store) else source.store
     )
+    check_sweep(store)
     points, folder = SweepPoints(store), store.folder
     missing = {"points", "front"} - set(store.tables())
     if missing:

@@ -70,6 +70,16 @@ def kind_of(run: Mapping[str, Any]) -> str:
     return str(run.get("kind", SWEEP))
 
 
+def check_sweep(store: Store) -> None:
+    """Raise `InputError` when results are not those of a sweep."""
+    kind = kind_of(store.run())
+    if kind != SWEEP:
+        text = (
+            f"holds results of 'archmodel {kind}', not of a sweep; give the folder that 'archmodel sweep' has written"
+        )
+        raise InputError(SUBJECT, [Fault(str(store.folder), text)])
+
+
 def as_array(values: Sequence[Any]) -> NDArray[Any]:
     """Make a column of a table one of numbers, truth values or text; what is missing is NaN, or an empty text."""
     known = [value for value in values if value is not None]

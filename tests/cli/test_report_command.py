@@ -73,6 +73,14 @@ def test_results_of_another_command_stay(run, tmp_path):
     text = f"{folder}: holds results of 'archmodel run'; take another folder, or delete this one"
     assert said == (2, "", f"1 error in results\n  {text}\n")
     assert run("run", "mtia_2i", WORKLOAD, "--batch", "64", "-o", folder)[0] == 0  # the same command replaces its own
+    text = "holds results of 'archmodel run', not of a sweep; give the folder that 'archmodel sweep' has written"
+    assert run("plot", "pareto", folder, "-o", str(tmp_path / "f.png")) == (
+        2,
+        "",
+        f"1 error in results\n  {folder}: {text}\n",
+    )
+    with pytest.raises(InputError, match="not of a sweep"):
+        open_sweep(folder)
 
 
 def test_a_verification_is_reported(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -376,11 +377,11 @@ def test_no_results_are_told(tmp_path):
     assert fault_of(lambda: report(tmp_path)) == f"1 error in results\n  {text}"
 
 
-def test_a_damaged_table_is_made_again(copied, page):
-    report(copied)
-    damaged = copied / "choices" / "part-00000.parquet"
+def test_a_damaged_table_is_made_again(found, page, tmp_path):
+    folder = shutil.copytree(found.store.folder, tmp_path / "damaged", ignore=shutil.ignore_patterns(page.parent.name))
+    damaged = folder / "choices" / "part-00000.parquet"
     whole = damaged.read_bytes()
     damaged.write_bytes(b"no table")
-    report(copied)
+    report(folder)
     assert damaged.read_bytes() == whole
-    assert open_sweep(copied).query("select count(*) as n from choices")["n"][0] == 7
+    assert open_sweep(folder).query("select count(*) as n from choices")["n"][0] == 7

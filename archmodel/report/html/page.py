@@ -86,10 +86,9 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[Any]], name: str = "") -> str:
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Set a table; the first cell of a row is its heading, and numbers stand to the right."""
-    opened = f'<table id="{name}">' if name else "<table>"
-    lines = [f'<div class="wide">{opened}<caption>{escape(caption)}</caption>', "<thead><tr>"]
+    lines = [f'<div class="wide"><table><caption>{escape(caption)}</caption>', "<thead><tr>"]
     lines += [f'<th scope="col">{escape(heading)}</th>' for heading in headings]
     lines.append("</tr></thead><tbody>")
     for first, *others in rows:

@@ -70,7 +70,7 @@ def _figure(name: str, text: str) -> str:
 
 def _columns(headings: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
     cells = [[row.get(name) for name in headings] for row in rows]
-    return f'<div class="wide">{table(caption, list(headings.values()), cells)}</div>'
+    return table(caption, list(headings.values()), cells)
 
 
 def _slowest(store: Store) -> str:

@@ -75,7 +75,7 @@ def _query(store: Store, caption: str, sql: str) -> str:
     rows = list(store.query(sql).rows())
     headings = [_HEADINGS.get(name, name.replace("_", " ")) for name in rows[0]] if rows else []
     body = [[_percent(name, value) for name, value in row.items()] for row in rows]
-    return f'<div class="wide">{table(caption, headings, body)}</div>{_source(store, sql)}'
+    return table(caption, headings, body) + _source(store, sql)
 
 
 def _percent(name: str, value: Any) -> Any:
