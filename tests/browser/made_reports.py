@@ -1,4 +1,4 @@
-"""Reports for the browser: one of a small sweep with names that nobody should use, and one of 100,000 points."""
+"""Reports for the browser: of each kind, with names that nobody should use, and one of 100,000 points."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import duckdb
 
 import archmodel as am
-from archmodel.api import open_sweep, report
+from archmodel.api import keep_results, open_sweep, report
+from archmodel.results import ResultTable
+from archmodel.results.keep import VERIFY, keep_tables
 from archmodel.results.store import Store
 from archmodel.sweep.run import SweepResult
 
@@ -66,13 +68,38 @@ def write_large(folder: Path) -> tuple[Path, SweepResult]:
     return report(many.folder), open_sweep(many.folder)
 
 
-def _sweep(folder: Path, axes: dict[str, Any], title: str, points: int | None = None) -> SweepResult:
+def write_run(folder: Path) -> Path:
+    """Report on a step on two machines, one of which a user has changed."""
+    machines = [am.machine("mtia_2i", {"clock": "1.5 GHz"}), am.machine("h100_sxm")]
+    trace = am.workload(_workload(folder))
+    results = [am.evaluate(machine, trace) for machine in machines]
+    keep_results(folder / "results", "compare", ["archmodel", "compare", HOSTILE], machines, results, {HOSTILE: TITLE})
+    return report(folder / "results")
+
+
+def write_verification(folder: Path) -> Path:
+    """Report on a verification with an error and a name that nobody should use."""
+    points = [
+        {"unit": HOSTILE, "simulator": "verilator", "build": "b", "point": i, "parameters": TITLE, "rtl_cycles": cycles,
+         "model_cycles": cycles + (i == 3), "error_frac": (i == 3) / cycles}
+        for i, cycles in enumerate((10, 100, 1_000, 10_000))
+    ]  # fmt: skip
+    run = {"command": ["archmodel", "verify", HOSTILE], "versions": {"archmodel": "1.2.3"}}
+    keep_tables(folder / "results", VERIFY, run, {"points": ResultTable.from_rows(points)})
+    return report(folder / "results")
+
+
+def _workload(folder: Path) -> Path:
     folder.mkdir(exist_ok=True, parents=True)
-    workload = folder / "made_up.yaml"
-    workload.write_text(WORKLOAD, encoding="utf-8")
+    path = folder / "made_up.yaml"
+    path.write_text(WORKLOAD, encoding="utf-8")
+    return path
+
+
+def _sweep(folder: Path, axes: dict[str, Any], title: str, points: int | None = None) -> SweepResult:
     given = {
         "title": title, "machine": "mtia_2i", "axes": axes,
-        "workloads": [{"workload": str(workload), "label": "ranking"}],
+        "workloads": [{"workload": str(_workload(folder)), "label": "ranking"}],
         "objectives": {"throughput": "max", "perf_per_usd": "max", "perf_per_w": "max"},
     }  # fmt: skip
     return am.sweep(given, folder / "results", points=points)

@@ -1,4 +1,4 @@
-"""The report of a sweep in a browser: it opens offline, is quiet, and does what it offers by mouse and by keys."""
+"""Reports in a browser: they open offline, are quiet, and do what they offer by mouse and by keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from browser_window import NARROW, WIDE, Window
-from made_reports import HOSTILE, N_POINTS, TITLE, write_large, write_small
+from made_reports import HOSTILE, N_POINTS, TITLE, write_large, write_run, write_small, write_verification
 from playwright.sync_api import Locator, Page
 
 from archmodel.sweep.run import SweepResult
@@ -177,6 +177,20 @@ def test_browser_needs_no_sideways_scrolling(window, small, width):
     shown = window.open(page, width)
     window.keep_picture(f"sweep-{width}")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("write", [write_run, write_verification], ids=["compare", "verify"])
+def test_browser_shows_other_reports(window, tmp_path, write):
+    page = write(tmp_path)
+    for width in (WIDE, NARROW):
+        shown = window.open(page, width)
+        window.keep_picture(f"{write.__name__.removeprefix('write_')}-{width}")
+        assert window.requests_outside(page.parent) == []
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+        assert shown.locator(".main-svg").count() > 0
+        assert shown.get_by_text(HOSTILE).count() > 0
+        assert shown.evaluate("window.ran") is None
+        assert [each for each in shown.evaluate(CONTRASTS) if each[0] < 4.5] == []
 
 
 def test_browser_prints_report_without_controls(window, small):
