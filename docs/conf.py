@@ -45,7 +45,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_copyright = False
 html_theme_options = {
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],

@@ -13,6 +13,7 @@ import pytest
 from blocks import blocks_of, run_page
 
 import archmodel as am
+from archmodel.cli.plot import KINDS
 from archmodel.verify.contract import unit_names
 from archmodel.verify.toolchain import SIMULATORS, find_simulator
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.timeout(900)  # whoever comes first compiles kernels, a
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if not {"_build", "generated"} & set(page.parts))
+SCRIPTS = sorted(script for folder in ("gallery", "stories") for script in (DOCS / folder).glob("*.py"))
 SESSIONS = [page for page in [ROOT / "README.md", *WRITTEN] if blocks_of(page.read_text(encoding="utf-8"))]
 
 
@@ -84,6 +86,18 @@ def test_every_workload_has_a_page(built, name):
 def test_every_block_has_a_page_with_its_waveform(built, name):
     page = (built / "blocks" / "generated" / f"{name}.html").read_text(encoding="utf-8")
     assert "_images/waveform" in page
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_has_a_page_with_its_figure_and_a_notebook(built, script):
+    page = (built / "generated" / script.parent.name / f"{script.stem}.html").read_text(encoding="utf-8")
+    assert f"_images/sphx_glr_{script.stem}_001.png" in page
+    assert f"{script.stem}.ipynb" in page
+
+
+def test_every_kind_of_figure_is_in_the_gallery():
+    kinds = {kind for of_file in KINDS.values() for kind in of_file} - {"commands"}  # these need a simulator
+    assert {script.stem for script in SCRIPTS if script.parent.name == "gallery"} == {f"plot_{kind}" for kind in kinds}
 
 
 @pytest.mark.parametrize("name", am.__all__)
