@@ -63,9 +63,10 @@ function drawParallel() {
     x: rows.flatMap(() => [...used.keys(), null]), y: rows.flatMap((row) => [...heights(row), null]),
   });
   const label = (column, end) => (column.kind === "axis" ? column.choices[end] : show(end, column.scale));
+  const room = Math.max(5, Math.floor(byId("parallel").clientWidth / used.length / 6.5)); // letters between two axes
   const note = (i, y, end, yanchor) => {
     const text = label(used[i], end);
-    return { x: i, y, text: plain(text.length > 16 ? `${text.slice(0, 15)}…` : text), showarrow: false, yanchor, font: { size: 11 } };
+    return { x: i, y, text: plain(text.length > room ? `${text.slice(0, room - 1)}…` : text), showarrow: false, yanchor, font: { size: 11 } };
   };
   Plotly.react("parallel", [
     line(lines.length < rowIds.length ? `front (the first ${lines.length} rows)` : "front", lines, data.colours.front, 1, 0.35),

@@ -104,7 +104,7 @@ def _pareto(points: SweepPoints) -> str:
     folder = str(points.store.folder)
     text = (
         "Each dot is a machine; choose one of the front with the mouse, or in the table below. Grey dots are a sample "
-        "of those that meet the conditions and are beaten in every objective; the rest by query: "
+        "of those that meet the conditions and that one of the front beats; the rest by query: "
     )
     return f"""<p>{escape(text)}<code>{escape(query_command(folder, "SELECT * FROM points"))}</code></p>
 <div class="controls"><label>across <select id="pareto-x"></select></label>
