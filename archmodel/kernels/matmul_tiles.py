@@ -5,11 +5,14 @@ Machines of a sweep that differ in SRAM, DRAM, lanes and clock have all of it in
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import reduction_cycles, transfer_cycles
 from archmodel.kernels.matmul_program import multiply_cycles
+from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping
 from archmodel.kernels.matmul_shape import OUTPUT, WEIGHT, MatmulMapping, MatmulShape
 from archmodel.kernels.matrix_engine import divide_up, dot_product_bytes, partial_sum_cycles, transfer_up
 from archmodel.kernels.pe_timing import PeTiming
@@ -21,6 +24,19 @@ N_M, N_N, N_K, BLOCKS, N_LOADS_A, N_LOADS_B = range(6)
 # of PEs, and of a store; bytes of a tile of a and of b.
 MULTIPLY, LOAD_A, LOAD_B, LOAD_TAIL, ADD_UP, STORE, TILE_A, TILE_B = range(6, 14)
 N_TILE_FIELDS = 14
+
+
+class Candidates(NamedTuple):
+    """Mappings to choose from: fields (N, 9), grid and stationarity as one number (N,).
+
+    Those that differ only in how many tiles are buffered, two or three, follow one another and are alike to all bounds:
+    ``firsts`` (U + 1,), and what `count_tiles` says of each (U, 14).
+    """
+
+    mappings: Any
+    places: Any
+    firsts: Any
+    tiles: Any
 
 
 @kernel_part
@@ -86,3 +102,32 @@ def count_tiles(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming, out: An
     out[LOAD_TAIL] = _load_once(m, cols * shape.tail_bytes / mapping.grid_k, t) if shape.tail_bytes > 0 else 0
     out[ADD_UP] = reduction_cycles(m * cols * 4.0, mapping.grid_k, t.hop_cycles, t.reduction_width)
     out[STORE] = _load_once(m, cols * shape.c_bytes / mapping.grid_k, t)
+
+
+@kernel
+def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> Candidates:
+    """Tell apart the candidates that bounds see, and count what most machines of a sweep have in common of each.
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    t : PeTiming
+        Where: as far as `count_tiles` sees it.
+    mappings : ndarray (N, 9) int64
+        From `list_candidates`.
+    places : ndarray (N,) int64
+        Of each.
+    """
+    n, n_unlike = mappings.shape[0], 0
+    firsts, tiles = np.empty(n + 1, dtype=np.int64), np.empty((n, N_TILE_FIELDS))
+    for c in range(n):
+        n_equal = 0
+        for i in range(N_MAPPING_FIELDS - 1):
+            n_equal += c > 0 and mappings[c, i] == mappings[c - 1, i]
+        if n_equal < N_MAPPING_FIELDS - 1:
+            firsts[n_unlike] = c
+            count_tiles(shape, read_mapping(mappings, c), t, tiles[n_unlike])
+            n_unlike += 1
+    firsts[n_unlike] = n
+    return Candidates(mappings, places, firsts[: n_unlike + 1].copy(), tiles[:n_unlike].copy())

@@ -27,7 +27,7 @@ from archmodel.kernels.matmul_bounds import (
     bound_matmul,
 )
 from archmodel.kernels.matmul_program import count_ahead, set_buffers, write_matmul
-from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping, time_matmul
+from archmodel.kernels.matmul_search import read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import (
     FAR_A,
     FAR_B,
@@ -37,7 +37,7 @@ from archmodel.kernels.matmul_shape import (
     MatmulShape,
     count_dram_bytes,
 )
-from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles
+from archmodel.kernels.matmul_tiles import N_M, N_N, Candidates
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREFETCH, SERVICE, UNIT, WRITE_BACK
@@ -48,19 +48,6 @@ CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 NO_CANDIDATE = -1
 """Returned by a search whose bounds have refuted all candidates, the fastest one too."""
 _MOST_TOGETHER, _WIDEST = 6, 1.6  # unlike DRAMs that are searched together, and how much faster the fastest may be
-
-
-class Candidates(NamedTuple):
-    """Mappings to choose from: fields (N, 9), grid and stationarity as one number (N,).
-
-    Those that differ only in how many tiles are buffered, two or three, follow one another and are alike to all bounds:
-    ``firsts`` (U + 1,), and what `count_tiles` says of each (U, 14).
-    """
-
-    mappings: Any
-    places: Any
-    firsts: Any
-    tiles: Any
 
 
 class Program(NamedTuple):
@@ -101,35 +88,6 @@ class Best(NamedTuple):
     places: Any
     candidates: Any
     serials: Any
-
-
-@kernel
-def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> Candidates:
-    """Tell apart the candidates that bounds see, and count what most machines of a sweep have in common of each.
-
-    Parameters
-    ----------
-    shape : MatmulShape
-        What.
-    t : PeTiming
-        Where: as far as `count_tiles` sees it.
-    mappings : ndarray (N, 9) int64
-        From `list_candidates`.
-    places : ndarray (N,) int64
-        Of each.
-    """
-    n, n_unlike = mappings.shape[0], 0
-    firsts, tiles = np.empty(n + 1, dtype=np.int64), np.empty((n, N_TILE_FIELDS))
-    for c in range(n):
-        n_equal = 0
-        for i in range(N_MAPPING_FIELDS - 1):
-            n_equal += c > 0 and mappings[c, i] == mappings[c - 1, i]
-        if n_equal < N_MAPPING_FIELDS - 1:
-            firsts[n_unlike] = c
-            count_tiles(shape, read_mapping(mappings, c), t, tiles[n_unlike])
-            n_unlike += 1
-    firsts[n_unlike] = n
-    return Candidates(mappings, places, firsts[: n_unlike + 1].copy(), tiles[:n_unlike].copy())
 
 
 @kernel_part

@@ -19,15 +19,8 @@ from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_variants import (
-    CACHE_BYTES,
-    DRAM_LATENCY,
-    DRAM_WIDTH,
-    NO_CANDIDATE,
-    Candidates,
-    search_variants,
-    tell_apart,
-)
+from archmodel.kernels.matmul_tiles import Candidates, tell_apart
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, NO_CANDIDATE, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 

@@ -11,8 +11,8 @@ from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul
 from archmodel.kernels.matmul_search import list_candidates, read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
-from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants, tell_apart
+from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles, tell_apart
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN, Window
 from archmodel.lowering.timing import lower_timing
