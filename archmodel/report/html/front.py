@@ -14,7 +14,7 @@ from archmodel.errors import Fault, InputError
 from archmodel.report.points import SweepPoints
 from archmodel.results.store import Store
 
-MOST_ROWS, _MOST_VALUES = 2000, 120_000
+MOST_ROWS, _MOST_VALUES = 2000, 80_000
 """Points that a page holds, and values of them: what goes beyond is asked for by a query."""
 
 MOST_DETAILED = 60
