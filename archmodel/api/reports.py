@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archmodel.errors import Fault, InputError
 from archmodel.machine.types import Machine
 from archmodel.results import Result, ResultTable
 
@@ -89,7 +90,7 @@ def keep_results(
     Raises
     ------
     InputError
-        When the folder cannot be written, or holds results of another command.
+        When two machines have the same name, or the folder cannot be written or holds results of another command.
     """
     from importlib.metadata import version
 
@@ -97,6 +98,11 @@ def keep_results(
     from archmodel.report.roofline import list_ceilings
     from archmodel.results.keep import keep_tables
 
+    names = [machine.name for machine in machines]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:  # tables know a machine by its name
+        text = "machines of this name: {}; give each once, or another name in its file"
+        raise InputError("results", [Fault(name, text.format(names.count(name))) for name in twice])
     pairs = list(zip(machines, results, strict=True))
     asked = results[0]
     run = {

@@ -26,7 +26,7 @@ def build_app() -> App:
         ("machines", "List the machines, or show one with its sources."),
         ("workloads", "List the workloads, or show one with its settings."),
         ("sweep", "Evaluate many machines on a mix of workloads; find the best."),
-        ("query", "Ask the results of a sweep in SQL."),
+        ("query", "Ask results in SQL."),
         ("report", "Write a report to send around: tables and linked figures, without a network."),
         ("cost", "Say what a machine takes and costs, and what a workload on it does."),
         ("verify", "Hold the timing laws against hardware blocks, cycle by cycle, in a simulator."),

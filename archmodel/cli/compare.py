@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from cyclopts import Parameter
+from typing import Any
 
 import archmodel as am
 from archmodel import api
-from archmodel.cli.options import DEFAULTS, AsJson, RunOptions
+from archmodel.cli.options import DEFAULTS, AsJson, OptionalOutput, RunOptions
 from archmodel.cli.show import print_json, print_notes, print_table, say_run
 
 
 def compare(
     *machines: str,
     workload: str,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    output: OptionalOutput = None,
     options: RunOptions = DEFAULTS,
     json: AsJson = False,
 ) -> int:

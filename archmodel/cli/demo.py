@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from archmodel import api
-from archmodel.cli.options import AsJson
+from archmodel.cli.options import AsJson, Output
 from archmodel.cli.show import note, print_json, print_table
 from archmodel.cli.sweep import tabulate_best
 from archmodel.demo import SWEEP_POINTS, run_demo, run_small_sweep
@@ -17,7 +14,7 @@ from archmodel.demo import SWEEP_POINTS, run_demo, run_small_sweep
 
 def demo(
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("results/demo"),
+    output: Output = Path("results/demo"),
     json: AsJson = False,
 ) -> None:
     """Run the main job: recommendation, LLM and diffusion on MTIA chips and GPUs, and a small sweep for the next chip.

@@ -27,6 +27,8 @@ WholeNumber = Annotated[int | None, Parameter(converter=_read_whole_number, n_to
 Sets = Annotated[tuple[str, ...], Parameter(name="--set", negative=(), show_default=False)]
 Assumptions = Annotated[tuple[str, ...], Parameter(name="--assume", negative=(), show_default=False)]
 Output = Annotated[Path, Parameter(name=["--output", "-o"])]
+OptionalOutput = Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)]
+Fold = Annotated[bool, Parameter(negative=(), show_default=False)]
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
-
 import archmodel as am
 from archmodel.api import timeline
-from archmodel.cli.options import DEFAULTS, RunOptions, Sets, check_cycle, parse_assignments, read_window
+from archmodel.cli.options import DEFAULTS, Fold, Output, RunOptions, Sets, check_cycle, parse_assignments, read_window
 from archmodel.cli.show import say_written
 from archmodel.report import plot_diagram, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
 from archmodel.results.timeline import Timeline
-
-Output = Annotated[Path, Parameter(name=["--output", "-o"])]
-Fold = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 def roofline(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:

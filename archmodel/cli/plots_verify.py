@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from archmodel.api import follow_kernel
+from archmodel.cli.options import Output
 from archmodel.cli.show import say_written
 from archmodel.report import plot_commands, plot_errors
 from archmodel.report.errors import read_points
-
-Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
 
 def errors(source: Path, /, *, output: Output) -> None:

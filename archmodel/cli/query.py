@@ -11,14 +11,15 @@ from archmodel.units import unit_of
 
 
 def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
-    """Ask the results of a sweep in SQL (DuckDB); its tables are points, front and what else it has kept.
+    """Ask results in SQL (DuckDB); those of a sweep are tables points, front and what else it has kept.
 
     Parameters
     ----------
     folder
-        That 'archmodel sweep' has written.
+        That 'archmodel sweep' or 'verify' has written, or 'run' or 'compare' with --output.
     sql
-        One select, e.g. 'select count(*) as n from points'; 'describe points' lists the columns.
+        One select, e.g. 'select count(*) as n from points'; 'show tables' lists the tables, 'describe points' the
+        columns of one.
     json
         Print JSON: one object per row.
     """

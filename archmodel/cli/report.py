@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from archmodel import api
+from archmodel.cli.options import OptionalOutput
 from archmodel.cli.show import note
 
 
-def report(
-    results: Path, /, *, output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None
-) -> None:
+def report(results: Path, /, *, output: OptionalOutput = None) -> None:
     """Write a report to send around: a folder with a page that needs no network.
 
     Parameters
     ----------
     results
-        Folder that 'archmodel sweep' has written.
+        Folder that 'archmodel sweep' or 'verify' has written, or 'run' or 'compare' with --output.
     output
         Folder for the page; 'report' inside the results by default.
     """

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
-
 import archmodel as am
 from archmodel import api
-from archmodel.cli.options import DEFAULTS, AsJson, RunOptions
+from archmodel.cli.options import DEFAULTS, AsJson, OptionalOutput, RunOptions
 from archmodel.cli.show import print_json, print_result
 
 
@@ -18,7 +13,7 @@ def run(
     workload: str,
     /,
     *,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    output: OptionalOutput = None,
     options: RunOptions = DEFAULTS,
     json: AsJson = False,
 ) -> None:

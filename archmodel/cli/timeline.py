@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from archmodel.api import timeline as follow
-from archmodel.cli.options import DEFAULTS, RunOptions, WholeNumber, check_cycle, read_window
+from archmodel.cli.options import DEFAULTS, Fold, Output, RunOptions, WholeNumber, check_cycle, read_window
 from archmodel.cli.show import note
 from archmodel.report.figure import data_path
 from archmodel.report.gantt import plot_gantt
@@ -16,7 +13,6 @@ from archmodel.report.timeline import save_timeline
 from archmodel.units import format_si
 
 _FEW_FRAC = 0.01
-Output = Annotated[Path, Parameter(name=["--output", "-o"])]
 
 
 def timeline(
@@ -29,7 +25,7 @@ def timeline(
     window: str | None = None,
     max_events: WholeNumber = None,
     operators: str = "*",
-    fold: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    fold: Fold = False,
     options: RunOptions = DEFAULTS,
 ) -> None:
     """Write what every unit does and when, for ui.perfetto.dev or as a chart.

@@ -35,6 +35,11 @@ def plot_breakdown(results: Result | Sequence[Result], path: str | Path | None =
     -------
     (Figure, Axes)
         For further changes.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or one without a time that could be parted; or the file cannot be written.
     """
     shown = [results] if isinstance(results, Result) else list(results)
     info = breakdown_info(shown)

@@ -34,6 +34,11 @@ def plot_commands(timeline: Timeline, path: str | Path | None = None) -> tuple[F
     -------
     (Figure, Axes)
         For further changes.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
     """
     from matplotlib.patches import Patch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +45,11 @@ def plot_diagram(machine: Machine, path: str | Path | None = None) -> tuple[Figu
     -------
     (Figure, Axes)
         For further changes; the axes are in inches, from the upper left corner.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
     """
     boxes = lay_out(machine)
     info = diagram_info(machine)
@@ -87,7 +91,7 @@ def diagram_info(machine: Machine) -> FigureInfo:
     said += f"{SET} set by the user: {', '.join(given)}. " if given else ""
     footer = f"archmodel {version('archmodel')}. {said}Peaks are computed from the parts. "
     footer += "Cells of the grid are PEs; sizes on paper say nothing of areas on the die."
-    return FigureInfo(machine.title, "", "", ResultTable.from_rows(rows), textwrap.fill(footer, 200))
+    return FigureInfo(machine.title, "", "", ResultTable.from_rows(rows), footer)
 
 
 def _draw_box(axes: Axes, box: Box) -> None:

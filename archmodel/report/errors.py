@@ -68,7 +68,7 @@ def plot_errors(
 
 
 def errors_info(points: ResultTable, reference: str = "measurement") -> FigureInfo:
-    """Compute the error of each point: ``modelled / measured − 1``."""
+    """Compute the error of each point: ``modelled / measured − 1``; `InputError` as of `plot_errors`."""
     unit = _unit_of(points)
     faults = _faults(points, unit)
     if faults:

@@ -146,7 +146,7 @@ def new_canvas(info: FigureInfo, size_in: tuple[float, float] | None = None) -> 
     figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
     footer = wrap_text(info.footer, figure.get_figwidth() * _FOOTER_LETTERS_PER_IN)
-    figure.supxlabel(footer, fontsize=7, color="#555555", x=0.01, ha="left")
+    figure.supxlabel(footer, fontsize=_FOOTER_SIZE, color="#555555", x=0.01, ha="left")
     return figure
 
 

@@ -60,6 +60,11 @@ def plot_gantt(timeline: Timeline, path: str | Path | None = None) -> tuple[Figu
     -------
     (Figure, Axes)
         For further changes; the axes of operators and units.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written.
     """
     info = gantt_info(timeline)
     tracks = list(

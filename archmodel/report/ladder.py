@@ -64,7 +64,13 @@ def plot_ladder(
 
 
 def ladder_info(machine: Machine, trace: Trace, ladder: ResultTable) -> FigureInfo:
-    """Collect the slowest operators, alike ones together; a row for the others, and one for all. No launching."""
+    """Collect the slowest operators, alike ones together; a row for the others, and one for all. No launching.
+
+    Raises
+    ------
+    InputError
+        When no operator has a time by every model.
+    """
     rows = list(ladder.rows())
     known = [row for row in rows if not row["message"] and row["bound_s"] > 0]
     if not known:

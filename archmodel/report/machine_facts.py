@@ -8,7 +8,7 @@ from typing import Any
 
 from archmodel.machine.load import count_channels, load_dram
 from archmodel.machine.types import SET_BY_USER, LaneEngine, Machine
-from archmodel.units import format_bytes, format_si, unit_of, yaml_key
+from archmodel.units import format_bytes, format_number, format_si, unit_of, yaml_key
 
 ASSUMED, SET = "†", "‡"
 """Marks of what rests on a value that is assumed, or that the user set."""
@@ -55,7 +55,7 @@ def _value(machine: Machine, path: str) -> Any:
 
 def _number(value: float) -> str:
     """Show whole numbers exactly, others to four digits."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{float(f'{value:.4g}'):,.15g}"
+    return f"{value:,.0f}" if float(value).is_integer() else format_number(value)
 
 
 def _show(path: str, value: Any) -> str:

@@ -149,7 +149,7 @@ def _draw(axes: Axes, info: ParetoInfo) -> None:
             label=text,
         )
     if n[FRONT_REST]:
-        text = f"{n[FRONT_REST]:,} more on the front of all {info.n_objectives}"
+        text = f"{n[FRONT_REST]:,}{' more' if n[BEST] else ''} on the front of all {info.n_objectives}"
         axes.plot(*places(FRONT_REST), "o", ms=4, mew=0, color=FRONT_LIGHT, rasterized=True, label=text)
     if n[BEST]:
         x, y = places(BEST)

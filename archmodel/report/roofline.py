@@ -52,6 +52,11 @@ def plot_roofline(
     -------
     (Figure, Axes)
         For further changes.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or one of another machine; or the file cannot be written.
     """
     shown = [results] if isinstance(results, Result) else list(results)
     info = roofline_info(machine, shown)

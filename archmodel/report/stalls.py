@@ -64,7 +64,13 @@ def plot_stalls(results: Result | Sequence[Result], path: str | Path | None = No
 
 
 def stalls_info(results: Sequence[Result]) -> FigureInfo:
-    """Add up the stalls by cause: of each result, or of each operator group of a single one."""
+    """Add up the stalls by cause: of each result, or of each operator group of a single one.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or one of a model that does not count stalls.
+    """
     check_latencies(results)
     without = [result for result in results if not any(row.get("stall_cycles") for row in result.operators.rows())]
     if without:

@@ -83,6 +83,11 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
     A unit of a column: ``busy time of its commands / (PEs · known time)``. Repeats that were skipped count evenly over
     their time, and further executions of an operator as the first one. Known is the time of launches and of operators
     whose commands are followed.
+
+    Raises
+    ------
+    InputError
+        When no unit is followed in the window.
     """
     edges_s = np.linspace(*timeline.window_s, _N_COLUMNS + 1)
     repeats = _find_repeats(timeline)
@@ -108,8 +113,8 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
                 rows.append(_row("memory", counter.track.name, *column_s, bandwidth_bytes_per_s=value * 1e9))
     _, unit_name = time_unit(timeline.window_s)
     pes = f"mean of {n_pes} PEs" if n_pes > 1 else "one PE for all"
-    said = ", further executions as the first one on average" if repeats.starts_s.size else ""
-    remarks = [f"units: {pes}{said}; grey: not followed", *timeline.remarks, _say_assumed(timeline)]
+    alike = ", further executions as the first one on average" if repeats.starts_s.size else ""
+    remarks = [f"units: {pes}{alike}; grey: not followed", *timeline.remarks, _say_assumed(timeline)]
     said = " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
     return FigureInfo(
         title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",

@@ -53,6 +53,14 @@ def test_a_run_is_kept_and_reported(run, run_json, tmp_path):
     assert report(folder).read_bytes() == before
 
 
+def test_machines_of_one_name_are_not_kept(run, tmp_path):
+    given = ("mtia_2i", "mtia_2i", "--workload", WORKLOAD, "-o", str(tmp_path / "twice"))
+    code, _, said = run("compare", *given)
+    text = "mtia_2i: machines of this name: 2; give each once, or another name in its file"
+    assert (code, said) == (2, f"1 error in results\n  {text}\n")
+    assert not (tmp_path / "twice").exists()
+
+
 def test_machines_are_compared_in_a_report(run, tmp_path):
     folder = tmp_path / "two"
     arguments = ["mtia_2i", "h100_sxm", "--workload", "llm/llama3.1-8b", "--dtype", "fp8"]

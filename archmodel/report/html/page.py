@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from archmodel.units import format_number
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -103,7 +105,7 @@ def _cell(value: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """Write a value with four digits if it is a number, as the script of the page does."""
+    """Write a value: fractions with four digits, as the script of the page does, whole numbers with all of them."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, bool | str):
@@ -111,7 +113,25 @@ def show(value: Any) -> str:
     size = abs(value)
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.3e}" if size and (size < 1e-3 or size >= 1e7) else f"{float(f'{value:.4g}'):,.15g}"
+    return f"{value:.3e}" if size and (size < 1e-3 or size >= 1e7) else format_number(value)
+
+
+def percent(value: float | None) -> float | None:
+    """Give a share in per cent, if there is one."""
+    return None if value is None else 100 * value
+
+
+def figure(name: str, text: str) -> str:
+    """Make room for a figure that the script of the page draws; ``text`` says what it shows to who cannot see it."""
+    return f'<div id="{escape(name)}" class="figure" role="img" aria-label="{escape(text)}"></div>'
+
+
+def reproduction(
+    commands: Sequence[Sequence[str]], versions: Iterable[Sequence[str]], caption: str = "Versions"
+) -> str:
+    """Say which commands give the results again, and with which versions."""
+    lines = "\n".join(shlex.join(command) for command in commands)
+    return f"<pre>{escape(lines)}</pre>\n{table(caption, ('what', 'which'), versions)}"
 
 
 def folded(summary: str, content: str) -> str:

@@ -151,7 +151,7 @@ function choose(row) {
 
 function drawDetail() {
   const row = state.chosen, point = named.point.values[row];
-  byId("chosen").textContent = `Machine ${point} of the sweep, row ${row + 1} of ${rowIds.length} of the front by its first objective.`;
+  byId("chosen").textContent = `Machine ${point} of the sweep: number ${row + 1} of the ${rowIds.length} on this page by its first objective.`;
   const changes = columns.filter((c) => c.kind === "axis").flatMap((column) => {
     const set = data.choices[column.name]?.[cell(column, row)] ?? [];
     return set.map(([path, value, base]) => ({ cells: [path, column.label, base || "–", value], differs: base !== value }));

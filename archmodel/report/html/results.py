@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.blocks import draw_blocks
 from archmodel.report.html.figures import draw_line, draw_points, group_colours
-from archmodel.report.html.page import Page, Section, folded, paragraph, source, table
+from archmodel.report.html.page import Page, Section, figure, folded, paragraph, percent, reproduction, source, table
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
@@ -19,7 +18,7 @@ from archmodel.results.store import Store
 _N_OPERATORS = 25
 _TOTALS = {
     "machine": "machine", "latency_s": "latency [s]", "lower_s": "lower bound [s]", "upper_s": "upper bound [s]",
-    "throughput": "throughput", "throughput_unit": "unit", "utilisation": "of matrix peak", "bound": "bound by",
+    "throughput": "throughput", "throughput_unit": "unit", "utilisation": "of matrix peak [%]", "bound": "bound by",
     "launch_s": "launching [s]", "energy_j": "energy [J]", "message": "remark",
 }  # fmt: skip
 _OPERATORS = {
@@ -40,7 +39,8 @@ def results_page(store: Store) -> Page:
     run, folder = store.run(), str(store.folder)
     totals, operators = (list(store.query(f"SELECT * FROM {name}").rows()) for name in ("total", "operators"))
     done = [row for row in totals if row["status"] == "ok"]
-    listed, bars = _columns(_TOTALS, "One step", totals), _figure("bars", "Time by operator group")
+    shown = [{**row, "utilisation": percent(row["utilisation"])} for row in totals]
+    listed, bars = _columns(_TOTALS, "One step", shown), figure("bars", "Time by operator group")
     sections = [
         Section("totals", "What a step takes", listed + source(folder, "SELECT * FROM total")),
         Section("time", "Where the time goes", bars + source(folder, "SELECT * FROM operators") + _slowest(store)),
@@ -48,7 +48,7 @@ def results_page(store: Store) -> Page:
     data: dict[str, Any] = {"bars": [row["machine"] for row in done], "breakdown": _breakdown(done, operators)}
     if any(row["flop"] and row["bytes"] for row in operators):
         text = "A dot is an operator: work per byte, every operand moved once, and the rate reached."
-        roofline = paragraph(text) + _figure("roofline", "Operators under the ceilings")
+        roofline = paragraph(text) + figure("roofline", "Operators under the ceilings")
         sections.append(Section("ceilings", "Roofline", roofline + source(folder, "SELECT * FROM ceilings")))
         data["figures"] = {"roofline": _roofline(done, operators, list(store.query("SELECT * FROM ceilings").rows()))}
     blocks = draw_blocks(store.query("SELECT * FROM blocks").rows(), "machine")
@@ -62,10 +62,6 @@ def results_page(store: Store) -> Page:
     ]
     names = ", ".join(row["machine"] for row in totals)
     return Page(f"{run['workload']} {run['phase']} on {names}", f"Model {run['model']}.", sections, data)
-
-
-def _figure(name: str, text: str) -> str:
-    return f'<div id="{name}" class="figure" role="img" aria-label="{escape(text)}"></div>'
 
 
 def _columns(headings: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -126,5 +122,4 @@ def _assumptions(run: Mapping[str, Any], store: Store) -> str:
 
 
 def _reproduce(run: Mapping[str, Any], folder: str) -> str:
-    command = shlex.join([*run["command"], "-o", f"{folder}-again"])
-    return f"<pre>{escape(command)}</pre>" + table("Versions", ("what", "which"), list(run["versions"].items()))
+    return reproduction([[*run["command"], "-o", f"{folder}-again"]], run["versions"].items())

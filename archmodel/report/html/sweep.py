@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import yaml
 
+from archmodel.report.figure import short_text
 from archmodel.report.html.front import MOST_DETAILED, Front
-from archmodel.report.html.page import Page, Section, folded, paragraph, query_command, source, table
+from archmodel.report.html.page import (
+    Page,
+    Section,
+    figure,
+    folded,
+    paragraph,
+    query_command,
+    reproduction,
+    source,
+    table,
+)
 from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sweep_data
 from archmodel.report.machine_facts import ASSUMED, SET
-from archmodel.report.points import SweepPoints
+from archmodel.report.points import Column, SweepPoints, scale_of
 
 FILE = "sweep.yaml"
+_N_LETTERS = 160  # of the choices of an axis
 
 
 def sweep_page(front: Front) -> Page:
@@ -43,12 +54,16 @@ def sweep_page(front: Front) -> Page:
     ]
     if not front.kept:
         sections = [one for one in sections if one.name not in ("trade-offs", "lines", "detail", "ladder")]
-    description = yaml.safe_dump(points.run["description"], sort_keys=False, allow_unicode=True, width=120)
-    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: description})
+    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: _write_file(points)})
+
+
+def _write_file(points: SweepPoints) -> str:
+    """Write the file of the sweep again."""
+    return yaml.safe_dump(points.run["description"], sort_keys=False, allow_unicode=True, width=100)
 
 
 def _question(points: SweepPoints) -> str:
-    run, asked = points.run, points.run["asked"]
+    asked = points.run["asked"]
     better = {"max": "as large as can be", "min": "as small as can be"}
     parts = [
         table("What is wanted", ("objective", "column", "unit", "goal"),
@@ -57,12 +72,11 @@ def _question(points: SweepPoints) -> str:
               [(label, each["workload"], _say(each["settings"]), f"{100 * each['share']:.1f} %")
                for label, each in asked["workloads"].items()]),
         table("What varies", ("axis", "choices", "which"),
-              [(axis.name, len(axis.labels), _shorten(", ".join(axis.labels))) for axis in points.axes]),
+              [(axis.name, len(axis.labels), short_text(", ".join(axis.labels), _N_LETTERS)) for axis in points.axes]),
     ]  # fmt: skip
     if asked["where"]:
         parts.append(table("What must hold", ("condition",), [(text,) for text in asked["where"]]))
-    text = yaml.safe_dump(run["description"], sort_keys=False, allow_unicode=True, width=100)
-    parts.append(folded(f"The sweep as its file says it ({FILE})", f"<pre>{escape(text)}</pre>"))
+    parts.append(folded(f"The sweep as its file says it ({FILE})", f"<pre>{escape(_write_file(points))}</pre>"))
     return "\n".join(parts)
 
 
@@ -70,8 +84,9 @@ def _say(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items()) or "as usual"
 
 
-def _shorten(text: str, most: int = 160) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
+def _name(column: Column) -> str:
+    """Name a column of a table, with the unit of the values as they are kept."""
+    return f"{column.title} [{scale_of((), column.unit).unit}]"
 
 
 def _assumptions(points: SweepPoints) -> str:
@@ -109,7 +124,7 @@ def _pareto(points: SweepPoints) -> str:
     return f"""<p>{escape(text)}<code>{escape(query_command(folder, "SELECT * FROM points"))}</code></p>
 <div class="controls"><label>across <select id="pareto-x"></select></label>
 <label>up <select id="pareto-y"></select></label></div>
-<div id="pareto" class="figure" role="img" aria-label="Trade-offs between figures of the machines"></div>
+{figure("pareto", "Trade-offs between figures of the machines")}
 {source(folder, CLOUD_QUERY)}"""
 
 
@@ -138,7 +153,7 @@ def _front(front: Front) -> str:
 def _parallel(points: SweepPoints) -> str:
     text = "A line is a machine of the front: its choice on each axis, then its objectives, better ones higher."
     return f"""{paragraph(text)}
-<div id="parallel" class="figure" role="img" aria-label="Choices and objectives of the front"></div>
+{figure("parallel", "Choices and objectives of the front")}
 {source(str(points.store.folder), "SELECT * FROM front")}"""
 
 
@@ -149,9 +164,9 @@ def _detail(points: SweepPoints) -> str:
 </caption><thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM choices")}
 <h3>What it gains</h3><div class="wide"><table id="gains"><caption>Figures against those of the base machine</caption>
 <thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM base")}
-<h3>Where the time goes</h3><p id="breakdown-remark">Operators are broken down of {MOST_DETAILED} machines of the
-front, spread over it, and of the best ones.</p>
-<div id="breakdown" class="figure" role="img" aria-label="Time of each workload by operator group"></div>
+<h3>Where the time goes</h3><p>Operators are broken down of at most {MOST_DETAILED} machines
+of the front, spread over it, and of the best ones.</p>
+{figure("breakdown", "Time of each workload by operator group")}
 {source(folder, "SELECT * FROM operators")}
 <h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p>
 <div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
@@ -162,9 +177,9 @@ def _ladder(front: Front) -> str:
     parts = [paragraph(
         "The best machine of each objective by every model: what a detailed one sees that a fast one misses. "
         "Launching and exchanges are part of the latency."
-    ), '<div id="steps" class="figure" role="img" aria-label="Latency by model"></div>']  # fmt: skip
+    ), figure("steps", "Latency by model")]  # fmt: skip
     columns = [*points.objectives, *(points.column(f"{label}_latency_s", "") for label in front.workloads)]
-    headings = ["point", "model", *(f"{each.title} [{each.unit}]" for each in columns), "remark"]
+    headings = ["point", "model", *map(_name, columns), "remark"]
     body = [[str(row["point"]), row["model"], *(row[each.name] for each in columns), row["message"]]
             for row in front.ladder]  # fmt: skip
     parts.append(table("The best machines by model", headings, body))
@@ -187,10 +202,9 @@ def _reproduce(points: SweepPoints) -> str:
     hashes = [("machine", asked["machine"]["name"], asked["machine"]["sha256"])]
     hashes += [(f"workload {label}", each["workload"], each["sha256"]) for label, each in asked["workloads"].items()]
     hashes += [("economy", "", asked["economy"]["sha256"]), ("all that was asked", run["sweep"], run["sha256"])]
-    commands = f"{shlex.join(command)}\narchmodel report {shlex.quote(f'{folder}-again')}"
+    versions = [*run["versions"].items(), ("seed", str(asked["seed"]))]
     return "\n".join([
         paragraph(f"{FILE} is beside this page. The same versions give the same bytes."),
-        f"<pre>{escape(commands)}</pre>",
-        table("Versions and seed", ("what", "which"), [*run["versions"].items(), ("seed", str(asked["seed"]))]),
+        reproduction([command, ["archmodel", "report", f"{folder}-again"]], versions, "Versions and seed"),
         table("Inputs", ("input", "name", "SHA-256"), hashes),
     ])  # fmt: skip

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.figures import draw_line, draw_points
-from archmodel.report.html.page import Page, Section, paragraph, source, table
+from archmodel.report.html.page import Page, Section, figure, paragraph, percent, reproduction, source, table
 from archmodel.report.points import MOST_DRAWN
 from archmodel.results.store import Store
 
@@ -44,9 +42,7 @@ def verification_page(store: Store) -> Page:
     if "points" in tables:
         sql = "SELECT count(*) AS n, count(*) FILTER (model_cycles = rtl_cycles) AS exact FROM points"
         counts = next(store.query(sql).rows())
-        drawn = (
-            f'<div id="cycles" class="figure" role="img" aria-label="Model against RTL"></div>{_source(store, DRAWN)}'
-        )
+        drawn = figure("cycles", "Model against RTL") + _source(store, DRAWN)
         text = "A dot is a point; on the line, the model is exact."
         sections = [
             Section("summary", "Blocks", _query(store, "Points by block and simulator", SUMMARY)),
@@ -59,9 +55,8 @@ def verification_page(store: Store) -> Page:
                           ("fits", "Estimates"), ("simulations", "Simulations")):  # fmt: skip
         if name in tables:
             sections.append(Section(name, heading, _query(store, heading, f"SELECT * FROM {name}")))
-    command = f"<pre>{escape(shlex.join(run['command']))}</pre>"
-    sections.append(Section("reproduce", "How to get these numbers again",
-                            command + table("Versions", ("what", "which"), list(run["versions"].items()))))  # fmt: skip
+    again = reproduction([run["command"]], run["versions"].items())
+    sections.append(Section("reproduce", "How to get these numbers again", again))
     lead = f"{counts['exact']:,} of {counts['n']:,} points take exactly as many cycles as the model says."
     return Page("Timing laws against hardware blocks", lead, sections, data)
 
@@ -74,12 +69,8 @@ def _query(store: Store, caption: str, sql: str) -> str:
     """Set the answer of a query as a table."""
     rows = list(store.query(sql).rows())
     headings = [_HEADINGS.get(name, name.replace("_", " ")) for name in rows[0]] if rows else []
-    body = [[_percent(name, value) for name, value in row.items()] for row in rows]
+    body = [[percent(value) if name.endswith("error_frac") else value for name, value in row.items()] for row in rows]
     return table(caption, headings, body) + _source(store, sql)
-
-
-def _percent(name: str, value: Any) -> Any:
-    return 100 * value if name.endswith("error_frac") and value is not None else value
 
 
 def _cycles(store: Store) -> Mapping[str, Any]:

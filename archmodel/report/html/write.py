@@ -46,7 +46,7 @@ def write_page(page: Page, folder: Path) -> Path:
 
 
 def plotly_script() -> str:
-    """Give the script that draws figures in a browser."""
+    """Give the script that draws figures in a browser; `ArchmodelError` when plotly, which brings it, is missing."""
     plotly = find_spec("plotly")
     if plotly is None or plotly.origin is None:
         raise ArchmodelError("a report needs plotly; run: pip install 'archmodel[html]'")
