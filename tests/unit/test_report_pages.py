@@ -36,7 +36,7 @@ GIVEN = {
             "values": {HOSTILE: ["LPDDR5", "204.8 GB/s"], "fast": ["HBM3E", "1.2 TB/s"]},
         },
     },
-    "objectives": {"throughput": "max", "area": "min"},
+    "objectives": {"throughput": "max", "area": "min", "ranking_usd_per_million_items": "min"},
     "where": ["tdp_w <= 1000 W"],
     "notes": [f"a remark {HOSTILE}"],
 }
@@ -117,7 +117,9 @@ def test_numbers_of_the_front_are_those_of_its_table(found, page):
 
 
 def test_other_points_are_beaten_and_meet_the_conditions(found, page):
-    cloud = data_of(page)["cloud"]
+    data = data_of(page)
+    cloud = data["cloud"]
+    assert set(data["objectives"]) <= set(cloud)
     sql = "select * from points where is_feasible and point not in (select point from front)"
     others = list(found.query(sql).rows())
     for name, values in cloud.items():

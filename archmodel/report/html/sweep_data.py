@@ -52,7 +52,10 @@ def sweep_data(front: Front) -> dict[str, Any]:
         "columns": [ids, *wanted, *_axes(front), *others, *_bounds(front)],
         "objectives": [each.name for each in points.objectives],
         "workloads": list(points.run["asked"]["workloads"]),
-        "cloud": _cloud(points, [each.name for each in figures if workload_of(each.name, points) is None]),
+        # Figures of single workloads are many; what is an objective is drawn all the same.
+        "cloud": _cloud(
+            points, [each.name for each in figures if each in points.objectives or not workload_of(each.name, points)]
+        ),
         "choices": _choices(points),
         "blocks": draw_blocks(blocks, "point"),
         "breakdown": _breakdown(front),
