@@ -162,7 +162,7 @@ class _Fetched:
 def _fetch(site: Site, n_rows: int, row_bytes: float, beside_bytes: float, far_frac: float, is_table: bool) -> _Fetched:
     """Say what is between DRAM and the cache: of what is read besides, all if indices or weights are in DRAM."""
     names = [operand.name for operand in site.op.operands() if operand.role == "index" or operand.name == "weights"]
-    is_beside_far = any(site.place(name).is_far for name in names)
+    is_beside_far = beside_bytes > 0 and any(site.place(name).is_far for name in names)
     return _Fetched(n_rows, row_bytes, beside_bytes if is_beside_far else 0.0, far_frac, is_table)
 
 
