@@ -107,6 +107,7 @@ def keep_results(
     asked = results[0]
     run = {
         "workload": asked.workload, "phase": asked.phase, "model": asked.model, "command": list(command),
+        "settings": {name: value for name, value in asked.run.items() if value is not None},
         "warnings": list(dict.fromkeys(text for result in results for text in result.warnings)),
         "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
     }  # fmt: skip

@@ -17,7 +17,7 @@ from archmodel.report.figure import (
     save_figure,
     short_text,
 )
-from archmodel.report.machine_boxes import HEIGHT_IN, LINE_IN, TITLE_IN, WIDTH_IN, Box, lay_out
+from archmodel.report.machine_boxes import HEIGHT_IN, LINE_IN, TITLE_IN, WIDTH_IN, Box, Place, cell_area, lay_out
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 
@@ -99,9 +99,10 @@ def _draw_box(axes: Axes, box: Box) -> None:
 
     place = (box.x_in, box.y_in), box.width_in, box.height_in
     style: dict[str, Any] = {"facecolor": BLOCK_COLOURS[box.role], "edgecolor": _EDGE, "linewidth": 0.8}
+    area = cell_area(box)
     if box.role == "grid":
         axes.add_patch(Rectangle(*place, **style))
-        _draw_cells(axes, box.x_in, box.y_in, box.width_in, box.height_in, box.cells)
+        _draw_cells(axes, area, box.cells)
         _draw_routers(axes, box)
         axes.text(
             box.x_in + box.width_in / 2, box.y_in - 0.06, plain_text(box.title), ha="center", va="bottom", fontsize=8,
@@ -112,23 +113,18 @@ def _draw_box(axes: Axes, box: Box) -> None:
     left, top = box.x_in + 0.07, box.y_in + 0.05
     title = plain_text(short_text(box.title, int(box.width_in / _LETTER_IN)))
     axes.text(left, top, title, va="top", fontsize=8, fontweight="bold", color=_INK)
-    below = top + TITLE_IN + len(box.lines) * LINE_IN
     for i, line in enumerate(box.lines):
         axes.text(left, top + TITLE_IN + i * LINE_IN, plain_text(line), va="top", fontsize=7, color=_INK)
-    if box.cells[0] > 1:  # an array, below what is said of it
-        size_in = min(box.width_in - 0.16, box.y_in + box.height_in - below - 0.1)
-        _draw_cells(axes, box.x_in + (box.width_in - size_in) / 2, below, size_in, size_in, box.cells)
-    elif box.cells[1] > 1:
-        _draw_cells(axes, box.x_in + 0.08, box.y_in + box.height_in - 0.24, box.width_in - 0.16, 0.16, box.cells)
+    _draw_cells(axes, area, box.cells)
 
 
-def _draw_cells(
-    axes: Axes, x_in: float, y_in: float, width_in: float, height_in: float, cells: tuple[int, int]
-) -> None:
+def _draw_cells(axes: Axes, area: Place | None, cells: tuple[int, int]) -> None:
     """Part an area into equal cells; lines are thinner where there are many, so that none hides the others."""
     from matplotlib.patches import Rectangle
 
-    rows, cols = cells
+    if area is None:
+        return
+    (x_in, y_in, width_in, height_in), (rows, cols) = area, cells
     axes.add_patch(Rectangle((x_in, y_in), width_in, height_in, facecolor="none", edgecolor=_EDGE, linewidth=0.6))
     if 1 < cols <= _MOST_LINES:
         xs = [x_in + i * width_in / cols for i in range(1, cols)]

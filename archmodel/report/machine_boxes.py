@@ -99,6 +99,20 @@ def lay_out(machine: Machine) -> tuple[Box, ...]:
     return tuple(boxes)
 
 
+def cell_area(box: Box) -> Place | None:
+    """Give the area that is parted into the cells of a box: all of a grid, a square below what is said, or a strip."""
+    rows, cols = box.cells
+    if box.role == "grid":
+        return box.x_in, box.y_in, box.width_in, box.height_in
+    if rows > 1:
+        below_in = box.y_in + 0.05 + TITLE_IN + len(box.lines) * LINE_IN
+        size_in = min(box.width_in - 0.16, box.y_in + box.height_in - below_in - 0.1)
+        return box.x_in + (box.width_in - size_in) / 2, below_in, size_in, size_in
+    if cols > 1:
+        return box.x_in + 0.08, box.y_in + box.height_in - 0.24, box.width_in - 0.16, 0.16
+    return None
+
+
 def _running(role: str, title: str, place: Place, facts: Sequence[Fact], cells: tuple[int, int] = (1, 1)) -> Box:
     """Make a box whose facts are running text."""
     text = "\N{NO-BREAK SPACE}· ".join(fact.text for fact in facts)

@@ -48,6 +48,11 @@ def test_a_run_is_kept_and_reported(run, run_json, tmp_path):
     assert {trace["name"] for trace in data["figures"]["roofline"]["data"]} >= {row["name"] for row in peaks}
     command = f"archmodel run mtia_2i {WORKLOAD} --batch 256 --set &#x27;clock=1.5 GHz&#x27; -o {folder}-again"
     assert command in text
+    assert "<p>Model roofline; batch 256, dtype fp16, launch graph, clock 1.5 GHz.</p>" in text
+    cells = {title: (area, cells) for *_, title, _, area, cells in data["blocks"]["mtia_2i"]}
+    assert {title: cells for title, (area, cells) in cells.items() if area} == {
+        "64 PEs: 8 × 8": [8, 8], "SRAM of all PEs": [1, 8], "DRAM": [1, 16],
+    }  # fmt: skip
     assert set(data["blocks"]) == {"mtia_2i"}
     before = page.read_bytes()
     assert report(folder).read_bytes() == before

@@ -7,7 +7,7 @@ from typing import Any
 
 from archmodel.machine.types import Machine
 from archmodel.report.figure import BLOCK_COLOURS
-from archmodel.report.machine_boxes import lay_out
+from archmodel.report.machine_boxes import Box, cell_area, lay_out
 from archmodel.results import ResultTable
 
 _PLACE = ("x_in", "y_in", "width_in", "height_in")
@@ -39,7 +39,7 @@ def list_blocks(key: str, machines: Iterable[tuple[Any, Machine]]) -> ResultTabl
 
 
 def draw_blocks(rows: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[Sequence[Any]]]:
-    """Give the boxes of each diagram: place and size [inches], cells, colour, title and lines.
+    """Give the boxes of each diagram: place and size [inches], colour, title, lines, area that has cells, and these.
 
     Parameters
     ----------
@@ -50,6 +50,10 @@ def draw_blocks(rows: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[S
     """
     found: dict[str, list[Sequence[Any]]] = {}
     for row in rows:
-        place = [row[name] for name in (*_PLACE, "rows", "cols")]
-        found.setdefault(str(row[key]), []).append([*place, BLOCK_COLOURS[row["role"]], row["title"], row["text"]])
+        left, top, width, height = (row[name] for name in _PLACE)
+        cells = row["rows"], row["cols"]
+        lines = tuple(row["text"].splitlines())
+        area = cell_area(Box(row["role"], row["title"], left, top, width, height, (), lines, cells))
+        drawn = [left, top, width, height, BLOCK_COLOURS[row["role"]], row["title"], lines, area, cells]
+        found.setdefault(str(row[key]), []).append(drawn)
     return found

@@ -102,23 +102,32 @@ function drawBlocks(place, boxes) {
   const INCH = 72, svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   place.hidden = !boxes;
   if (!boxes) return;
+  const MOST_LINES = 2000; // between cells, in either direction
   const draw = (name, attributes, text) => {
     const made = document.createElementNS(svg.namespaceURI, name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     if (text) made.textContent = text;
     svg.append(made);
   };
-  for (const [left, top, width, height, rows, cols, fill, title, text] of boxes) {
-    const [x, y, w, h] = [left, top, width, height].map((length) => length * INCH), isGrid = rows > 1;
+  const part = ([x, y, w, h], [rows, cols]) => { // lines are thinner where there are many
+    const lines = (n, length, at) => {
+      const width = Math.min(0.8, (0.2 * length) / n);
+      for (let i = 1; i < n && n <= MOST_LINES; i++) draw("path", { d: at((i * length) / n), stroke: "#555", "stroke-width": width });
+    };
+    draw("rect", { x, y, width: w, height: h, fill: "none", stroke: "#555", "stroke-width": 0.6 });
+    lines(cols, w, (c) => `M${x + c} ${y}v${h}`);
+    lines(rows, h, (r) => `M${x} ${y + r}h${w}`);
+  };
+  for (const [left, top, width, height, fill, title, lines, area, cells] of boxes) {
+    const [x, y, w, h] = [left, top, width, height].map((length) => length * INCH), isFull = area?.[1] === top;
     draw("rect", { x, y, width: w, height: h, fill, stroke: "#555" });
-    for (let c = 1; c < cols && isGrid; c++) draw("path", { d: `M${x + (c * w) / cols} ${y}v${h}`, stroke: "#555" });
-    for (let r = 1; r < rows; r++) draw("path", { d: `M${x} ${y + (r * h) / rows}h${w}`, stroke: "#555" });
-    draw("text", { x: x + 5, y: isGrid ? y - 5 : y + 12, "font-size": 9, "font-weight": 600 }, title);
-    text.split("\n").forEach((line, i) => draw("text", { x: x + 5, y: y + 23 + 9 * i, "font-size": 7.2 }, line));
+    if (area) part(area.map((length) => length * INCH), cells);
+    draw("text", { x: x + 5, y: isFull ? y - 5 : y + 12, "font-size": 9, "font-weight": 600 }, title);
+    lines.forEach((line, i) => draw("text", { x: x + 5, y: y + 21 + 8.8 * i, "font-size": 7.2 }, line));
   }
   const right = Math.max(...boxes.map((box) => box[0] + box[2])), bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
   svg.setAttribute("viewBox", `-2 -2 ${right * INCH + 4} ${bottom * INCH + 4}`);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", boxes.map((box) => `${box[7]}: ${box[8]}`).join("; "));
+  svg.setAttribute("aria-label", boxes.map((box) => `${box[5]}: ${box[6].join(" ")}`).join("; "));
   place.replaceChildren(svg);
 }

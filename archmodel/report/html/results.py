@@ -61,7 +61,9 @@ def results_page(store: Store) -> Page:
         Section("reproduce", "How to get these numbers again", _reproduce(run, folder)),
     ]
     names = ", ".join(row["machine"] for row in totals)
-    return Page(f"{run['workload']} {run['phase']} on {names}", f"Model {run['model']}.", sections, data)
+    given = {**run["settings"], **run["settings"].get("set", {})}
+    said = ", ".join(f"{name} {value}" for name, value in given.items() if name != "set")
+    return Page(f"{run['workload']} {run['phase']} on {names}", f"Model {run['model']}; {said}.", sections, data)
 
 
 def _columns(headings: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
