@@ -90,7 +90,8 @@ def keep_results(
     Raises
     ------
     InputError
-        When two machines have the same name, or the folder cannot be written or holds results of another command.
+        When there are no results, two machines have the same name, or the folder cannot be written or holds results of
+        another command.
     """
     from importlib.metadata import version
 
@@ -98,6 +99,8 @@ def keep_results(
     from archmodel.report.roofline import list_ceilings
     from archmodel.results.keep import keep_tables
 
+    if not results:
+        raise InputError("results", [Fault("", "none given; give at least one")])
     names = [machine.name for machine in machines]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:  # tables know a machine by its name

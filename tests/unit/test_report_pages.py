@@ -297,6 +297,16 @@ def test_what_has_no_finite_value_is_left_out(tmp_path):
         assert (tdp_w is None) == bool(point % 3)
 
 
+def test_files_that_are_not_beside_the_page_are_named(tmp_path):
+    folder = make(tmp_path / "own")
+    assert "have to be where it says" not in write_made(folder).read_text(encoding="utf-8")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run["description"]["machine"] = run["asked"]["workloads"]["ranking"]["workload"] = "./mine.yaml"
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    said = "Files that it names are not here, and have to be where it says: ./mine.yaml."
+    assert said in write_made(folder).read_text(encoding="utf-8")
+
+
 def test_two_hundred_axes_fit(tmp_path):
     axes = {**AXES, **{f"spare{i}": {"a": {f"spare{i}": 1.0}} for i in range(196)}}
     page = write_made(make(tmp_path / "wide", axes=axes))

@@ -56,7 +56,10 @@ function drawParallel() {
     const known = column.values.filter((value) => value !== null), both = [Math.min(...known), Math.max(...known)];
     return column.goal === "min" ? both.reverse() : both;
   });
-  const heights = (row) => used.map((column, i) => (column.values[row] === null ? null : (column.values[row] - ends[i][0]) / (ends[i][1] - ends[i][0] || 1)));
+  const heights = (row) => used.map(({ values }, i) => {
+    const [low, high] = ends[i];
+    return values[row] === null ? null : (values[row] - low) / (high - low || 1);
+  });
   const lines = rowIds.slice(0, N_ROWS);
   const line = (name, rows, colour, width, opacity) => ({
     type: "scatter", mode: "lines", name, line: { color: colour, width }, opacity, hoverinfo: "skip",

@@ -122,8 +122,8 @@ def _pareto(points: SweepPoints) -> str:
         "of those that meet the conditions and that one of the front beats; the rest by query: "
     )
     return f"""<p>{escape(text)}<code>{escape(query_command(folder, "SELECT * FROM points"))}</code></p>
-<div class="controls"><label>across <select id="pareto-x"></select></label>
-<label>up <select id="pareto-y"></select></label></div>
+<div class="controls"><label>horizontal axis <select id="pareto-x"></select></label>
+<label>vertical axis <select id="pareto-y"></select></label></div>
 {figure("pareto", "Trade-offs between figures of the machines")}
 {source(folder, CLOUD_QUERY)}"""
 
@@ -203,8 +203,13 @@ def _reproduce(points: SweepPoints) -> str:
     hashes += [(f"workload {label}", each["workload"], each["sha256"]) for label, each in asked["workloads"].items()]
     hashes += [("economy", "", asked["economy"]["sha256"]), ("all that was asked", run["sweep"], run["sha256"])]
     versions = [*run["versions"].items(), ("seed", str(asked["seed"]))]
+    named = [run["description"].get("machine", ""), *(each["workload"] for each in asked["workloads"].values())]
+    own = list(dict.fromkeys(name for name in named if name.endswith((".yaml", ".yml"))))
+    said = f"{FILE} is beside this page. The same versions give the same bytes."
+    if own:
+        said += f" Files that it names are not here, and have to be where it says: {', '.join(own)}."
     return "\n".join([
-        paragraph(f"{FILE} is beside this page. The same versions give the same bytes."),
+        paragraph(said),
         reproduction([command, ["archmodel", "report", f"{folder}-again"]], versions, "Versions and seed"),
         table("Inputs", ("input", "name", "SHA-256"), hashes),
     ])  # fmt: skip
