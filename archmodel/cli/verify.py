@@ -24,7 +24,7 @@ def verify(
     seed: int = 1,
     waves: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     fit: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    output: Path = Path("results/verify"),
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("results/verify"),
     new: Annotated[Path | None, Parameter(show_default=False)] = None,
     json: AsJson = False,
 ) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.figure import FigureInfo, check_results, new_figure, plain_text
+from archmodel.report.figure import TITLE_LETTERS_PER_IN, FigureInfo, check_results, new_figure, plain_text, wrap_text
 from archmodel.results import Result
 from archmodel.units import format_si
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _SMALLEST_SHARE = 0.3  # percent; a thinner slice is not seen
 _WIDTH_IN, _BAR_IN, _LETTER_IN = 8.4, 0.5, 0.085
-_HEAD_IN, _FOOT_IN, _RIGHT_IN, _LEGEND_IN = 0.4, 1.45, 0.85, 0.95  # around the bars; the legend from below
+_HEAD_IN, _TITLE_IN = 0.4, 0.2  # above the bars, and for each further line of the title
+_FOOT_IN, _RIGHT_IN, _LEGEND_IN = 1.45, 0.85, 0.95  # around the bars; the legend from below
 _N_LETTERS, _N_LINES = 28, 2  # of a name
 
 
@@ -44,8 +45,10 @@ def draw_bars(info: FigureInfo, bars: Sequence[Bar], colours: Mapping[str, str])
     """
     names = [_wrap(bar.name) for bar in bars]
     left_in = 0.3 + _LETTER_IN * max(len(line) for name in names for line in name.split("\n"))
-    height_in = _HEAD_IN + _BAR_IN * len(bars) + _FOOT_IN
+    title = wrap_text(info.title, (_WIDTH_IN - left_in) * TITLE_LETTERS_PER_IN)
+    height_in = _HEAD_IN + _TITLE_IN * title.count("\n") + _BAR_IN * len(bars) + _FOOT_IN
     figure, axes = new_figure(info, (_WIDTH_IN, height_in))
+    axes.set_title(title, pad=12)
     figure.set_layout_engine("none")  # bars are as high as any others, however many there are
     axes.set_position((
         left_in / _WIDTH_IN, _FOOT_IN / height_in, (_WIDTH_IN - left_in - _RIGHT_IN) / _WIDTH_IN,

@@ -65,7 +65,7 @@ COLOURS = (
 FRONT, FRONT_LIGHT, CHOSEN, BASE, CLOUD = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#b0b0b0"
 """Points of a sweep: those no other one beats, in two figures and in all; one pointed out; the base machine; others."""
 
-_TITLE_LETTERS_PER_IN, _FOOTER_LETTERS_PER_IN = 9.5, 17.0  # of an inch, in the house style
+TITLE_LETTERS_PER_IN, _FOOTER_LETTERS_PER_IN = 9.5, 17.0  # of an inch, in the house style
 _MARGINS_IN = 1.3  # beside a title
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -132,7 +132,7 @@ def new_figure(info: FigureInfo, size_in: tuple[float, float] | None = None) -> 
     """
     figure = new_canvas(info, size_in)
     axes = figure.add_subplot()
-    axes.set_title(wrap_text(info.title, (figure.get_figwidth() - _MARGINS_IN) * _TITLE_LETTERS_PER_IN), pad=12)
+    axes.set_title(wrap_text(info.title, (figure.get_figwidth() - _MARGINS_IN) * TITLE_LETTERS_PER_IN), pad=12)
     axes.set_xlabel(plain_text(info.x_label))
     axes.set_ylabel(plain_text(info.y_label))
     return figure, axes

@@ -39,11 +39,16 @@ def _fact(machine: Machine, text: str, *paths: str) -> Fact:
 
 
 def _marked(machine: Machine, text: str, paths: Sequence[str]) -> Fact:
-    values = tuple(".".join(yaml_key(part) for part in path.split(".")) for path in paths)
+    values = tuple(_key(path) for path in paths)
     notes = [machine.provenance.get(value) for value in values]
     is_set = any(note is not None and note.source == SET_BY_USER for note in notes)
     is_assumed = any(note is None or (note.kind == "assumed" and note.source != SET_BY_USER) for note in notes)
     return Fact(text + (ASSUMED if is_assumed else "") + (SET if is_set else ""), values)
+
+
+def _key(path: str) -> str:
+    """Name a value as machine files and `Machine.provenance` do."""
+    return ".".join(yaml_key(part) for part in path.split("."))
 
 
 def _value(machine: Machine, path: str) -> Any:
@@ -78,17 +83,24 @@ def _by_rate(rates: Mapping[str, float]) -> Iterator[tuple[float, list[str]]]:
         yield rate, [dtype for dtype, other in rates.items() if other == rate]
 
 
+def _is_of_all(machine: Machine, path: str) -> bool:
+    """Whether an area or a power is that of the machine as it is, not that of one with other parts."""
+    is_set = {value: note.source == SET_BY_USER for value, note in machine.provenance.items()}
+    return is_set.get(_key(path), False) or not any(is_set.values())
+
+
 def chip_facts(machine: Machine) -> list[Fact]:
-    """Say what holds for the whole chip, with the peaks of all PEs."""
+    """Say what holds for the whole chip, with the peaks of all PEs; area and power if no other part was changed."""
     facts = [_fact(machine, "{}", "clock_hz")]
     if machine.process not in ("none", "not stated"):
         facts.append(Fact(machine.process, ()))
-    if machine.die_mm2 is not None:
+    if machine.die_mm2 is not None and _is_of_all(machine, "die_mm2"):
         facts.append(_fact(machine, "die of {}", "die_mm2"))
     if machine.io_dies is not None:
         facts.append(_fact(machine, "{} dies for links of {} each", "io_dies.n_dies", "io_dies.die_mm2"))
-    facts.append(_fact(machine, "design limit {}", "power.tdp_w"))
-    if machine.power.typical_w is not None:
+    if _is_of_all(machine, "power.tdp_w"):
+        facts.append(_fact(machine, "design limit {}", "power.tdp_w"))
+    if machine.power.typical_w is not None and _is_of_all(machine, "power.typical_w"):
         facts.append(_fact(machine, "typically {}", "power.typical_w"))
     peaks = {dtype: machine.peak_flop_per_s("matrix", dtype) for dtype in machine.matrix.macs_per_cycle}
     parts = ["clock_hz", "pe.rows", "pe.cols", "matrix.n_tiles", *(["array.size"] if machine.array else [])]

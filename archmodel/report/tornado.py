@@ -177,15 +177,12 @@ def _draw_lane(axes: Axes, y: float, lane: Sequence[Mapping[str, Any]], colour: 
     drawn = [row for row in lane if row["change_frac"] is not None]
     for row in reversed(drawn):  # what is next comes over what is farther
         is_next = row["change"] in ("lower", "higher")
-        axes.barh(
-            y, 100 * row["change_frac"], height=_STEP if is_next else _LANE, color=colour, lw=0,
-            alpha=1.0 if is_next else 0.4, zorder=3 if is_next else 2,
-        )  # fmt: skip
-        if not row["is_feasible"]:
+        length, height, layer = 100 * row["change_frac"], _STEP if is_next else _LANE, 3.0 if is_next else 2.0
+        axes.barh(y, length, height=height, color=colour, lw=0, alpha=1.0 if is_next else 0.4, zorder=layer)
+        if not row["is_feasible"]:  # hatched behind what is next, which may well meet every condition
             axes.barh(
-                y, 100 * row["change_frac"], height=_LANE, color="none", edgecolor=_BREAKS, lw=0, hatch="/////",
-                zorder=4,
-            )  # fmt: skip
+                y, length, height=height, color="none", edgecolor=_BREAKS, lw=0, hatch="/////", zorder=layer + 0.5
+            )
     end = max((100 * row["change_frac"] for row in drawn), key=abs, default=0.0)
     label = ", ".join(
         short_text(row["choice"], _N_LETTERS) + ("" if row["change_frac"] is not None else " (no answer)")

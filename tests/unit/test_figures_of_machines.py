@@ -87,6 +87,18 @@ def test_what_the_user_set_is_marked_and_named():
     assert f"{SET} set by the user: matrix.macs_per_cycle.bf16, sram.capacity." in info.footer
 
 
+def test_area_and_power_of_other_parts_are_left_out():
+    def say(settings: dict[str, str]) -> str:
+        (chip,) = (box for box in lay_out(am.machine("mtia_2i", settings)) if box.role == "chip")
+        return " ".join(chip.lines)
+
+    totals = ("die of 421", "design limit 85", "typically 65")
+    assert all(text in say({}).replace("\N{NO-BREAK SPACE}", " ") for text in totals)
+    changed = say({"pe.rows": "16", "power.tdp": "150 W"}).replace("\N{NO-BREAK SPACE}", " ")
+    assert not any(text in changed for text in totals)
+    assert f"design limit 150 W{SET}" in changed
+
+
 def test_a_machine_without_sources_is_all_assumed():
     info = diagram_info(replace(am.machine("mtia_2i"), provenance={}))
     values = {row["value"] for row in info.table.rows() if row["value"]}
