@@ -19,7 +19,6 @@ from archmodel.report.figure import (
     wrap_text,
 )
 from archmodel.report.time_axis import (
-    N_STEPS,
     WIDTH_IN,
     Scale,
     average_counter,
@@ -41,6 +40,7 @@ _DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on wh
 _LETTER_IN = 0.058  # of a letter on a bar
 _N_ROWS = 40  # most units drawn; further PEs are left out
 _N_COLUMNS = 300  # of a chart, where a unit has more events than can be told apart
+_N_STEPS = 900  # of a bandwidth over time
 _N_BARS = 400  # most commands of a unit that are told apart
 _FEW_FRAC = 0.01  # of the time that is followed, to be said of less
 _HEIGHT = 0.72  # of a bar in its row
@@ -90,11 +90,14 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     is_dense = any(_followed(timeline, i).size > _N_BARS for i in shown)
     for i in shown:
         rows += _unit_marks(timeline, i) + (_shares if is_dense else _commands)(timeline, i)
+    edges_s = np.linspace(*timeline.window_s, _N_STEPS + 1)
     for counter in timeline.counters:
         if counter.unit == "GB/s":
             rows += [
-                _mark(*counter.track, "bandwidth", "GB/s", start_s, end_s, value)
-                for start_s, end_s, value in average_counter(counter, timeline.window_s)
+                _mark(*counter.track, "bandwidth", "GB/s", *column)
+                for column in zip(
+                    edges_s[:-1].tolist(), edges_s[1:].tolist(), average_counter(counter, edges_s).tolist(), strict=True
+                )
             ]
     _, unit = time_unit(timeline.window_s)
     remarks = list(timeline.remarks)
@@ -202,7 +205,7 @@ def _requests(timeline: Timeline, chosen: Ints) -> list[tuple[float, float]]:
     """Join the times for which requests of commands are under way after their unit is free."""
     events = timeline.events
     chosen = chosen[events.end_cycle[chosen] > events.start_cycle[chosen] + events.busy_cycles[chosen]]
-    gap = (timeline.window_s[1] - timeline.window_s[0]) / N_STEPS
+    gap = (timeline.window_s[1] - timeline.window_s[0]) / _N_STEPS
     joined: list[tuple[float, float]] = []
     for i in chosen[np.argsort(events.start_s[chosen], kind="stable")].tolist():
         start = float(events.start_s[i])

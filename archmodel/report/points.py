@@ -296,15 +296,8 @@ def open_points(source: Source) -> SweepPoints:
         open_store(source) if isinstance(source, str | Path) else source if isinstance(source, Store) else source.store
     )
     check_sweep(store)
+    check_ended(store, "figure", ("units", "goals"))
     points, folder = SweepPoints(store), store.folder
-    missing = {"points", "front"} - set(store.tables())
-    if missing:
-        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
-        raise InputError("figure", [Fault(str(folder), text)])
-    absent = {"units", "goals"} - set(points.run)
-    if absent:
-        text = f"does not say the {' and '.join(sorted(absent))} of its columns; sweep again into another folder"
-        raise InputError("figure", [Fault(str(folder / "run.json"), text)])
     if not next(store.query("SELECT count(*) AS n FROM front").rows())["n"]:
         counts = points.counts
         text = (
@@ -314,6 +307,33 @@ def open_points(source: Source) -> SweepPoints:
         )
         raise InputError("figure", [Fault(str(folder), text)])
     return points
+
+
+def check_ended(store: Store, subject: str, keys: Sequence[str]) -> None:
+    """Check that a sweep has ended, and that its ``run.json`` says what is needed.
+
+    Parameters
+    ----------
+    store
+        Its results.
+    subject
+        Of errors: ``figure`` or ``report``.
+    keys
+        Of ``run.json``.
+
+    Raises
+    ------
+    InputError
+        When it has not, or is of an archmodel that did not say enough of it.
+    """
+    missing = {"points", "front"} - set(store.tables())
+    if missing:
+        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
+        raise InputError(subject, [Fault(str(store.folder), text)])
+    absent = [key for key in keys if key not in store.run()]
+    if absent:
+        text = f"has no {', '.join(absent)}, of an older archmodel; run 'archmodel sweep' again into another folder"
+        raise InputError(subject, [Fault(str(store.folder / "run.json"), text)])
 
 
 def scale_of(values: Iterable[float], unit: str) -> Scale:

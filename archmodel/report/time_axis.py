@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from archmodel.results.timeline import Counter, Floats
 
-N_STEPS = 900
-"""Columns over which a bandwidth is averaged."""
 WIDTH_IN = 9.0
 """Of a chart without its margins [inches]."""
 
@@ -76,18 +73,21 @@ def time_in_columns(starts_s: Floats, ends_s: Floats, edges_s: Floats, shares: F
     return np.diff(np.interp(edges_s, times, sums))
 
 
-def average_counter(counter: Counter, window_s: tuple[float, float]) -> Iterator[tuple[float, float, float]]:
-    """Average a counter over columns: start and end of each [s], and the mean.
+def average_counter(counter: Counter, edges_s: Floats) -> Floats:
+    """Average a counter over columns.
 
     Parameters
     ----------
     counter
         A value over time.
-    window_s
-        From and until when [s].
+    edges_s : (E,) float64
+        Of the columns [s].
+
+    Returns
+    -------
+    ndarray (E − 1,) float64
+        In the unit of the counter.
     """
-    edges = np.linspace(*window_s, N_STEPS + 1)
-    times = np.append(counter.time_s, max(window_s[1], counter.time_s[-1]))
-    sums = np.concatenate(([0.0], np.cumsum(counter.value * np.diff(times))))
-    values = np.diff(np.interp(edges, times, sums)) / np.diff(edges)
-    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), values.tolist(), strict=True)
+    ends_s = np.append(counter.time_s[1:], max(edges_s[-1], counter.time_s[-1]))
+    means: Floats = time_in_columns(counter.time_s, ends_s, edges_s, counter.value) / np.diff(edges_s)
+    return means

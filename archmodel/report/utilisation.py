@@ -19,9 +19,9 @@ from archmodel.report.figure import (
     save_figure,
     wrap_text,
 )
-from archmodel.report.time_axis import find_scale, time_in_columns, time_unit
+from archmodel.report.time_axis import average_counter, find_scale, time_in_columns, time_unit
 from archmodel.results import ResultTable
-from archmodel.results.timeline import Counter, Floats, Timeline
+from archmodel.results.timeline import Floats, Timeline
 from archmodel.units import format_si
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
             rows.append(_row("unit", unit, *column_s, busy_frac=share if is_said else None))
     for counter in timeline.counters:
         if counter.unit == "GB/s":
-            for column_s, value in zip(columns_s, _means(counter, edges_s).tolist(), strict=True):
+            for column_s, value in zip(columns_s, average_counter(counter, edges_s).tolist(), strict=True):
                 rows.append(_row("memory", counter.track.name, *column_s, bandwidth_bytes_per_s=value * 1e9))
     _, unit_name = time_unit(timeline.window_s)
     pes = f"mean of {n_pes} PEs" if n_pes > 1 else "one PE for all"
@@ -216,13 +216,6 @@ def _busy_times(timeline: Timeline, repeats: _Repeats, edges_s: Floats) -> dict[
             busy_s = busy_s + time_in_columns(repeats.starts_s, repeats.ends_s, edges_s, repeats.shares(firsts_s))
         found[unit] = found.get(unit, 0.0) + busy_s
     return {unit: times_s for unit, times_s in found.items() if times_s.any()}
-
-
-def _means(counter: Counter, edges_s: Floats) -> Floats:
-    """Average a counter over columns."""
-    ends_s = np.append(counter.time_s[1:], max(edges_s[-1], counter.time_s[-1]))
-    means: Floats = time_in_columns(counter.time_s, ends_s, edges_s, counter.value) / np.diff(edges_s)
-    return means
 
 
 def _draw_operators(axes: Axes, rows: Sequence[dict[str, Any]], per_s: float) -> None:

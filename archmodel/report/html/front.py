@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archmodel.errors import Fault, InputError
-from archmodel.report.points import SweepPoints
+from archmodel.report.points import SweepPoints, check_ended
 from archmodel.results.store import Store
 
 MOST_ROWS, _MOST_VALUES = 2000, 80_000
@@ -100,14 +99,7 @@ def open_front(store: Store) -> Front:
     InputError
         When the sweep has not ended, or is of an archmodel that did not say enough of it.
     """
-    missing = {"points", "front"} - set(store.tables())
-    if missing:
-        text = f"has no table {' and none '.join(sorted(missing))}: the sweep has not ended; the same command goes on"
-        raise InputError("report", [Fault(str(store.folder), text)])
-    absent = [key for key in ("units", "goals", "description") if key not in store.run()]
-    if absent:
-        text = f"has no {', '.join(absent)}, of an older archmodel; run 'archmodel sweep' again into another folder"
-        raise InputError("report", [Fault(str(store.folder / "run.json"), text)])
+    check_ended(store, "report", ("units", "goals", "description"))
     return Front(SweepPoints(store))
 
 
