@@ -23,6 +23,7 @@ from archmodel.report.time_axis import (
     Scale,
     average_counter,
     find_scale,
+    say_assumed,
     time_in_columns,
     time_unit,
 )
@@ -100,7 +101,7 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
                 )
             ]
     _, unit = time_unit(timeline.window_s)
-    remarks = list(timeline.remarks)
+    remarks = [*timeline.remarks, say_assumed(timeline)]
     if n_hidden:
         remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
     footer = f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. "

@@ -19,7 +19,7 @@ from archmodel.report.figure import (
     save_figure,
     wrap_text,
 )
-from archmodel.report.time_axis import average_counter, find_scale, time_in_columns, time_unit
+from archmodel.report.time_axis import average_counter, find_scale, say_assumed, time_in_columns, time_unit
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Floats, Timeline
 from archmodel.units import format_si
@@ -114,7 +114,7 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
     _, unit_name = time_unit(timeline.window_s)
     pes = f"mean of {n_pes} PEs" if n_pes > 1 else "one PE for all"
     alike = ", further executions as the first one on average" if repeats.starts_s.size else ""
-    remarks = [f"units: {pes}{alike}; grey: not followed", *timeline.remarks, _say_assumed(timeline)]
+    remarks = [f"units: {pes}{alike}; grey: not followed", *timeline.remarks, say_assumed(timeline)]
     said = " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
     return FigureInfo(
         title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
@@ -123,10 +123,6 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
         table=ResultTable.from_rows(rows),
         footer=f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. {said}",
     )
-
-
-def _say_assumed(timeline: Timeline) -> str:
-    return f"assumed values: {len(timeline.provenance.get('assumed', ()))} of {timeline.machine}"
 
 
 def _row(kind: str, name: str, start_s: float, end_s: float, **said: Any) -> dict[str, Any]:
