@@ -9,7 +9,7 @@ from typing import Any
 import archmodel as am
 from archmodel import api
 from archmodel.cli.options import DEFAULTS, AsJson, OptionalOutput, RunOptions
-from archmodel.cli.show import print_json, print_notes, print_table, say_run
+from archmodel.cli.show import note, print_json, print_notes, print_table, say_run
 
 
 def compare(
@@ -55,10 +55,12 @@ def _keep(
     output: Path, names: Sequence[str], workload: str, options: RunOptions, trace: am.Trace,
     machines: Sequence[am.Machine], rows: Sequence[Mapping[str, Any]],
 ) -> None:  # fmt: skip
-    """Keep what each machine takes, operator by operator; nothing where none has an answer."""
+    """Keep what each machine takes, operator by operator; nothing where none has an answer, and say so."""
     able = [machine for machine, row in zip(machines, rows, strict=True) if row["status"] == "ok"]
     missing = {row["machine"]: row["message"] for row in rows if row["status"] != "ok"}
-    if able:
+    if not able:
+        note(f"note: nothing is kept in {output}: no machine has an answer")
+    else:
         results = [
             am.evaluate(machine, trace, model=options.model, launch=options.launch, mode=options.mode)
             for machine in able

@@ -66,6 +66,14 @@ def test_machines_of_one_name_are_not_kept(run, tmp_path):
     assert not (tmp_path / "twice").exists()
 
 
+def test_a_comparison_without_answers_is_not_kept(run, tmp_path):
+    folder = tmp_path / "none"
+    code, _, said = run("compare", "mtia_2i", "--workload", "llm/llama3.1-8b", "--dtype", "fp8", "-o", str(folder))
+    assert code == 2
+    assert said.startswith(f"note: nothing is kept in {folder}: no machine has an answer\n")
+    assert not folder.exists()
+
+
 def test_machines_are_compared_in_a_report(run, tmp_path):
     folder = tmp_path / "two"
     arguments = ["mtia_2i", "h100_sxm", "--workload", "llm/llama3.1-8b", "--dtype", "fp8"]
