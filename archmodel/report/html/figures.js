@@ -11,7 +11,7 @@ const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;"
 
 const scaled = (column, values) => values.map((value) => (value === null ? null : value / column.scale));
 const better = (column) => (column.goal ? `, ${column.goal === "max" ? "more" : "less"} is better` : "");
-const title = (column) => ({ text: plain(heading(column) + better(column)), standoff: 8 });
+const title = (column, isNarrow) => ({ text: plain(heading(column)) + (isNarrow ? better(column).replace(", ", "<br>") : better(column)), standoff: 8 });
 const describe = (row) => shown.filter((c) => c.kind === "axis").map((c) => `${plain(c.label)}: ${plain(cell(c, row))}`).join("<br>");
 
 function startPareto() {
@@ -46,7 +46,7 @@ function drawPareto() {
     traces.push(dots("base machine", (c) => [c.base], 13, data.colours.base, "square", { hovertemplate: "base machine<extra></extra>" }));
   }
   const axis = { zeroline: false, gridcolor: "#e4e4e4", automargin: true };
-  Plotly.react("pareto", traces, { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y) }, hovermode: "closest" }, CONFIG);
+  Plotly.react("pareto", traces, { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y, byId("pareto").clientWidth < 600) }, hovermode: "closest" }, CONFIG);
 }
 
 function drawParallel() {
@@ -60,6 +60,7 @@ function drawParallel() {
     const [low, high] = ends[i];
     return values[row] === null ? null : (values[row] - low) / (high - low || 1);
   });
+  byId("parallel").style.minWidth = `${4.5 * used.length}rem`; // choices of one axis beside those of the next
   const lines = rowIds.slice(0, N_ROWS);
   const line = (name, rows, colour, width, opacity) => ({
     type: "scatter", mode: "lines", name, line: { color: colour, width }, opacity, hoverinfo: "skip",
@@ -97,7 +98,7 @@ function drawBreakdown(id, labels, times, boundOf) {
   })).filter((trace) => trace.x.some((share) => share > 0));
   Plotly.react(id, traces, {
     ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
-    xaxis: { title: { text: "Share of the time of a step [%]" }, range: [0, 100] },
+    xaxis: { title: { text: "Share of time [%]" }, range: [0, 100] },
   }, CONFIG);
 }
 

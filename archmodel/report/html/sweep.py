@@ -153,7 +153,7 @@ def _front(front: Front) -> str:
 def _parallel(points: SweepPoints) -> str:
     text = "A line is a machine of the front: its choice on each axis, then its objectives, better ones higher."
     return f"""{paragraph(text)}
-{figure("parallel", "Choices and objectives of the front")}
+<div class="wide">{figure("parallel", "Choices and objectives of the front")}</div>
 {source(str(points.store.folder), "SELECT * FROM front")}"""
 
 
