@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.report.figure import (
     BLOCK_COLOURS,
+    CHOSEN,
+    QUIET,
     FigureInfo,
     house_style,
     new_canvas,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_EDGE, _INK, _ZOOM = "#555555", "#222222", "#D55E00"
+_EDGE, _INK, _ZOOM = QUIET, "#222222", CHOSEN
 _MARGIN_IN, _HEAD_IN, _FOOT_IN = 0.15, 0.35, 0.45
 _LETTER_IN = 0.09  # of a title
 _MOST_LINES = 2000  # between cells of a grid, in either direction

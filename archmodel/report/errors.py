@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.figure import COLOURS, FigureInfo, house_style, new_canvas, plain_text, save_figure, short_text
+from archmodel.report.figure import (
+    COLOURS,
+    FAINT,
+    FigureInfo,
+    house_style,
+    new_canvas,
+    plain_text,
+    save_figure,
+    short_text,
+)
 from archmodel.results import ResultTable
 
 if TYPE_CHECKING:
@@ -192,8 +201,8 @@ def _draw(upper: Axes, lower: Axes, rows: Sequence[Mapping[str, Any]], unit: str
     for width, colour in _BANDS.items():
         upper.fill_between(ends, [(1 - width) * end for end in ends], [(1 + width) * end for end in ends], color=colour)
         lower.axhspan(-100 * width, 100 * width, color=colour, linewidth=0)
-    upper.plot(ends, ends, color="#999999", linewidth=1)
-    lower.axhline(0, color="#999999", linewidth=1)
+    upper.plot(ends, ends, color=FAINT, linewidth=1)
+    lower.axhline(0, color=FAINT, linewidth=1)
     series = list(dict.fromkeys(row["series"] for row in rows))
     for i, name in enumerate(series):
         mine = [row for row in rows if row["series"] == name]

@@ -65,6 +65,12 @@ COLOURS = (
 FRONT, FRONT_LIGHT, CHOSEN, BASE, CLOUD = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#b0b0b0"
 """Points of a sweep: those no other one beats, in two figures and in all; one pointed out; the base machine; others."""
 
+INK, QUIET, FAINT = "#333333", "#555555", "#999999"
+"""Text and lines that are no data: strong, less so, and behind what is shown."""
+
+UNIT_COLOUR = "#3f4a5a"
+"""Of a unit at work over time; colours proper are those of groups of operators there."""
+
 TITLE_LETTERS_PER_IN, _FOOTER_LETTERS_PER_IN = 9.5, 17.0  # of an inch, in the house style
 _MARGINS_IN = 1.3  # beside a title
 
@@ -146,7 +152,7 @@ def new_canvas(info: FigureInfo, size_in: tuple[float, float] | None = None) -> 
     figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
     footer = wrap_text(info.footer, figure.get_figwidth() * _FOOTER_LETTERS_PER_IN)
-    figure.supxlabel(footer, fontsize=_FOOTER_SIZE, color="#555555", x=0.01, ha="left")
+    figure.supxlabel(footer, fontsize=_FOOTER_SIZE, color=QUIET, x=0.01, ha="left")
     return figure
 
 

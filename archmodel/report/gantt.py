@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archmodel.report.figure import (
+    FAINT,
     GROUP_COLOURS,
+    INK,
     MEMORY_COLOURS,
+    QUIET,
+    UNIT_COLOUR,
     FigureInfo,
     house_style,
     new_canvas,
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WORK = "#3f4a5a"  # of all units: colours are those of groups of operators
 _WAIT = "#ececec"
 _DARK = ("#0072B2", "#009E73", "#882255", "#000000", "#D55E00")  # colours on which text is white
 _LETTER_IN = 0.058  # of a letter on a bar
@@ -245,7 +248,7 @@ def _draw_tracks(axes: Axes, info: FigureInfo, tracks: Sequence[tuple[str, str]]
 
 def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: Scale) -> None:
     kind, start, end = row["kind"], scale.per_s * row["start_s"], scale.per_s * row["end_s"]
-    colour = _WORK if kind == "skipped" else GROUP_COLOURS.get(row["group"] or "launch", "#999999")
+    colour = UNIT_COLOUR if kind == "skipped" else GROUP_COLOURS.get(row["group"] or "launch", FAINT)
     if kind == "missing":
         axes.barh(
             y, end - start, left=start, height=_HEIGHT, color="none", edgecolor="#bbbbbb", hatch="////", linewidth=0
@@ -257,7 +260,7 @@ def _draw_bar(axes: Axes, y: int, row: Mapping[str, Any], scale: Scale) -> None:
     low, high = max(start, scale.first), min(end, scale.last)
     text = row["what"]
     if text and (len(text) + 1) * _LETTER_IN * scale.per_inch < high - low:
-        ink = "white" if kind == "operators" and colour in _DARK else "#333333"
+        ink = "white" if kind == "operators" and colour in _DARK else INK
         axes.text((low + high) / 2, y, plain_text(text), ha="center", va="center", fontsize=7, color=ink)
 
 
@@ -265,7 +268,7 @@ def _draw_commands(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     """Draw commands; the line around them lets the shortest be seen, another one parts those that meet."""
     widths = times[:, 1] - times[:, 0]
     low, height = y - _HEIGHT / 2, _HEIGHT
-    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=_WORK, linewidth=0.3)
+    axes.broken_barh(list(zip(times[:, 0], widths, strict=True)), (low, height), color=UNIT_COLOUR, linewidth=0.3)
     first, last = axes.get_xlim()
     is_wide = np.minimum(widths[1:], widths[:-1]) > 0.04 * (last - first) / WIDTH_IN
     meets = times[1:, 0][is_wide & (times[1:, 0] <= times[:-1, 1])]
@@ -281,14 +284,16 @@ def _draw_waits(axes: Axes, y: int, times: Floats, _: Floats) -> None:
 def _draw_requests(axes: Axes, y: int, times: Floats, _: Floats) -> None:
     """Draw a thin line while requests are under way."""
     parts = list(zip(times[:, 0], times[:, 1] - times[:, 0], strict=True))
-    axes.broken_barh(parts, (y + 0.5 * _HEIGHT - 0.1, 0.1), color=_WORK, linewidth=0, alpha=0.6)
+    axes.broken_barh(parts, (y + 0.5 * _HEIGHT - 0.1, 0.1), color=UNIT_COLOUR, linewidth=0, alpha=0.6)
 
 
 def _draw_columns(axes: Axes, y: int, times: Floats, values: Floats) -> None:
     """Draw how busy a unit is as the height of its colour."""
     none, bottom = np.zeros_like(values), y + _HEIGHT / 2
     levels = np.stack((none, values, values, none), axis=1).reshape(-1)
-    axes.fill_between(times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=_WORK, linewidth=0)
+    axes.fill_between(
+        times.repeat(2, axis=1).reshape(-1), bottom, bottom - _HEIGHT * levels, color=UNIT_COLOUR, linewidth=0
+    )
 
 
 _MANY = {"span": _draw_waits, "request": _draw_requests, "command": _draw_commands, "share": _draw_columns}
@@ -300,10 +305,10 @@ def _name_pes(axes: Axes, tracks: Sequence[tuple[str, str]]) -> None:
     for process in dict.fromkeys(process for process, _ in tracks):
         places = [y for y, track in enumerate(tracks) if track[0] == process]
         if process != "step":
-            axes.axhline(places[0] - 0.5, color="#999999", linewidth=0.6)
+            axes.axhline(places[0] - 0.5, color=FAINT, linewidth=0.6)
             axes.annotate(
                 process, (1.005, (places[0] + places[-1]) / 2), xycoords=("axes fraction", "data"), rotation=90,
-                va="center", fontsize=8, color="#555555", annotation_clip=False,
+                va="center", fontsize=8, color=QUIET, annotation_clip=False,
             )  # fmt: skip
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
 from archmodel.machine.types import SET_BY_USER, Machine
-from archmodel.report.figure import COLOURS, FigureInfo, house_style, new_figure, plain_text, save_figure
+from archmodel.report.figure import (
+    COLOURS,
+    FAINT,
+    FigureInfo,
+    house_style,
+    new_figure,
+    plain_text,
+    save_figure,
+)
 from archmodel.results import ResultTable
 from archmodel.units import format_si
 from archmodel.workload.types import Trace
@@ -134,7 +142,7 @@ def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
             markeredgecolor=colour if is_hollow else "white", markeredgewidth=1.0 if is_hollow else 0.5,
         )  # fmt: skip
     if len(rows) > 1:
-        axes.axhline(0.5, color="#999999", linewidth=0.6)
+        axes.axhline(0.5, color=FAINT, linewidth=0.6)
     axes.set_xscale("log")
     axes.set_xlim(0.95, 1.1 * max(max(ratios.values()) for ratios in over))
     _name_ticks(axes)

@@ -15,6 +15,7 @@ from archmodel.report.figure import (
     CHOSEN,
     CLOUD,
     FRONT,
+    INK,
     FigureInfo,
     house_style,
     new_figure,
@@ -210,7 +211,7 @@ def _tidy(axes: Axes, info: ParallelInfo) -> None:
     broken = [plain_text(short_text(title, 44).replace(" [", "\n[").replace(".", ".\n")) for title in titles]
     axes.set_xticks(range(len(titles)), broken, fontsize=8)
     for place in range(len(titles)):
-        axes.axvline(place, color="#333333" if place < len(info.axes) else FRONT, lw=1, zorder=3)
+        axes.axvline(place, color=INK if place < len(info.axes) else FRONT, lw=1, zorder=3)
     axes.set_xlim(-0.3, len(titles) - 0.3)
     axes.set_ylim(-0.05, 1.05)
     axes.set_yticks([])

@@ -11,7 +11,9 @@ import numpy as np
 from archmodel.errors import Fault, InputError
 from archmodel.machine.types import Machine
 from archmodel.report.figure import (
+    FAINT,
     GROUP_COLOURS,
+    INK,
     FigureInfo,
     check_results,
     figure_footer,
@@ -172,9 +174,9 @@ def _draw_ceilings(axes: Axes, machine: Machine, dtypes: Sequence[str]) -> None:
     intensity = np.geomspace(low, high, 200)
     slopes = _slopes(machine)
     for bandwidth, style in slopes.values():
-        axes.plot(intensity, np.minimum(top, bandwidth * intensity), style, color="#333333", lw=1.1, zorder=1)
+        axes.plot(intensity, np.minimum(top, bandwidth * intensity), style, color=INK, lw=1.1, zorder=1)
     for peak, label in roofs.items():
-        axes.axhline(peak, color="#333333" if peak == top else "#999999", lw=1.1, zorder=1)
+        axes.axhline(peak, color=INK if peak == top else FAINT, lw=1.1, zorder=1)
         axes.annotate(
             f"{label} {format_si(peak, 'FLOP/s')}", (0.995, peak), xycoords=("axes fraction", "data"),
             xytext=(0, 16 if peak == top else 2), textcoords="offset points", fontsize=8, va="bottom", ha="right",

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.figure import FigureInfo, house_style, new_figure, plain_text, save_figure, short_text
+from archmodel.report.figure import (
+    COLOURS,
+    INK,
+    QUIET,
+    FigureInfo,
+    house_style,
+    new_figure,
+    plain_text,
+    save_figure,
+    short_text,
+)
 from archmodel.report.points import Column, Source, SweepPoints, open_points
 from archmodel.report.sample import default_point
 from archmodel.results import ResultTable
@@ -21,7 +31,7 @@ if TYPE_CHECKING:
 MOST_AXES = 20
 """Axes that are drawn, those that matter most."""
 
-_LOWER, _HIGHER, _BREAKS = "#0072B2", "#E69F00", "#555555"
+_LOWER, _HIGHER, _BREAKS = *COLOURS[:2], QUIET
 _LANE, _STEP = 0.4, 0.2  # heights of a bar to the outermost choice and to the next one, in rows
 _N_LETTERS = 22  # of a choice
 _LETTER_IN, _AXIS_IN = 0.05, 5.2  # widths of a letter of them, and of the axis at least
@@ -156,7 +166,7 @@ def _draw(axes: Axes, info: TornadoInfo) -> None:
     axes.set_yticks(range(len(names)), [plain_text(name) for name in names], fontsize=9)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.set_xlim(*_make_room(labels))
-    axes.axvline(0, color="#333333", lw=1)
+    axes.axvline(0, color=INK, lw=1)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -190,7 +200,7 @@ def _draw_lane(axes: Axes, y: float, lane: Sequence[Mapping[str, Any]], colour: 
     )
     axes.annotate(
         plain_text(label), (end, y), xytext=(4 if end >= 0 else -4, 0), textcoords="offset points", fontsize=7,
-        ha="left" if end >= 0 else "right", va="center", color="#333333",
+        ha="left" if end >= 0 else "right", va="center", color=INK,
     )  # fmt: skip
     return end, len(label)
 

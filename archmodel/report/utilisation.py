@@ -11,8 +11,10 @@ import numpy as np
 
 from archmodel.errors import Fault, InputError
 from archmodel.report.figure import (
+    FAINT,
     GROUP_COLOURS,
     MEMORY_COLOURS,
+    UNIT_COLOUR,
     FigureInfo,
     house_style,
     new_canvas,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 _N_COLUMNS = 300
 _LEAST_KNOWN = 0.02  # of a column, that is followed; of less nothing is said
-_UNIT_COLOUR, _UNKNOWN_COLOUR = "#3f4a5a", "#e8e8e8"
+_UNKNOWN_COLOUR = "#e8e8e8"
 _ROW_IN, _REST_IN = 0.42, 1.5
 
 
@@ -222,7 +224,7 @@ def _draw_operators(axes: Axes, rows: Sequence[dict[str, Any]], per_s: float) ->
         parts = [
             (per_s * row["start_s"], per_s * (row["end_s"] - row["start_s"])) for row in rows if row["group"] == group
         ]
-        axes.broken_barh(parts, (0, 1), color=GROUP_COLOURS.get(group, "#999999"), linewidth=0)
+        axes.broken_barh(parts, (0, 1), color=GROUP_COLOURS.get(group, FAINT), linewidth=0)
     shown = {row["group"] for row in rows}
     handles = [Patch(color=colour, label=group) for group, colour in GROUP_COLOURS.items() if group in shown]
     axes.legend(
@@ -243,12 +245,12 @@ def _draw_row(axes: Axes, rows: Sequence[dict[str, Any]], per_s: float) -> None:
     if kind == "unit":
         values = np.array([np.nan if row["busy_frac"] is None else 100 * row["busy_frac"] for row in rows])
         axes.set_ylim(0, 100)
-        unit, colour = "%", _UNIT_COLOUR
+        unit, colour = "%", UNIT_COLOUR
         axes.stairs(np.where(np.isnan(values), 100.0, 0.0), edges, color=_UNKNOWN_COLOUR, fill=True)
     else:
         values = np.array([row["bandwidth_bytes_per_s"] / 1e9 for row in rows])
         axes.set_ylim(0, max(1.05 * float(values.max()), 1e-9))
-        unit, colour = "GB/s", MEMORY_COLOURS.get(name, _UNIT_COLOUR)
+        unit, colour = "GB/s", MEMORY_COLOURS.get(name, UNIT_COLOUR)
     axes.stairs(np.nan_to_num(values), edges, color=colour, fill=True)
     axes.set_ylabel(f"{name.replace('_', ' ')} [{unit}]", rotation=0, ha="right", va="center", fontsize=8)
     axes.tick_params(axis="y", labelsize=6)

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from archmodel.report.figure import COLOURS, GROUP_COLOURS, FigureInfo
+from archmodel.report.figure import (
+    COLOURS,
+    GROUP_COLOURS,
+    QUIET,
+    FigureInfo,
+)
 
 Figure = dict[str, Any]
 _GRID = "#e4e4e4"
@@ -55,7 +60,7 @@ def draw_points(
 
 def draw_line(name: str, xs: Sequence[float], ys: Sequence[float], dash: str = "solid") -> Figure:
     """Draw a line that dots are compared with."""
-    line = {"color": "#555555", "width": 1.2, "dash": dash}
+    line = {"color": QUIET, "width": 1.2, "dash": dash}
     return {"type": "scatter", "mode": "lines", "name": escape(name, quote=False), "x": list(xs), "y": list(ys),
             "line": line, "hoverinfo": "name"}  # fmt: skip
 
