@@ -14,8 +14,10 @@ from archmodel.report.html.page import Page, Section, figure, folded, paragraph,
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
+from archmodel.units import format_si
 
 _N_OPERATORS = 25
+_DASHES = {"local memory": "dot", "SRAM": "dash", "DRAM": "dashdot"}  # of the lines of a roofline
 _TOTALS = {
     "machine": "machine", "latency_s": "latency [s]", "lower_s": "lower bound [s]", "upper_s": "upper bound [s]",
     "throughput": "throughput", "throughput_unit": "unit", "utilisation": "of matrix peak [%]", "bound": "bound by",
@@ -111,7 +113,8 @@ def _roofline(
         flat, slope = row["flop_per_s"], row["bytes_per_s"]
         knee = min(max(top / slope, ends[0]), ends[1]) if slope else ends[1]
         xs = [ends[0], knee, ends[1]]
-        lines.append(draw_line(row["name"], xs, [flat or min(top, slope * x) for x in xs], "solid" if flat else "dot"))
+        name = f"{row['name']} {format_si(flat, 'FLOP/s') if flat else format_si(slope, 'B/s')}"
+        lines.append(draw_line(name, xs, [flat or min(top, slope * x) for x in xs], _DASHES.get(row["name"], "solid")))
     return draw_points(info, "intensity", "reached", "group", name="operator", lines=lines)
 
 

@@ -67,7 +67,8 @@ def _question(points: SweepPoints) -> str:
     better = {"max": "as large as can be", "min": "as small as can be"}
     parts = [
         table("What is wanted", ("objective", "column", "unit", "goal"),
-              [(each.title, each.name, each.unit, better[str(each.goal)]) for each in points.objectives]),
+              [(each.title, each.name, each.unit.replace("mm2", "mm²"), better[str(each.goal)])
+               for each in points.objectives]),
         table("Workloads; shares are those of the time of the base machine", ("workload", "trace", "settings", "share"),
               [(label, each["workload"], _say(each["settings"]), f"{100 * each['share']:.1f} %")
                for label, each in asked["workloads"].items()]),
