@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from archmodel.results.store import Store
 
 
-def report(results: str | Path, output: str | Path | None = None) -> Path:
+def report(results: str | Path, output: str | Path | None = None, *, say: Callable[[str], None] | None = None) -> Path:
     """Write a report on results: a folder with a page that needs no network.
 
     What the page of a sweep says beyond its results is evaluated here and kept in tables beside them: operators and
@@ -27,6 +27,8 @@ def report(results: str | Path, output: str | Path | None = None) -> Path:
         Folder that `sweep`, `keep_results` or `verify_blocks` has written.
     output
         Folder for the page; ``report`` inside the results if not given.
+    say
+        Told what is evaluated for a report on a sweep.
 
     Returns
     -------
@@ -47,12 +49,15 @@ def report(results: str | Path, output: str | Path | None = None) -> Path:
 
     plotly_script()  # without it there is no report, and nothing to evaluate for it
     store = open_store(results)
-    pages = {SWEEP: _sweep_page, VERIFY: verification_page}
-    page = pages.get(kind_of(store.run()), results_page)(store)
+    kind = kind_of(store.run())
+    if kind == SWEEP:
+        page = _sweep_page(store, say or (lambda _: None))
+    else:
+        page = verification_page(store) if kind == VERIFY else results_page(store)
     return write_page(page, Path(output) if output is not None else store.folder / "report")
 
 
-def _sweep_page(store: Store) -> Page:
+def _sweep_page(store: Store, say: Callable[[str], None]) -> Page:
     from archmodel.report.html import open_front, sweep_page
     from archmodel.sweep.details import keep_details, set_damaged_aside
     from archmodel.sweep.reopen import reopen_sweep
@@ -60,7 +65,7 @@ def _sweep_page(store: Store) -> Page:
     set_damaged_aside(store)
     front = open_front(store)
     best = [] if front.points.run["asked"]["fidelity"] else sorted(set(front.best.values()))
-    keep_details(reopen_sweep(store), store, front.detailed, best)
+    keep_details(reopen_sweep(store), store, front.detailed, best, say)
     return sweep_page(front)
 
 

@@ -47,4 +47,4 @@ def demo(
     if find_spec("plotly") is None:
         note("note: a report on the sweep needs plotly; run: pip install 'archmodel[html]'")
     else:
-        note(f"report on the sweep: {api.report(output / 'mtia_next')}")
+        note(f"report on the sweep: {api.report(output / 'mtia_next', say=note)}")

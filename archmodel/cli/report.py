@@ -19,6 +19,6 @@ def report(results: Path, /, *, output: OptionalOutput = None) -> None:
     output
         Folder for the page; 'report' inside the results by default.
     """
-    page = api.report(results, output)
+    page = api.report(results, output, say=note)
     print(page)
     note(f"note: open it with a browser; to send it, send the folder {page.parent}")

@@ -63,7 +63,7 @@ class Store:
             run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             version = int(run["schema"])
         except FileNotFoundError:
-            text = "holds no results; give the folder that 'archmodel sweep' has written"
+            text = "holds no results; give a folder that archmodel has written them to"
             raise InputError(SUBJECT, [Fault(str(self.folder), text)]) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             text = f"cannot be read: {error}; give another folder, or delete this one"

@@ -26,8 +26,12 @@ BASE, PARAMETERS, CHOICES = "base", "parameters", "choices"
 OPERATORS, BLOCKS, LADDER = "operators", "blocks", "ladder"
 """Tables of some points: their operators, their block diagrams, and what every model says of them."""
 
+_REMARKS = {LADDER: ": every model evaluates the best machines, and compiles its kernels the first time"}
 
-def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequence[int]) -> None:
+
+def keep_details(
+    sweep: Sweep, store: Store, points: Sequence[int], best: Sequence[int], say: Callable[[str], None]
+) -> None:
     """Write the tables of this module, those that are not there yet.
 
     Parameters
@@ -38,6 +42,8 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
         Numbers of the points whose operators and block diagrams are kept.
     best
         Numbers of the points that every model evaluates; none where the sweep was one of several models.
+    say
+        Told what is made.
 
     Raises
     ------
@@ -60,6 +66,7 @@ def keep_details(sweep: Sweep, store: Store, points: Sequence[int], best: Sequen
     if missing:
         with store.lock():
             for table, make in missing.items():
+                say(f"making table '{table}' of {store.folder}{_REMARKS.get(table, '')}")
                 store.write_part(table, 0, make())
 
 

@@ -61,7 +61,7 @@ def test_what_is_wrong_is_told(run, folder, tmp_path):
     code, out, err = run("plot", "pareto", str(tmp_path), "-o", str(path))
     assert (code, out) == (2, "")
     assert err == (
-        f"1 error in results\n  {tmp_path}: holds no results; give the folder that 'archmodel sweep' has written\n"
+        f"1 error in results\n  {tmp_path}: holds no results; give a folder that archmodel has written them to\n"
     )
     code, _, err = run("plot", "heatmap", folder, "-o", str(path), "--over", "sum")
     assert (code, "best" in err) == (2, True)

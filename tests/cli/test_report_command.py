@@ -155,7 +155,12 @@ def test_models_of_a_sweep_are_told_by_its_own_tables(tmp_path):
         "objectives": {"throughput": "max"},
     }  # fmt: skip
     am.sweep(given, tmp_path / "rungs", fidelity="roofline,analytic")
-    text = report(tmp_path / "rungs").read_text(encoding="utf-8")
+    told: list[str] = []
+    text = report(tmp_path / "rungs", say=told.append).read_text(encoding="utf-8")
+    tables = ("parameters", "choices", "operators", "blocks")  # the base machine is asked by the sweep
+    assert told == [f"making table '{name}' of {tmp_path / 'rungs'}" for name in tables]
+    report(tmp_path / "rungs", say=told.append)
+    assert len(told) == len(tables)  # what is there is not made again
     found = open_sweep(tmp_path / "rungs")
     assert "ladder" not in found.store.tables()
     best = found.front()["point"][0]

@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(run, file, tmp_path):
     code, out, err = run("query", folder, "select 1")
     assert (code, out) == (2, "")
     assert err == (
-        f"1 error in results\n  {folder}: holds no results; give the folder that 'archmodel sweep' has written\n"
+        f"1 error in results\n  {folder}: holds no results; give a folder that archmodel has written them to\n"
     )
     assert run("sweep", file, "-o", folder)[0] == 0
     code, out, err = run("sweep", file, "-o", folder, "--model", "analytic")

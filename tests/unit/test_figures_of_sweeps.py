@@ -249,7 +249,7 @@ def test_nothing_to_draw_says_why(tmp_path):
             f"1 error in figure\n  {unfinished}: has no table front: the sweep has not ended; the same command goes on"
         )
         assert refused(plot, tmp_path) == (
-            f"1 error in results\n  {tmp_path}: holds no results; give the folder that 'archmodel sweep' has written"
+            f"1 error in results\n  {tmp_path}: holds no results; give a folder that archmodel has written them to"
         )
 
 

@@ -385,7 +385,7 @@ def test_without_plotly_nothing_is_evaluated(copied, monkeypatch):
 
 
 def test_no_results_are_told(tmp_path):
-    text = f"{tmp_path}: holds no results; give the folder that 'archmodel sweep' has written"
+    text = f"{tmp_path}: holds no results; give a folder that archmodel has written them to"
     assert fault_of(lambda: report(tmp_path)) == f"1 error in results\n  {text}"
 
 

@@ -141,7 +141,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(am.InputError) as caught:
         open_store(tmp_path)
     assert str(caught.value) == (
-        f"1 error in results\n  {tmp_path}: holds no results; give the folder that 'archmodel sweep' has written"
+        f"1 error in results\n  {tmp_path}: holds no results; give a folder that archmodel has written them to"
     )
 
 

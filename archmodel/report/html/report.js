@@ -83,7 +83,8 @@ function drawRows() {
   byId("front").tBodies[0].replaceChildren(body);
   markChosen();
   const n = Math.min(state.nShown, state.rows.length);
-  byId("count").textContent = `${n} of ${state.rows.length} rows are shown`;
+  const nHidden = rowIds.length - state.rows.length;
+  byId("count").textContent = `${n} of ${state.rows.length} rows are shown${nHidden ? `; ${nHidden} do not match` : ""}`;
   byId("more").hidden = n === state.rows.length;
   byId("front").querySelectorAll("thead th[data-name]").forEach((th) => {
     const isSorted = state.column?.name === th.dataset.name;
