@@ -6,6 +6,7 @@ are in ``docs/methods/validation.md``, section "Placement and fusion on MTIA 2i"
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_siblings_behind_a_transpose_gain(name, monkeypatch, record_property):
     trace = am.workload(f"recommendation/{name}")
     fused = am.evaluate(am.machine("mtia_2i"), trace, model="cycle")
     monkeypatch.setattr(counted, "fuse", lambda trace, rules=RULES: fuse(trace, ("tails",)))
-    gain = latency_s(trace) / fused.latency_s - 1
+    gain = latency_s(replace(trace)) / fused.latency_s - 1  # a trace of its own: what was fused is remembered
     record_property("gain", f"{gain:+.1%}")
     of_bags_s = sum(row["latency_s"] for row in fused.operators.rows() if row["kind"] == "embedding_bag")
     assert (gain, of_bags_s / fused.latency_s) == pytest.approx(SIBLINGS[name], abs=0.005)
