@@ -20,7 +20,7 @@ test: $(VENV)/.installed
 	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n 2 --dist loadscope --quiet -k "not python_form" $(KERNEL_TESTS) \
 		tests/unit/test_matmul_programs.py
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 --dist loadscope --quiet $(KERNEL_TESTS)
-	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/rtl
+	$(BIN)/pytest -n 3 --dist loadscope --ignore tests/rtl
 	$(BIN)/pytest tests/rtl --sim all --junit-xml results/rtl/junit.xml
 
 # Seeds faults into hardware blocks and timing laws, one at a time, and writes down what found them.
