@@ -100,7 +100,7 @@ def keep_results(
     """
     from importlib.metadata import version
 
-    from archmodel.report.html.blocks import list_blocks
+    from archmodel.report.machine_boxes import list_blocks
     from archmodel.report.roofline import list_ceilings
     from archmodel.results.keep import keep_tables
 

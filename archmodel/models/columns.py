@@ -33,7 +33,7 @@ from archmodel.workload.types import Trace
 
 BINDERS = (*RESOURCES, "layout", "issue", "latency", "launch")
 """What may bind for most of a step, of any model."""
-_FUSED, _PACKS, _MESSAGES = Remembered(64), Remembered(64), Remembered(4096)
+_PACKS, _MESSAGES = Remembered(64), Remembered(4096)
 _OBJECTS = 64  # machines that exist as objects at a time
 _BLOCK = 4096  # machines that a thread is given at a time
 _DECIDING = (
@@ -287,7 +287,7 @@ def prepare(model: Model, trace: Trace, machines: MachineColumns, launch: Launch
         return fuse_kernels(trace, launch), machines
     if not isinstance(model, CountedModel):
         return trace, machines
-    fused = _FUSED.find((trace, machines.base), launch, lambda: fuse_for(trace, machines.base, launch))
+    fused = fuse_for(trace, machines.base, launch)
     machine = machines.machine()
     hit_frac = expect_hits(fused, machine, place(fused, machine, launch)).sram.embedding_hit_frac
     hits = np.array(np.broadcast_to(hit_frac, machines.n_machines), np.float64)

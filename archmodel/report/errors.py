@@ -143,15 +143,19 @@ def read_points(path: str | Path) -> ResultTable:
         raise InputError("figure", [Fault(str(file), f"cannot be read: {reason}")]) from error
     names = list(rows[0]) if rows else []
     if {"unit", "model_cycles", "rtl_cycles"} <= set(names):
-        return as_points(ResultTable.from_rows([_read_verified(row) for row in rows]))
+        return as_points(ResultTable.from_rows([_read_verified(row, f"{file}:{i}") for i, row in enumerate(rows, 2)]))
     values = [name for name in names if re.fullmatch(r"(measured|modelled)_(s|cycles)", name)]
     table = ResultTable.from_rows([{**row, **{name: _number(row[name]) for name in values}} for row in rows])
     _unit_of(table, str(file))
     return table
 
 
-def _read_verified(row: Mapping[str, str]) -> dict[str, Any]:
-    models = dict(pair.split("=") for pair in (row.get("models") or "").split())
+def _read_verified(row: Mapping[str, str], where: str) -> dict[str, Any]:
+    pairs = [pair.split("=") for pair in (row.get("models") or "").split()]
+    if any(len(pair) != 2 for pair in pairs):
+        text = f"models: {row['models']!r} is no list of cycles by model, e.g. 'grid=120 compact=118'"
+        raise InputError("figure", [Fault(where, text)])
+    models = dict(pairs)
     return {
         "unit": row["unit"], "model_cycles": _number(row["model_cycles"]), "rtl_cycles": _number(row["rtl_cycles"]),
         "models": {name: _number(cycles) for name, cycles in models.items()},

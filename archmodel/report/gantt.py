@@ -333,7 +333,7 @@ def _draw_bandwidths(axes: Axes, info: FigureInfo, scale: Scale) -> None:
             edges = [scale.per_s * row["start_s"] for row in mine] + [scale.per_s * mine[-1]["end_s"]]
             values = [row["value"] for row in mine]
             axes.stairs(values, edges, color=colour, linewidth=0.8, label=name, fill=True, alpha=0.75)
-    axes.set_ylabel("GB/s")
+    axes.set_ylabel("bandwidth [GB/s]")
     axes.set_ylim(bottom=0)
     if rows:
         axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), fontsize=7, ncols=2, handlelength=1, borderpad=0.2)

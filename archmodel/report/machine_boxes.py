@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archmodel.machine.load import count_channels
 from archmodel.machine.types import Machine
@@ -23,6 +24,10 @@ from archmodel.report.machine_facts import (
     pe_parts,
     sram_facts,
 )
+from archmodel.results import ResultTable
+
+PLACE = ("x_in", "y_in", "width_in", "height_in")
+"""Fields of a box that say where it is and how large."""
 
 Place = tuple[float, float, float, float]
 """Left, top, width and height [inches], from the upper left corner of the paper."""
@@ -174,3 +179,28 @@ def _pe_parts(machine: Machine) -> Iterator[Box]:
     below = top + n_rows * (part_height + _GAP_IN)
     place = left, below, width, _PE[1] + _PE[3] - _GAP_IN - below
     yield _running("local", "Local memory", place, local_facts(machine))
+
+
+def list_blocks(key: str, machines: Iterable[tuple[Any, Machine]]) -> ResultTable:
+    """Lay out block diagrams of machines as a table, see `lay_out`.
+
+    Parameters
+    ----------
+    key
+        Column that says whose block a row is of.
+    machines
+        Each behind its value in that column.
+
+    Returns
+    -------
+    ResultTable
+        A row per box: ``key``; ``role``, ``title``, ``text`` (lines); ``x_in``, ``y_in``, ``width_in``,
+        ``height_in`` [in]; ``rows``, ``cols`` of cells.
+    """
+    return ResultTable.from_rows([
+        {
+            key: value, "role": box.role, "title": box.title, "text": "\n".join(box.lines),
+            **{name: float(getattr(box, name)) for name in PLACE}, "rows": box.cells[0], "cols": box.cells[1],
+        }
+        for value, machine in machines for box in lay_out(machine)
+    ])  # fmt: skip

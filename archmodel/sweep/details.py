@@ -12,7 +12,7 @@ from archmodel.economy import load_economy
 from archmodel.errors import UnsupportedError
 from archmodel.models.ladder import RUNGS
 from archmodel.models.roofline import Roofline
-from archmodel.report.html.blocks import list_blocks
+from archmodel.report.machine_boxes import list_blocks
 from archmodel.results.keep import as_array
 from archmodel.results.store import Store
 from archmodel.sweep.evaluate import Table, evaluate_points

@@ -87,6 +87,13 @@ def test_machines_are_compared_in_a_report(run, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "<h1>llm/llama3.1-8b prefill on h100_sxm, mtia_2i</h1>" in text
     assert f"archmodel compare {' '.join(arguments)} -o {folder}-again" in text
+    assert "which are not drawn" not in text  # of one machine with an answer, ceilings are
+
+    both = tmp_path / "both"
+    assert run("compare", "mtia_2i", "mtia_300", "--workload", WORKLOAD, "-o", str(both))[0] == 0
+    text = report(both).read_text(encoding="utf-8")
+    assert "The machines have ceilings of their own, which are not drawn." in text
+    assert "SELECT * FROM ceilings" not in text
 
 
 def test_results_of_another_command_stay(run, tmp_path):

@@ -309,6 +309,11 @@ def test_values_that_are_no_times_are_refused(tmp_path):
     )
     said = f"1 error in figure\n  {tmp_path / 'points.csv'}: cannot be read: No such file or directory"
     assert refused(read_points, tmp_path) == said
+    (tmp_path / "points.csv").write_text("unit,model_cycles,rtl_cycles,models\npe,10,10,grid=10\npe,10,10,grid\n")
+    assert refused(read_points, tmp_path) == (
+        f"1 error in figure\n  {tmp_path / 'points.csv'}:3: models: 'grid' is no list of cycles by model, "
+        "e.g. 'grid=120 compact=118'"
+    )
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     said = f"1 error in figure\n  {tmp_path / 'binary.csv'}: cannot be read: it is no table in UTF-8"
     assert refused(read_points, tmp_path / "binary.csv") == said

@@ -49,9 +49,12 @@ def results_page(store: Store) -> Page:
     ]
     data: dict[str, Any] = {"bars": [row["machine"] for row in done], "breakdown": _breakdown(done, operators)}
     if any(row["flop"] and row["bytes"] for row in operators):
-        text = "A dot is an operator: work per byte, every operand moved once, and the rate reached."
-        roofline = paragraph(text) + figure("roofline", "Operators under the ceilings")
-        sections.append(Section("ceilings", "Roofline", roofline + source(folder, "SELECT * FROM ceilings")))
+        dots = "A dot is an operator: work per byte, every operand moved once, and the rate reached."
+        ceilings = "" if len(done) == 1 else " The machines have ceilings of their own, which are not drawn."
+        roofline = paragraph(dots + ceilings) + figure("roofline", dots)
+        tables = ["operators", "ceilings"] if len(done) == 1 else ["operators"]
+        queries = [source(folder, f"SELECT * FROM {name}") for name in tables]
+        sections.append(Section("ceilings", "Roofline", roofline + "".join(queries)))
         data["figures"] = {"roofline": _roofline(done, operators, list(store.query("SELECT * FROM ceilings").rows()))}
     blocks = draw_blocks(store.query("SELECT * FROM blocks").rows(), "machine")
     data["blocks"] = blocks
