@@ -120,7 +120,7 @@ for memory, split in (("4 × LPDDR5", {}), ("2 × HBM3E", {"chips": 4, "tp": 4})
 # %%
 # The answer
 # ----------
-# **Two stacks of HBM3E**, for a dense model of this size. The page is not made unless its numbers hold:
+# **Two stacks of HBM3E**, for a dense model of this size. The page is not made unless this holds:
 
 best_lpddr5, best_hbm3e = (min(map(cheapest, memories)) for memories in (LPDDR5, HBM3E))
 assert round(1 - best_hbm3e / best_lpddr5, 2) == 0.42

@@ -115,7 +115,7 @@ print(f"LC5, counted event by event: {by_event - 1:+.1%}")
 # ----------
 # **Stay with 256 MiB and widen the DRAM interface.** It takes less than a quarter of the silicon, and helps every
 # model. Without more pins, 384 MiB pay for LC4, LC5 and HC3, whose best batch is just beyond 256 MiB, and for no other
-# model much. The page is not made unless its numbers hold:
+# model much. The page is not made unless this holds:
 
 speed, cost = (
     sorted(ratios("analytic", "512 MiB", *of).values()) for of in (("throughput",), ("usd_per_million_items", min))

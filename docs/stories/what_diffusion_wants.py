@@ -115,7 +115,7 @@ figure, axes = plot_pareto(counted)
 # The answer
 # ----------
 # **Products, vector cores and DRAM bandwidth together**: 1.6 times as fast for 20 % more money. SRAM comes last: it
-# is dear, and FLUX alone wants it. The page is not made unless its numbers hold:
+# is dear, and FLUX alone wants it. The page is not made unless this holds:
 
 products = by_model["analytic"]["products"]
 large = [label for label in MODELS if label != "dit"]
