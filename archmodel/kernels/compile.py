@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -14,24 +15,6 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.types import unliteral
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _drop_stale_cache() -> None:
-    """Delete compiled kernels that are older than any source of a kernel.
-
-    numba notices that the file of a kernel has changed, not that one it calls has (numba issue 3318).
-    """
-    sources = list(Path(__file__).parent.glob("*.py"))
-    changed = max(path.stat().st_mtime for path in sources)
-    cache = Path(getattr(numba.config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__")
-    ours = {path.stem for path in sources}
-    compiled = [path for path in cache.rglob("*.nb[ic]") if path.name.split(".")[0] in ours]
-    if any(path.stat().st_mtime < changed for path in compiled):
-        for path in compiled:
-            path.unlink(missing_ok=True)
-
-
-_drop_stale_cache()
 
 
 def kernel(function: F) -> F:
@@ -60,9 +43,33 @@ def _compile(function: Callable[..., Any], **options: bool) -> Any:
     njit: Any = numba.njit
     compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=False, **options)(function)
     if compiled is not function:  # it is, where NUMBA_DISABLE_JIT is set
+        drop_stale(Path(compiled.stats.cache_path))
         compiled.compile = _one_process_at_a_time(compiled)
         compiled.get_call_template = _once_for_all_numbers(compiled.get_call_template)
     return compiled
+
+
+@cache
+def drop_stale(folder: Path) -> None:
+    """Delete compiled kernels in a folder of numba's cache that are older than any source of a kernel.
+
+    numba notices that the file of a kernel has changed, not that one it calls has (numba issue 3318). Of processes that
+    start together one deletes; the others wait, and then find nothing old.
+    """
+    if not folder.is_dir():
+        return
+    sources = list(Path(__file__).parent.glob("*.py"))
+    changed = max(path.stat().st_mtime for path in sources)
+    ours = {path.stem for path in sources}
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        compiled = [path for path in folder.glob("*.nb[ic]") if path.name.split(".")[0] in ours]
+        if any(path.stat().st_mtime < changed for path in compiled):
+            for path in compiled:
+                path.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _copy(function: Callable[..., Any]) -> Callable[..., Any]:

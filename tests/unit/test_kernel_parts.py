@@ -1,12 +1,16 @@
-"""Kernels that call one another: each is compiled once, whatever numbers callers write out."""
+"""Kernels that call one another: each is compiled once, whatever numbers callers write out; old ones are dropped."""
 
 from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numba
 import pytest
 from numba.core.caching import NullCache
 
-from archmodel.kernels.compile import kernel, kernel_part
+from archmodel.kernels.compile import drop_stale, kernel, kernel_part
 
 
 @kernel_part
@@ -32,3 +36,27 @@ def test_numbers_that_callers_write_out_share_one_compiled_form():
 def test_a_part_can_be_called_from_python_as_its_tests_do():
     assert scale(7, 2) == 14
     assert scale(7, 2, True) == -14
+
+
+@pytest.mark.parametrize("n_old", [0, 1])
+def test_who_start_together_drop_old_kernels_once(tmp_path, n_old):
+    others = [tmp_path / "made_up.scale-7.py311.1.nbc", tmp_path / "roofline.time_traces.lock"]
+    kernels = [tmp_path / f"roofline.time_traces-{line}.py311.1.nbc" for line in range(500)]
+    for path in others + kernels:
+        path.touch()
+    for path in others + kernels[:n_old]:
+        os.utime(path, (0, 0))
+    start = Barrier(4)
+
+    def drop(_):
+        start.wait()
+        drop_stale.__wrapped__(tmp_path)  # each looks for itself, as another process would
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drop, range(4)))
+    assert set(tmp_path.iterdir()) == {*others, *([] if n_old else kernels)}
+
+
+def test_a_cache_that_is_not_there_holds_nothing_old(tmp_path):
+    drop_stale(tmp_path / "missing")
+    assert not list(tmp_path.iterdir())
