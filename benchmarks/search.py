@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from timing import Figure, interleave
 
 from archmodel.sweep.baseline import draw_baseline
+from archmodel.sweep.conditions import sum_violations
 from archmodel.sweep.evaluate import Evaluator
 from archmodel.sweep.load import Sweep, load_sweep, preset_paths
 from archmodel.sweep.pareto import choose_reference, find_front, measure_hypervolume, trace_hypervolume
 from archmodel.sweep.progress import as_minimised
-from archmodel.sweep.search import Batch, Evaluate, Points, find_search, join
+from archmodel.sweep.search import Batch, Evaluate, Floats, Points, find_search, join
 
 N_EVALUATIONS = 2000
 N_TPE = 200
@@ -35,20 +36,20 @@ def load_space() -> Sweep:
     return load_sweep(given)
 
 
-def enumerate_space(sweep: Sweep) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Evaluate every point: objectives, to be minimised, and which points are feasible, by number."""
+def enumerate_space(sweep: Sweep) -> tuple[Floats, Floats]:
+    """Evaluate every point: objectives, to be minimised, and by how much conditions are broken, by number."""
     evaluator, ids = Evaluator(sweep), np.arange(sweep.space.n_points)
     tables = [evaluator.evaluate(sweep.space.points(part)) for part in np.split(ids, range(PART, len(ids), PART))]
     objectives = np.concatenate([as_minimised(sweep.objectives, table) for table in tables])
-    return objectives, np.concatenate([table["is_feasible"] for table in tables])
+    return objectives, np.concatenate([sum_violations(sweep.conditions, table) for table in tables])
 
 
-def look_up(sweep: Sweep, objectives: NDArray[np.float64], is_feasible: NDArray[np.bool_]) -> Evaluate:
+def look_up(sweep: Sweep, objectives: Floats, violation: Floats) -> Evaluate:
     """Answer from what was enumerated."""
 
-    def evaluate(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def evaluate(points: Points) -> tuple[Floats, Floats]:
         ids = sweep.space.ids(points)
-        return objectives[ids], is_feasible[ids]
+        return objectives[ids], violation[ids]
 
     return evaluate
 
@@ -57,9 +58,9 @@ def measure() -> list[Figure]:
     """Run NSGA-II with several seeds; the least of them counts."""
     sweep = load_space()
     start_s = time.perf_counter()
-    objectives, is_feasible = enumerate_space(sweep)
+    objectives, violation = enumerate_space(sweep)
     enumerated_s = time.perf_counter() - start_s
-    evaluate, n_values = look_up(sweep, objectives, is_feasible), sweep.space.n_values
+    evaluate, n_values, is_feasible = look_up(sweep, objectives, violation), sweep.space.n_values, violation == 0
     traces: list[Mapping[str, Any]] = []
     elapsed_s = []
     for seed in SEEDS:

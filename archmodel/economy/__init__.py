@@ -2,7 +2,7 @@
 
 from archmodel.economy.area import Area, estimate_area
 from archmodel.economy.cost import ChipCost, estimate_chip_cost
-from archmodel.economy.energy import Energy, estimate_energy
+from archmodel.economy.energy import Energy, EnergyRates, estimate_energy
 from archmodel.economy.fleet import (
     Fleet,
     Serving,
@@ -22,6 +22,7 @@ __all__ = [
     "DesignLimit",
     "Economy",
     "Energy",
+    "EnergyRates",
     "Fleet",
     "PowerEstimate",
     "Serving",

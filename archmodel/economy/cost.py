@@ -85,11 +85,11 @@ def estimate_chip_cost(machine: Machine, area: Area, tdp_w: Value, economy: Econ
 
 
 def _package_usd(machine: Machine, area: Area, p: CostParameters) -> Any:
-    n_dies: Any = area.n_dies + area.n_io_dies
-    if machine.dram.technology.startswith("HBM"):
-        n_stacks: Any = np.ceil(machine.dram.capacity_bytes / p.hbm_stack_bytes)
-        return (area.silicon_mm2 + n_stacks * p.hbm_footprint_mm2) * p.cowos_usd_per_mm2
-    return area.silicon_mm2 * np.where(n_dies > 1, p.cowos_usd_per_mm2, p.organic_usd_per_mm2)
+    is_hbm = np.char.startswith(machine.dram.technology, "HBM")
+    n_stacks = np.where(is_hbm, np.ceil(machine.dram.capacity_bytes / p.hbm_stack_bytes), 0.0)
+    has_interposer = is_hbm | (np.asarray(area.n_dies + area.n_io_dies) > 1)
+    usd_per_mm2 = np.where(has_interposer, p.cowos_usd_per_mm2, p.organic_usd_per_mm2)
+    return (area.silicon_mm2 + n_stacks * p.hbm_footprint_mm2) * usd_per_mm2
 
 
 def count_dies(die_mm2: Value, parameters: CostParameters) -> Value:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from archmodel.economy.area import estimate_area
+from archmodel.economy.area import Area, estimate_area
 from archmodel.economy.types import Economy, EnergyParameters
 from archmodel.economy.values import Value, add, at_node, lanes_of, machine_node_nm, of_technology
 from archmodel.economy.work import StepWork
@@ -59,7 +61,7 @@ def estimate_energy(
     -----
     ``(Σ operations · energy + Σ bytes · energy + static power · latency) / conversion``. On-die energies go with the
     square of the supply (`Power.supply_v`). Bytes of SRAM and DRAM cross 2/3 of the edge of a square of all compute
-    dies, the mean distance of two points in it along its edges. Static power: `static_w`.
+    dies, the mean distance of two points in it along its edges. Static power: `EnergyRates.static_w`.
 
     Sources
     -------
@@ -71,59 +73,97 @@ def estimate_energy(
     UnsupportedError
         When the node or the DRAM technology is not one that parameters are given for.
     """
-    parts = dynamic_j(machine, work, traffic_bytes, economy)
-    parts |= {name: power_w * latency_s for name, power_w in static_w(machine, economy).items()}
-    parts["conversion"] = add(parts) * (1 / economy.energy.conversion_frac - 1)
-    energy_j = add(parts)
-    return Energy(energy_j=energy_j, power_w=energy_j / latency_s, parts_j=parts)
+    rates = EnergyRates(machine, estimate_area(machine, economy), economy)
+    return rates.estimate(work, traffic_bytes, latency_s)
 
 
-def dynamic_j(machine: Machine, work: StepWork, traffic_bytes: Mapping[str, Any], economy: Economy) -> dict[str, Any]:
-    """Energy of operations and bytes, by part [J]; parameters as in `estimate_energy`."""
-    p, node = economy.energy, machine_node_nm(machine, economy.energy)
-    supply = supply_factor(machine, p)
-    sram_scale = at_node(p.sram_scale, node, "energy of SRAM") * supply
-    area = estimate_area(machine, economy)
-    wire = p.wire_j_per_byte_mm * 2 / 3 * np.sqrt(area.die_mm2 * area.n_dies) * supply
-    matrix: Any = sum(n * mac_j(dtype, node, p) for dtype, n in work.macs.items())
-    simd = machine.simd or machine.vector
-    vector = machine.vector or machine.simd
-    local_j_per_byte = sram_j_per_byte(machine.local.capacity_bytes, p)
-    dram = of_technology(p.dram_j_per_byte, machine, "energy of the DRAM")
-    return {
-        "matrix": matrix * (1 + p.matrix_overhead_frac) * supply,
-        "simd": sum(n * lane_j(dtype, simd, node, p) for dtype, n in work.simd_ops.items()) * supply,
-        "vector": sum(n * lane_j(dtype, vector, node, p) for dtype, n in work.vector_ops.items()) * supply,
-        "local": traffic_bytes["local"] * local_j_per_byte * sram_scale,
-        "sram": traffic_bytes["sram"] * (p.sram_1mib_j_per_byte * sram_scale + wire),
-        "dram": traffic_bytes["dram"] * (dram + wire),
-        "host": traffic_bytes["host"] * p.host_j_per_byte,
-        "link": traffic_bytes["link"] * p.link_j_per_byte * (1 - p.idle_link_frac),
-    }
-
-
-def static_w(machine: Machine, economy: Economy) -> dict[str, Any]:
-    """Power that flows without work, by part [W].
+@dataclass(frozen=True)
+class EnergyRates:
+    """Energy of operations and bytes, and power that flows without work: worked out once for all steps of a chip.
 
     Parameters
     ----------
     machine
         One chip, or many in columns.
+    area
+        Of it, by `estimate_area`.
     economy
         Parameters.
-
-    Model
-    -----
-    ``silicon · (leakage + clock · f)``, both with the square of the supply, and idle links to other chips.
     """
-    p = economy.energy
-    silicon_mm2 = estimate_area(machine, economy).silicon_mm2 * supply_factor(machine, p)
-    link = machine.scale_up.bandwidth_bytes_per_s if machine.scale_up else 0.0
-    return {
-        "leakage": silicon_mm2 * p.leakage_w_per_mm2,
-        "clock": silicon_mm2 * p.clock_w_per_mm2_hz * machine.clock_hz,
-        "idle_link": link * p.link_j_per_byte * p.idle_link_frac,
-    }
+
+    machine: Machine
+    area: Area
+    economy: Economy
+
+    def estimate(self, work: StepWork, traffic_bytes: Mapping[str, Any], latency_s: Any) -> Energy:
+        """Estimate the energy of one step; parameters as in `estimate_energy`."""
+        engines = (("matrix", work.macs), ("simd", work.simd_ops), ("vector", work.vector_ops))
+        parts: dict[str, Any] = {name: self._operations_j(name, counts) for name, counts in engines}
+        parts |= {name: math.prod(rates, start=traffic_bytes[name]) for name, rates in self._byte_rates.items()}
+        parts |= {name: power_w * latency_s for name, power_w in self.static_w.items()}
+        parts["conversion"] = add(parts) * (1 / self.economy.energy.conversion_frac - 1)
+        energy_j = add(parts)
+        return Energy(energy_j=energy_j, power_w=energy_j / latency_s, parts_j=parts)
+
+    @cached_property
+    def static_w(self) -> dict[str, Any]:
+        """Power that flows without work, by part [W].
+
+        Model
+        -----
+        ``silicon · (leakage + clock · f)``, both with the square of the supply, and idle links to other chips.
+        """
+        p, machine = self.economy.energy, self.machine
+        silicon_mm2 = self.area.silicon_mm2 * self._supply
+        link = machine.scale_up.bandwidth_bytes_per_s if machine.scale_up else 0.0
+        return {
+            "leakage": silicon_mm2 * p.leakage_w_per_mm2,
+            "clock": silicon_mm2 * p.clock_w_per_mm2_hz * machine.clock_hz,
+            "idle_link": link * p.link_j_per_byte * p.idle_link_frac,
+        }
+
+    @cached_property
+    def _byte_rates(self) -> dict[str, tuple[Any, ...]]:
+        """Factors of the energy of a byte, by level [J/B]."""
+        p = self.economy.energy
+        sram_scale = at_node(p.sram_scale, self._node_nm, "energy of SRAM") * self._supply
+        wire = p.wire_j_per_byte_mm * 2 / 3 * np.sqrt(self.area.die_mm2 * self.area.n_dies) * self._supply
+        return {
+            "local": (sram_j_per_byte(self.machine.local.capacity_bytes, p), sram_scale),
+            "sram": (p.sram_1mib_j_per_byte * sram_scale + wire,),
+            "dram": (of_technology(p.dram_j_per_byte, self.machine, "energy of the DRAM") + wire,),
+            "host": (p.host_j_per_byte,),
+            "link": (p.link_j_per_byte, 1 - p.idle_link_frac),
+        }
+
+    def _operations_j(self, engine: str, counts: Mapping[str, float]) -> Any:
+        """Energy of the operations of an engine, by how many there are of each dtype [J]."""
+        found: Any = sum(n * self._operation_j(engine, dtype) for dtype, n in counts.items())
+        if engine == "matrix":
+            found = found * (1 + self.economy.energy.matrix_overhead_frac)
+        return found * self._supply
+
+    def _operation_j(self, engine: str, dtype: str) -> Any:
+        """Energy of an operation at the supply of the tables [J]; where an engine is missing, the other one does it."""
+        if (engine, dtype) not in self._known_j:
+            p, machine = self.economy.energy, self.machine
+            lanes = {"simd": machine.simd or machine.vector, "vector": machine.vector or machine.simd}
+            self._known_j[engine, dtype] = (
+                mac_j(dtype, self._node_nm, p) if engine == "matrix" else lane_j(dtype, lanes[engine], self._node_nm, p)
+            )
+        return self._known_j[engine, dtype]
+
+    @cached_property
+    def _known_j(self) -> dict[tuple[str, str], Any]:
+        return {}
+
+    @cached_property
+    def _node_nm(self) -> float:
+        return machine_node_nm(self.machine, self.economy.energy)
+
+    @cached_property
+    def _supply(self) -> Any:
+        return supply_factor(self.machine, self.economy.energy)
 
 
 def supply_factor(machine: Machine, parameters: EnergyParameters) -> Any:

@@ -72,7 +72,7 @@ def at_node(table: Mapping[str, float], size_nm: float, what: str) -> float:
     return math.exp(np.interp(math.log(size_nm), np.log(sizes), np.log(values)))
 
 
-def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> float:
+def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> Any:
     """Read a table by DRAM technology.
 
     Parameters
@@ -80,21 +80,27 @@ def of_technology(table: Mapping[str, float], machine: Machine, what: str) -> fl
     table
         Values by technology.
     machine
-        Its ``dram.technology`` counts.
+        One chip, or many in columns; its ``dram.technology`` counts.
     what
         Of which the table is, for the message.
 
     Raises
     ------
     UnsupportedError
-        When the technology is not in the table.
+        When a technology is not in the table.
     """
-    technology = machine.dram.technology
-    if technology not in table:
+    technology = np.asarray(machine.dram.technology)
+    values, is_known = np.zeros(technology.shape), np.zeros(technology.shape, np.bool_)
+    for name, value in table.items():
+        is_its = technology == name
+        values[is_its] = value
+        is_known |= is_its
+    if not is_known.all():
+        unknown = str(technology[~is_known][0])
         raise UnsupportedError(
-            f"{what} of {machine.name}", [f"dram.technology is {technology!r}; known: {', '.join(table)}"]
+            f"{what} of {machine.name}", [f"dram.technology is {unknown!r}; known: {', '.join(table)}"]
         )
-    return table[technology]
+    return values if values.ndim else float(values)
 
 
 def n_spare(machine: Machine) -> Any:

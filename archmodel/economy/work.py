@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archmodel.lowering.remembered import Remembered
 from archmodel.workload.types import Trace
+
+_WORK = Remembered(64)
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,17 @@ class StepWork:
 
 
 def count_work(trace: Trace) -> StepWork:
-    """Count the operations of one step.
+    """Count the operations of one step; a sweep asks for those of the same ones with every part.
 
     Parameters
     ----------
     trace
         The workload.
     """
+    return _WORK.find((trace,), None, lambda: _count(trace))
+
+
+def _count(trace: Trace) -> StepWork:
     macs: dict[str, float] = {}
     simd_ops: dict[str, float] = {}
     vector_ops: dict[str, float] = {}

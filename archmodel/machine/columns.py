@@ -6,9 +6,9 @@ works as well on arrays of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from archmodel.machine.types import Machine
 LeafPath = tuple[str, ...]
 """Attributes, and keys of mappings, from a machine to one of its values: ``("sram", "capacity_bytes")``."""
 
+T = TypeVar("T")
 _NO_VALUES = ("name", "title", "vendor", "status", "process", "sources", "published", "notes", "provenance")
 _TECHNOLOGY = ("dram", "technology")
 
@@ -25,6 +26,8 @@ _TECHNOLOGY = ("dram", "technology")
 @dataclass(frozen=True, slots=True)
 class MachineColumns:
     """M machines of one structure.
+
+    Several models and workloads are asked about the same machines: what is worked out of these is kept with them.
 
     Parameters
     ----------
@@ -39,10 +42,26 @@ class MachineColumns:
     base: Machine
     columns: Mapping[LeafPath, NDArray[Any]]
     n_machines: int
+    _known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def find(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Give what was worked out of these machines before, or make it; it is kept as long as they are.
+
+        Parameters
+        ----------
+        what
+            By which it is known.
+        make
+            Makes it, from these machines alone.
+        """
+        if what not in self._known:
+            self._known[what] = make()
+        found: T = self._known[what]
+        return found
 
     def machine(self) -> Machine:
         """Make one machine whose values are scalars or columns."""
-        machine: Machine = put_leaves(self.base, self.columns)
+        machine: Machine = self.find("machine", lambda: put_leaves(self.base, self.columns))
         return machine
 
     def at(self, idx: int) -> Machine:
@@ -102,59 +121,54 @@ def _child(node: Any, name: str) -> Any:
     return node[name] if isinstance(node, Mapping) else getattr(node, name)
 
 
-def _differing_leaves(base: Machine, other: Machine) -> dict[LeafPath, Any]:
-    """Give the values of a machine that are not those of another one; what it lacks is ``None``.
+class Structure:
+    """Machines that differ in single numbers, and in the technology of their DRAM, but not in what they have.
 
     Parameters
     ----------
-    base, other
-        The machine to compare with, and the one whose values are given.
+    base
+        One of them.
     """
-    ours, theirs = dict(list_leaves(base)), dict(list_leaves(other))
-    return {
-        path: theirs.get(path)
-        for path in {**ours, **theirs}
-        if path not in ours or path not in theirs or ours[path] != theirs[path]
-    }
 
+    def __init__(self, base: Machine) -> None:
+        self.base = base
+        self._leaves = dict(list_leaves(base))
+        self._members: list[Mapping[LeafPath, Any]] = []
 
-def can_join(base: Machine, other: Machine) -> bool:
-    """Whether machines differ in single numbers, and in the technology of their DRAM, but not in structure.
+    def add(self, machine: Machine) -> int | None:
+        """Add a machine, and give its number among them; ``None`` where it is of another structure."""
+        theirs = dict(list_leaves(machine))
+        differing = {
+            path: theirs.get(path)
+            for path in {**self._leaves, **theirs}
+            if path not in self._leaves or path not in theirs or self._leaves[path] != theirs[path]
+        }
+        is_alike = self.base.name == machine.name and all(
+            path == _TECHNOLOGY or (_is_number(value) and _is_number(self._leaves.get(path)))
+            for path, value in differing.items()
+        )
+        if not is_alike:
+            return None
+        self._members.append(differing)
+        return len(self._members) - 1
 
-    Parameters
-    ----------
-    base, other
-        The machines.
-    """
-    known = dict(list_leaves(base))
-    return base.name == other.name and all(
-        path == _TECHNOLOGY or (_is_number(value) and _is_number(known.get(path)))
-        for path, value in _differing_leaves(base, other).items()
-    )
+    def columns(self, which: NDArray[np.int64], columns: Mapping[LeafPath, NDArray[Any]]) -> MachineColumns:
+        """Put machines side by side; what those added differ in becomes columns.
+
+        Parameters
+        ----------
+        which
+            (M,), number of each, as `add` gave it.
+        columns
+            What else they differ in, a value per machine; they go before what was added.
+        """
+        present, place = np.unique(which, return_inverse=True)
+        members = [self._members[number] for number in present.tolist()]
+        differing = dict.fromkeys(path for member in members for path in member if path not in columns)
+        values = {path: [member.get(path, self._leaves[path]) for member in members] for path in differing}
+        of_members = {path: np.array(each)[place] for path, each in values.items()}
+        return MachineColumns(self.base, {**columns, **of_members}, len(which))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def join(groups: Sequence[MachineColumns]) -> MachineColumns:
-    """Put groups of machines side by side, whose bases `can_join`; what these differ in becomes columns.
-
-    Parameters
-    ----------
-    groups
-        One or more, in the order of the machines.
-    """
-    base = groups[0].base
-    leaves = [dict(list_leaves(group.base)) for group in groups]
-    differing = [path for group in groups for path in (*group.columns, *_differing_leaves(base, group.base))]
-    columns = {
-        path: np.concatenate(
-            [
-                group.columns.get(path, np.full(group.n_machines, known[path]))
-                for group, known in zip(groups, leaves, strict=True)
-            ]
-        )
-        for path in dict.fromkeys(differing)
-    }
-    return MachineColumns(base, columns, sum(group.n_machines for group in groups))

@@ -120,10 +120,11 @@ def evaluate_columns(
     traffic = {level: np.full(machines.n_machines, math.nan) for level in LEVELS}
     bound = np.full(machines.n_machines, -1, np.int8)
     if len(able):
-        fused, ready = prepare(timed, trace, machines.take(able), launch)
+        chosen = machines if len(able) == machines.n_machines else machines.take(able)
+        fused, ready = prepare(timed, trace, chosen, launch)
         placement = place(fused, ready.machine(), launch)
         ops = _PACKS.find((fused,), None, lambda: pack_operators(fused))
-        packs = ops, pack_columns(ready), pack_placement(placement, len(able))
+        packs = ops, ready.find("pack", lambda: pack_columns(ready)), pack_placement(placement, len(able))
         step, moved_bytes = _time_roofline(packs, n_threads)
         if isinstance(timed, CountedModel):
             step = _count_step(timed, fused, ready, placement, step.lower_s, n_threads)
@@ -228,7 +229,7 @@ def _find_messages(model: Model, trace: Trace, machines: MachineColumns, launch:
     if not peak_flop or trace.matrix_flop / peak_flop > MOST_CYCLES / 1000:
         deciding = (*_DECIDING, *_PEAK)
     columns = {path: column for path, column in machines.columns.items() if is_under(path, deciding)}
-    first, place_of = distinct(list(columns.values()), machines.n_machines)
+    first, place_of = machines.find(deciding, lambda: distinct(list(columns.values()), machines.n_machines))
 
     def say(idx: int) -> str:
         machine = machines.at(idx)

@@ -147,6 +147,11 @@ class Store:
         """Name the file of a part."""
         return self.folder / table / f"part-{idx:05}.parquet"
 
+    def count_parts(self, table: str) -> int:
+        """Count the parts of a table as if none were lost: up to the last one that is there."""
+        paths = (self.folder / table).glob("part-*.parquet")
+        return max((1 + int(path.stem.removeprefix("part-")) for path in paths), default=0)
+
     def write_part(self, table: str, idx: int, columns: Columns) -> None:
         """Write a part of a table, whole or not at all.
 

@@ -26,12 +26,12 @@ def draw_baseline(n_values: Sequence[int], evaluate: Evaluate, found: Batch, see
     """
     known = {key: idx for idx, key in enumerate(keys_of(found.points))}
 
-    def look_up(points: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def look_up(points: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         idx = np.array([known.get(key, -1) for key in keys_of(points)])
-        objectives, is_feasible = found.objectives[idx], found.is_feasible[idx]
+        objectives, violation = found.objectives[idx], found.violation[idx]
         if (idx < 0).any():
-            objectives[idx < 0], is_feasible[idx < 0] = evaluate(points[idx < 0])
-        return objectives, is_feasible
+            objectives[idx < 0], violation[idx < 0] = evaluate(points[idx < 0])
+        return objectives, violation
 
     return join(list(find_search(RANDOM)(n_values, look_up, len(found.points), seed, None)))
 

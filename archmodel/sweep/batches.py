@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.results.store import Store
+from archmodel.sweep.conditions import sum_violations
 from archmodel.sweep.executors import Executor
 from archmodel.sweep.load import Sweep
 from archmodel.sweep.progress import Tally, Tell, as_minimised
@@ -40,25 +42,29 @@ class Batches:
     ) -> None:
         self.sweep, self.store, self.workers, self.table = sweep, store, workers, table
         self.tally, self.tell = tally, tell
-        self.known: dict[int, tuple[NDArray[np.float64], bool]] = {}
-        self.n_parts = 0
-        while is_there(store, table, self.n_parts, say):
-            self._add(store.read_part(table, self.n_parts), is_new=False)
+        self.known: dict[int, tuple[NDArray[np.float64], float]] = {}
+        # A search that goes on asks for the same points in the same order as before. The first of them that are not
+        # known are those of the first part that is lost, and get its number.
+        n_parts = store.count_parts(table)
+        kept = [idx for idx in range(n_parts) if is_there(store, table, idx, say)]
+        self.missing = itertools.chain(sorted({*range(n_parts)} - {*kept}), itertools.count(n_parts))
+        for idx in kept:
+            self._add(store.read_part(table, idx), is_new=False)
         if self.known:
             say(f"{len(self.known)} points of '{table}' are there from an earlier run")
 
-    def __call__(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Give the objectives of points, to be minimised, and which of them are feasible."""
+    def __call__(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the objectives of points, to be minimised, and by how much they break the conditions."""
         ids = self.sweep.space.ids(points)
         is_new = np.array([int(each) not in self.known for each in ids], np.bool_)
         if is_new.any():
-            part = self._evaluate(points[is_new])
-            self.store.write_part(self.table, self.n_parts, part)
-            self.store.log(event="part", table=self.table, part=self.n_parts, n_points=len(part["point"]))
+            part, idx = self._evaluate(points[is_new]), next(self.missing)
+            self.store.write_part(self.table, idx, part)
+            self.store.log(event="part", table=self.table, part=idx, n_points=len(part["point"]))
             self._add(part, is_new=True)
             self.tell(self.tally.progress())
         found = [self.known[int(each)] for each in ids]
-        return np.array([values for values, _ in found]), np.array([is_feasible for _, is_feasible in found])
+        return np.array([values for values, _ in found]), np.array([violation for _, violation in found])
 
     def _evaluate(self, points: Points) -> dict[str, NDArray[Any]]:
         """Evaluate points together, spread over the workers."""
@@ -68,11 +74,11 @@ class Batches:
         return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
     def _add(self, part: dict[str, NDArray[Any]], is_new: bool) -> None:
-        self.n_parts += 1
         self.tally.add(part, is_new=is_new)
         objectives = as_minimised(self.sweep.objectives, part)
-        for point, values, is_feasible in zip(part["point"], objectives, part["is_feasible"], strict=True):
-            self.known[int(point)] = values, bool(is_feasible)
+        violation = sum_violations(self.sweep.conditions, part)
+        for point, values, broken in zip(part["point"].tolist(), objectives, violation.tolist(), strict=True):
+            self.known[point] = values, broken
 
 
 def is_there(store: Store, table: str, idx: int, say: Say) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archmodel.errors import suggest
 from archmodel.units import UNITS, Quantity, unit_of
 
+Floats = NDArray[np.float64]
 Dimension = tuple[tuple[str, int], ...] | str
 """Powers of the base units, sorted by their name; or ``text``, ``truth``."""
 
@@ -45,6 +47,7 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le, ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Gt: operator.gt, ast.Eq: operator.eq,
     ast.NotEq: lambda left, right: (left < right) | (left > right),  # NaN differs from nothing
 }  # fmt: skip
+_LEAST = float(np.finfo(np.float64).eps)  # by which a limit is broken that must not be reached, but is
 _SHAPE = "write a comparison of columns and quantities, e.g. 'die_mm2 <= 858 mm2'"
 
 
@@ -85,6 +88,38 @@ class Condition:
         with np.errstate(invalid="ignore", divide="ignore"):
             values = {**columns, **{key: value for key, (value, _) in quantities.items()}}
             return np.asarray(_value(tree, values), dtype=np.bool_)
+
+    def violation(self, columns: Mapping[str, Any]) -> Floats:
+        """Say by how much rows break the condition: 0 where it holds, infinite where a value is missing.
+
+        Model
+        -----
+        Of ``a <= limit`` it is ``(a − limit) / |limit|``, and the excess itself if the limit is 0; the limit is the
+        side without columns, else the right one. Comparisons that are joined by ``and`` add up, of those joined by
+        ``or`` the least counts. What is not a matter of more or less (text, ``!=``) is broken by 1.
+        """
+        tree, quantities = _parse(self.text)
+        values = {**columns, **{key: value for key, (value, _) in quantities.items()}}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            excess = np.asarray(_excess(tree, values), np.float64)
+        broken = np.where(np.isnan(excess), np.inf, np.maximum(excess, _LEAST))
+        return np.where(self.holds(columns), 0.0, broken)
+
+
+def sum_violations(conditions: Sequence[Condition], table: Mapping[str, Any]) -> Floats:
+    """Say by how much points break the conditions: 0 where they are feasible, infinite where that is not known (N,).
+
+    Parameters
+    ----------
+    conditions
+        Of a sweep.
+    table
+        Its points, with columns ``status`` and ``is_feasible``.
+    """
+    total = np.zeros(len(table["is_feasible"]))
+    for condition in conditions:
+        total += condition.violation(table)
+    return np.where(table["is_feasible"], 0.0, np.where(table["status"] == "ok", total, np.inf))
 
 
 def dimension_of(column: str) -> Dimension:
@@ -179,3 +214,30 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         return _ARITHMETIC[type(node.op)](_value(node.left, values), _value(node.right, values))
     assert isinstance(node, ast.UnaryOp)
     return -_value(node.operand, values)
+
+
+def _excess(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    """Say by how much a checked comparison is missed, relative to its limit; NaN where a value is missing."""
+    if isinstance(node, ast.BoolOp):
+        combine = np.add if isinstance(node.op, ast.And) else np.fmin
+        return combine.reduce([np.asarray(_excess(part, values)) for part in node.values])
+    assert isinstance(node, ast.Compare)
+    nodes = [node.left, *node.comparators]
+    return sum(_excess_of(op, left, right, values) for op, left, right in zip(node.ops, nodes, nodes[1:], strict=False))
+
+
+def _excess_of(op: ast.cmpop, left: ast.expr, right: ast.expr, values: Mapping[str, Any]) -> Any:
+    """Say by how much the comparison of two sides is missed."""
+    sides = _value(left, values), _value(right, values)
+    if any(np.asarray(side).dtype.kind in "OU" for side in sides):
+        return np.where(_COMPARE[type(op)](*sides), 0.0, 1.0)
+    above = sides[0] - sides[1]
+    if isinstance(op, ast.NotEq):
+        return np.where(np.isnan(above), np.nan, above == 0)
+    limit = sides[0] if _has_column(right) and not _has_column(left) else sides[1]
+    excess = np.abs(above) if isinstance(op, ast.Eq) else -above if isinstance(op, ast.GtE | ast.Gt) else above
+    return np.maximum(excess, 0.0) / np.where(limit == 0, 1.0, np.abs(limit))
+
+
+def _has_column(node: ast.expr) -> bool:
+    return any(isinstance(each, ast.Name) and not each.id.startswith("_quantity") for each in ast.walk(node))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pickle
+import signal
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from typing import Any, Literal, Protocol, get_args
 
 from archmodel.errors import ArchmodelError, Fault, InputError, UnknownNameError
@@ -150,21 +153,51 @@ class _Dask:
 
 @contextmanager
 def _open_client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
-    dask = _distributed()
-    if scheduler is None:
-        with (
-            dask.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            dask.Client(cluster) as client,
-        ):
-            yield client
-        return
+    dask, disabled = _distributed(), logging.root.manager.disable
     try:
-        client = dask.Client(scheduler, timeout=CONNECT_S)
+        if scheduler is None:
+            with _interrupts_held():
+                cluster = dask.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+            with cluster, dask.Client(cluster) as client, _silent_when_ended():
+                yield client
+        else:
+            with _connect(dask, scheduler) as client, _silent_when_ended():
+                yield client
+    finally:
+        logging.disable(disabled)
+
+
+def _connect(dask: Any, scheduler: str) -> Any:
+    try:
+        return dask.Client(scheduler, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         text = f"{scheduler!r} is no scheduler that answers: {error}; start one with 'dask scheduler'"
         raise InputError("executor", [Fault("--scheduler", text)]) from None
-    with client:
-        yield client
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold interrupts back until the end of the block, and for good from the processes that are started in it.
+
+    A terminal interrupts all processes of a command. Workers are ended by the one that has started them: what they had
+    to say to an interrupt would only hide what it says.
+    """
+    resource_tracker.ensure_running()  # or multiprocessing starts it first, and lets interrupts through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _silent_when_ended() -> Iterator[None]:
+    """Log nothing more when the block is interrupted: that connections break and parts are lost is then meant to be."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        logging.disable(logging.CRITICAL)
+        raise
 
 
 def _distributed() -> Any:

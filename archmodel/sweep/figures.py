@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from archmodel.economy import (
     Economy,
+    EnergyRates,
     count_work,
     estimate_area,
     estimate_chip_cost,
-    estimate_energy,
     estimate_fleet,
     estimate_power,
     estimate_serving,
@@ -23,6 +23,7 @@ from archmodel.economy import (
 )
 from archmodel.errors import UnsupportedError
 from archmodel.machine.columns import MachineColumns
+from archmodel.machine.types import Machine
 from archmodel.models.columns import Totals
 from archmodel.sweep.fields import Part
 from archmodel.sweep.objectives import CHIP, PER_WORKLOAD
@@ -30,6 +31,29 @@ from archmodel.workload.types import Trace
 
 Columns = dict[str, Any]
 """A value per machine (M,), by name."""
+
+
+@dataclass(frozen=True)
+class Chips:
+    """Chips of machines in columns: what all workloads on them share.
+
+    Parameters
+    ----------
+    columns
+        Of `CHIP`, by name (M,).
+    energy
+        What operations and bytes take on them.
+    """
+
+    columns: Columns
+    energy: EnergyRates
+
+    def take(self, chosen: NDArray[np.int64], machines: MachineColumns) -> Chips:
+        """Choose some of the chips; ``machines`` are those chosen."""
+        economy = self.energy.economy
+        machine = machines.machine()
+        columns = {name: column[chosen] for name, column in self.columns.items()}
+        return Chips(columns, EnergyRates(machine, estimate_area(machine, economy), economy))
 
 
 @dataclass(frozen=True)
@@ -49,19 +73,29 @@ class Economics:
         """All parameters."""
         return load_economy({path: str(value) for path, value in self.changes.items()})
 
-    def chip(self, machines: MachineColumns) -> tuple[Columns, str]:
-        """Give the columns of chips, `CHIP`, or say why there are none.
+    def reason_against(self, machine: Machine) -> str:
+        """Say why a machine, and those that differ from it in numbers only, have no cost; nothing if they have."""
+        try:
+            self.chips(MachineColumns(machine, {}, 1))
+        except UnsupportedError as error:
+            return "; ".join(error.reasons)
+        return ""
+
+    def chips(self, machines: MachineColumns) -> Chips:
+        """Estimate chips.
 
         All points have the estimated design limit, the base machine too: figures are there to be compared.
+
+        Parameters
+        ----------
+        machines
+            That `reason_against` says nothing against.
         """
         machine = machines.machine()
-        try:
-            area = estimate_area(machine, self.economy)
-            power = estimate_power(machine, self.economy)
-            cost = estimate_chip_cost(machine, area, power.tdp_w, self.economy)
-            fleet = estimate_fleet(power.tdp_w, cost.chip_usd, self.economy)
-        except UnsupportedError as error:
-            return {}, "; ".join(error.reasons)
+        area = estimate_area(machine, self.economy)
+        power = estimate_power(machine, self.economy)
+        cost = estimate_chip_cost(machine, area, power.tdp_w, self.economy)
+        fleet = estimate_fleet(power.tdp_w, cost.chip_usd, self.economy)
         values = (
             area.die_mm2,
             area.n_dies,
@@ -72,17 +106,18 @@ class Economics:
             fleet.n_chips,
             fleet.capex_usd,
         )
-        return {name: _spread(value, machines) for name, value in zip(CHIP, values, strict=True)}, ""
+        columns = {name: _spread(value, machines) for name, value in zip(CHIP, values, strict=True)}
+        return Chips(columns, EnergyRates(machine, area, self.economy))
 
-    def workload(self, trace: Trace, machines: MachineColumns, totals: Totals, chip: Columns) -> Columns:
+    def workload(self, trace: Trace, totals: Totals, chips: Chips | None) -> Columns:
         """Give the columns of a workload, `PER_WORKLOAD`; throughput is per chip.
 
         Parameters
         ----------
-        trace, machines, totals
+        trace, totals
             What was evaluated, and what the model said.
-        chip
-            Columns of the chips; without them there is neither energy nor cost.
+        chips
+            On which; without them there is neither energy nor cost.
 
         Model
         -----
@@ -91,7 +126,7 @@ class Economics:
         is counted of all stages, and time of one chip.
         """
         throughput = totals.throughput / trace.plan.n_chips
-        nothing = np.full(machines.n_machines, np.nan)
+        nothing = np.full(len(throughput), np.nan)
         columns: Columns = {
             **dict.fromkeys(PER_WORKLOAD, nothing),
             "latency_s": totals.latency_s,
@@ -99,11 +134,10 @@ class Economics:
             "throughput": throughput,
             "utilisation": totals.utilisation,
         }
-        if chip and trace.plan.pp == 1:
-            energy = estimate_energy(
-                machines.machine(), count_work(trace), totals.traffic_bytes, totals.latency_s, self.economy
-            )
-            served = estimate_serving(throughput, energy.power_w, chip["tdp_w"], chip["chip_usd"], self.economy)
+        if chips and trace.plan.pp == 1:
+            energy = chips.energy.estimate(count_work(trace), totals.traffic_bytes, totals.latency_s)
+            prices = chips.columns["tdp_w"], chips.columns["chip_usd"]
+            served = estimate_serving(throughput, energy.power_w, *prices, self.economy)
             columns |= {
                 "step_j": energy.energy_j,
                 "j_per_item": served.j_per_item,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,10 +103,22 @@ class Space:
 
     def ids(self, points: Points) -> NDArray[np.int64]:
         """Give the numbers of points, see `points`."""
-        if not self.axes:
-            return np.zeros(len(points), np.int64)
-        ids: NDArray[np.int64] = np.ravel_multi_index(tuple(points.T), self.n_values).astype(np.int64)
-        return ids
+        return self.codes(points, range(len(self.axes)))
+
+    def codes(self, points: Points, axes: Sequence[int]) -> NDArray[np.int64]:
+        """Give a number for what points choose on some axes: the same one where all these choices are the same.
+
+        Parameters
+        ----------
+        points
+            (N, axes), which choice of every axis.
+        axes
+            Which of the axes count, the last one as the lowest digit.
+        """
+        codes = np.zeros(len(points), np.int64)
+        for idx in axes:
+            codes = codes * len(self.axes[idx]) + points[:, idx]
+        return codes
 
     def sample(self, n: int, seed: int) -> NDArray[np.int64]:
         """Draw points without repetition; all of them if there are no more than that.

@@ -6,32 +6,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from archmodel.sweep.pareto import find_front
-from archmodel.sweep.search import Batch, Evaluate, Points, Search, join, keys_of
+from archmodel.sweep.search import Batch, Evaluate, Floats, Points, Search, join, keys_of
 
 N_VALUES = (4, 1, 5, 3)
 N_POINTS = 60
 SEED = 7
 
 
-def weigh(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def weigh(points: Points) -> tuple[Floats, Floats]:
     """Give two objectives that conflict; some points fail and some are infeasible."""
     x = points.astype(np.float64)
     objectives = np.stack([x[:, 0] + 0.3 * x[:, 2], (3 - x[:, 0]) ** 2 + x[:, 3]], axis=1)
     objectives[(points[:, 0] == 2) & (points[:, 3] == 0)] = np.nan
-    return objectives, points[:, 2] != 0
+    return objectives, np.where(points[:, 2] == 0, 0.5, 0.0)
 
 
-def refuse(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Keep no point: all of them have objectives and break a constraint."""
-    return weigh(points)[0], np.zeros(len(points), np.bool_)
+def refuse(points: Points) -> tuple[Floats, Floats]:
+    """Keep no point: all of them have objectives and break a constraint, some by no one knows how much."""
+    return weigh(points)[0], np.where(points[:, 2] == 0, np.inf, 0.5 + points[:, 0])
 
 
-def fail(points: Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def fail(points: Points) -> tuple[Floats, Floats]:
     """Give no answer."""
-    return np.full((len(points), 2), np.nan), np.ones(len(points), np.bool_)
+    return np.full((len(points), 2), np.nan), np.zeros(len(points))
 
 
 def run(search: Search, evaluate: Evaluate, n_evaluations: int, folder: Path | None = None) -> Batch:
@@ -66,12 +65,12 @@ class SearchContract:
         assert len(set(keys_of(points))) == len(points) == N_POINTS
 
     def test_it_gives_back_what_was_evaluated(self, search: Search, n_evaluations: int) -> None:
-        """Objectives and feasibility are those of the points, failed ones included."""
+        """Objectives and violations are those of the points, failed ones included."""
         found = run(search, weigh, n_evaluations)
-        objectives, is_feasible = weigh(found.points)
+        objectives, violation = weigh(found.points)
         np.testing.assert_array_equal(found.objectives, objectives)
-        np.testing.assert_array_equal(found.is_feasible, is_feasible)
-        np.testing.assert_array_equal(found.is_usable, is_feasible & ~np.isnan(objectives[:, 0]))
+        np.testing.assert_array_equal(found.violation, violation)
+        np.testing.assert_array_equal(found.is_usable, (violation == 0) & ~np.isnan(objectives[:, 0]))
 
     @pytest.mark.parametrize("evaluate", [refuse, fail])
     def test_a_space_without_a_usable_point_is_searched_to_the_end(
@@ -90,4 +89,4 @@ class SearchContract:
         resumed = run(search, weigh, N_POINTS, tmp_path)
         np.testing.assert_array_equal(resumed.points, whole.points)
         np.testing.assert_array_equal(resumed.objectives, whole.objectives)
-        np.testing.assert_array_equal(resumed.is_feasible, whole.is_feasible)
+        np.testing.assert_array_equal(resumed.violation, whole.violation)

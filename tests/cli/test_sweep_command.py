@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -101,23 +102,27 @@ def test_a_sweep_without_any_answer_fails(run, tmp_path):
     assert "note: the front is empty: no point has an answer\n" in err
 
 
-def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path, executor):
+    """Of a terminal: all processes of the command are interrupted, its workers, too."""
+    if executor == "dask":
+        pytest.importorskip("distributed", reason="no distributed; run: pip install 'archmodel[cluster]'")
     path, folder = tmp_path / "long.yaml", tmp_path / "out"
     path.write_text(FILE.replace("n: 5", "n: 10000"), encoding="utf-8")
     # Whoever runs tests in the background has interrupts ignored, and so would the sweep.
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     script += "from archmodel.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", script, "sweep", str(path), "-o", str(folder), "--threads", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    asked = ["sweep", str(path), "-o", str(folder), "--executor", executor, "--threads", "1"]
+    command = [sys.executable, "-c", script, *asked]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("sweep ")
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
-    last = rest.splitlines()[-1]
-    assert last == (
-        f"stopped; what is finished is in {folder}. Go on with: archmodel sweep {path} -o {folder} --threads 1"
-    )
+    *before, last = rest.splitlines()
+    assert all(line.startswith("sweep ") for line in before), rest
+    assert last == f"stopped; what is finished is in {folder}. Go on with: archmodel {' '.join(asked)}"
     n_parts = len(list(folder.glob("points/part-*.parquet")))
     assert 0 < n_parts < 24
     log = [json.loads(line)["event"] for line in (folder / "log.jsonl").read_text().splitlines()]

@@ -10,7 +10,7 @@ import pytest
 from archmodel.errors import ArchmodelError, InputError
 from archmodel.sweep.baseline import compare, draw_baseline
 from archmodel.sweep.pareto import choose_reference, measure_hypervolume
-from archmodel.sweep.search import choose_search, find_search, join
+from archmodel.sweep.search import Batch, choose_search, find_search, join
 from archmodel.sweep.search.tpe import JOURNAL, N_STARTUP
 from archmodel.testing.searches import N_VALUES, SEED, fail, run, weigh
 
@@ -93,7 +93,7 @@ def size_chips(points):
     time = 8 / rate + np.maximum(1 / rate, miss / bandwidth) + np.maximum(0.1 / rate, 0.02 / port) + miss / bandwidth
     power = 3 + 0.02 * rows * columns * width * (3 + clock) ** 2.2 + 0.8 * bandwidth + sram * 0.2 + port
     area = 20 + rows * columns * (0.5 + width) + 8 * sram + 3 * bandwidth**0.5 + 2 * port
-    return np.stack([time, power, area], axis=1), area < 110
+    return np.stack([time, power, area], axis=1), np.maximum(area / 110 - 1, 0)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -112,6 +112,40 @@ def test_nsga2_comes_near_the_enumerated_front_and_random_points_do_not(seed):
     assert table["n_evaluations"].tolist() == [*range(100, 2001, 100)] * 2
     assert table["hypervolume"][[19, 39]].tolist() == [bred, drawn]
     assert [table[f"reference_{name}"][0] for name in ("time", "power", "area")] == reference.tolist()
+
+
+HIDDEN = (3, 9, 7, 2, 10, 5)
+
+
+def find_hidden(points):
+    """Points of 2,985,984 that are near the hidden one are feasible: one in 7,900."""
+    distance = np.abs(points - np.array(HIDDEN)).sum(axis=1)
+    objectives = np.stack([points.sum(axis=1), (11 - points).max(axis=1)], axis=1).astype(np.float64)
+    return objectives, np.maximum(distance / 3 - 1, 0)
+
+
+@pytest.mark.parametrize(("search", "n_evaluations"), [("nsga2", 600), ("tpe", 100)])
+def test_a_search_climbs_to_where_points_are_feasible_if_it_is_told_how_far_they_are(search, n_evaluations):
+    def refuse(points):
+        objectives, violation = find_hidden(points)
+        return objectives, np.where(violation > 0, np.inf, 0.0)
+
+    graded, refused = (
+        join(list(find_search(search)((12,) * 6, evaluate, n_evaluations, SEED, None)))
+        for evaluate in (find_hidden, refuse)
+    )
+    assert graded.is_usable.sum() > 5
+    assert not refused.is_usable.any()
+
+
+def test_grades_rank_feasible_points_before_others_and_failed_ones_last():
+    objectives = np.zeros((6, 2))
+    objectives[5] = np.nan
+    violation = np.array([0.0, np.finfo(float).eps, 0.5, 1e9, np.inf, 0.0])
+    grade = Batch(np.zeros((6, 1), np.int64), objectives, violation).grade
+    assert grade[0] == 0
+    assert (np.diff(grade) > 0).all()
+    assert grade[4:].tolist() == [1, 2]
 
 
 def test_the_baseline_evaluates_only_what_the_search_has_not():

@@ -12,7 +12,12 @@ from archmodel.errors import InputError
 from archmodel.models.columns import evaluate_columns
 from archmodel.report.pareto import pareto_info
 from archmodel.report.points import open_points
+from archmodel.results.store import Store
+from archmodel.sweep.batches import Batches
 from archmodel.sweep.evaluate import Evaluator
+from archmodel.sweep.executors import open_executor
+from archmodel.sweep.load import load_sweep
+from archmodel.sweep.progress import Tally
 
 SWEEP = {
     "name": "small",
@@ -102,16 +107,40 @@ def test_auto_is_decided_by_the_evaluations(tmp_path, evaluations, search):
     assert found.run["asked"]["search"] == search
 
 
-@pytest.mark.parametrize("search", ["nsga2", "tpe"])
-@pytest.mark.parametrize("lost", ["points/part-00001", "baseline/part-00000"])
-def test_a_search_goes_on_where_it_was_stopped(tmp_path, search, lost, n_evaluated):
-    am.sweep(SWEEP, tmp_path, search=search, evaluations=70)
-    whole, n_whole = tables(tmp_path), n_evaluated.pop("roofline")
-    for path in (tmp_path / f"{lost}.parquet", *tmp_path.glob("hypervolume/*"), *tmp_path.glob("front/*")):
+@pytest.mark.parametrize(("search", "evaluations"), [("nsga2", 70), ("tpe", 36)])
+@pytest.mark.parametrize("lost", ["points/part-00000", "points/part-00001", "baseline/part-00000"])
+def test_a_search_that_goes_on_evaluates_the_lost_part_and_no_other(tmp_path, search, evaluations, lost, n_evaluated):
+    found = am.sweep(SWEEP, tmp_path, search=search, evaluations=evaluations)
+    whole, path, said = tables(tmp_path), tmp_path / f"{lost}.parquet", []
+    n_lost = found.query(f"select count(*) as n from read_parquet('{path}')").columns["n"]
+    if lost.endswith("0"):
+        path.write_bytes(path.read_bytes()[:-3])
+    else:
         path.unlink()
-    am.sweep(SWEEP, tmp_path, search=search, evaluations=70)
-    assert tables(tmp_path) == whole
-    assert 0 < n_evaluated["roofline"] < n_whole
+    for each in (*tmp_path.glob("hypervolume/*"), *tmp_path.glob("front/*")):
+        each.unlink()
+    n_evaluated.clear()
+    am.sweep(SWEEP, tmp_path, search=search, evaluations=evaluations, say=said.append)
+    assert [n_evaluated["roofline"]] == n_lost
+    assert {name: content for name, content in tables(tmp_path).items() if name.suffix != ".corrupt"} == whole
+    why = f"{path} is corrupt (its checksum is another one): kept as {path.name}.corrupt, and made again"
+    assert (why in said) == lost.endswith("0")
+
+
+def test_a_sweep_tells_a_search_by_how_much_points_break_its_conditions(tmp_path):
+    """Of an earlier run, too: what a search is told does not depend on when it was stopped."""
+    sweep = load_sweep(SWEEP | {"where": ["die_mm2 <= 400 mm2"]})
+    store, points = Store(tmp_path), sweep.space.points(np.arange(ALL))
+    told = []
+    with open_executor("threads", sweep, 1) as workers:
+        for _ in range(2):
+            tally = Tally(sweep.objectives, ALL)
+            evaluate = Batches(sweep, store, workers, "points", tally, lambda _: None, lambda _: None)
+            told.append(evaluate(points)[1])
+    area = store.read_part("points", 0)["die_mm2"]
+    np.testing.assert_array_equal(told[0], np.maximum((area - 400) / 400, 0))
+    np.testing.assert_array_equal(told[1], told[0])
+    assert 0 < np.count_nonzero(told[0]) < ALL
 
 
 def test_models_in_a_row_leave_a_table_each_and_what_they_were_worth(tmp_path, n_evaluated):

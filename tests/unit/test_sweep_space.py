@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import archmodel as am
-from archmodel.sweep.conditions import Condition
+from archmodel.sweep.conditions import Condition, sum_violations
 from archmodel.sweep.load import load_sweep, preset_paths
 from archmodel.sweep.space import Axis, Choice, Space
 
@@ -185,7 +185,16 @@ def test_every_fault_is_told_at_once(tmp_path):
     assert [str(fault).partition(": ")[0] for fault in caught.value.faults] == ["s.yaml:6:39", "s.yaml:11:22"]
 
 
-NAMES = ("die_mm2", "tdp_w", "sram_capacity_bytes", "pe_rows", "speedup", "memory", "chip_usd")
+COLUMNS = {
+    "die_mm2": np.array([100.0, 900.0]),
+    "tdp_w": np.array([60.0, 70.0]),
+    "sram_capacity_bytes": np.array([100.0, 1024.0]),
+    "pe_rows": np.array([1, 2]),
+    "speedup": np.array([0.5, np.nan]),
+    "memory": np.array(["slow", "fast"], np.object_),
+    "chip_usd": np.array([1000.0, 2000.0]),
+}
+NAMES = tuple(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -208,18 +217,45 @@ NAMES = ("die_mm2", "tdp_w", "sram_capacity_bytes", "pe_rows", "speedup", "memor
     ],
 )  # fmt: skip
 def test_conditions_hold_point_by_point(text, expected):
-    columns = {
-        "die_mm2": np.array([100.0, 900.0]),
-        "tdp_w": np.array([60.0, 70.0]),
-        "sram_capacity_bytes": np.array([100.0, 1024.0]),
-        "pe_rows": np.array([1, 2]),
-        "speedup": np.array([0.5, np.nan]),
-        "memory": np.array(["slow", "fast"], np.object_),
-        "chip_usd": np.array([1000.0, 2000.0]),
-    }
     condition = Condition(text)
     condition.check(NAMES, ("memory",))
-    assert condition.holds(columns).tolist() == expected
+    assert condition.holds(COLUMNS).tolist() == expected
+    assert (condition.violation(COLUMNS) == 0).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("die_mm2 <= 500 mm2", [0, 0.8]),
+        ("500 mm2 >= die_mm2", [0, 0.8]),
+        ("die_mm2 > 500 mm2", [0.8, 0]),
+        ("400 mm2 <= die_mm2 <= 600 mm2", [0.75, 0.5]),
+        ("die_mm2 <= 500 mm2 and tdp_w <= 50 W", [0.2, 0.8 + 0.4]),
+        ("die_mm2 <= 50 mm2 or tdp_w < 1 W", [1, 17]),
+        ("speedup >= 1 or die_mm2 <= 300 mm2", [0, 2]),  # what is missing does not count beside what is known
+        ("tdp_w < 60 W", [np.finfo(float).eps, 1 / 6]),
+        ("pe_rows == 4", [0.75, 0.5]),
+        ("pe_rows - 1 <= 0", [0, 1]),  # no ratio to a limit of 0
+        ("memory == 'fast'", [1, 0]),
+        ("speedup >= 1", [0.5, np.inf]),
+        ("speedup != 0.5", [1, np.inf]),
+    ],
+)
+def test_a_broken_condition_says_by_how_much(text, expected):
+    Condition(text).check(NAMES, ("memory",))
+    assert Condition(text).violation(COLUMNS).tolist() == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_violations_add_up_and_are_not_known_without_an_answer():
+    table = {
+        "die_mm2": np.array([100.0, 900.0, 900.0, np.nan]),
+        "tdp_w": np.array([50.0, 60.0, 60.0, 60.0]),
+        "status": np.array(["ok", "ok", "unsupported", "unsupported"], np.object_),
+        "is_feasible": np.array([True, False, False, False]),
+    }
+    conditions = [Condition("die_mm2 <= 500 mm2"), Condition("tdp_w <= 50 W")]
+    assert sum_violations(conditions, table).tolist() == pytest.approx([0, 0.8 + 0.2, np.inf, np.inf])
+    assert sum_violations([], table | {"is_feasible": table["status"] == "ok"}).tolist() == [0, 0, np.inf, np.inf]
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,10 @@ from archmodel.registry import import_plugins
 Points = NDArray[np.int64]
 """(N, axes): of each point, which value of each axis."""
 
-Evaluate = Callable[[Points], tuple[NDArray[np.float64], NDArray[np.bool_]]]
-"""Objectives (N, K) to be minimised, NaN where a point failed, and which points are feasible (N,)."""
+Floats = NDArray[np.float64]
+Evaluate = Callable[[Points], tuple[Floats, Floats]]
+"""Objectives (N, K) to be minimised, NaN where a point failed, and by how much each point breaks the constraints (N,):
+0 where it is feasible, infinite where it is not and no one knows by how much."""
 
 CYCLE_MODELS = ("cycle", "detailed")
 """Models that cost seconds per point: `tpe` is chosen for them."""
@@ -40,13 +42,18 @@ class Batch:
         (N, axes), which value of each axis.
     objectives
         (N, K), to be minimised; NaN where a point failed.
-    is_feasible
-        (N,), which of them keep to the constraints.
+    violation
+        (N,), by how much they break the constraints; 0 where they keep to them.
     """
 
     points: Points
-    objectives: NDArray[np.float64]
-    is_feasible: NDArray[np.bool_]
+    objectives: Floats
+    violation: Floats
+
+    @property
+    def is_feasible(self) -> NDArray[np.bool_]:
+        """Which points keep to the constraints (N,)."""
+        return np.asarray(self.violation == 0, np.bool_)
 
     @property
     def has_answer(self) -> NDArray[np.bool_]:
@@ -58,10 +65,20 @@ class Batch:
         """Which points are feasible and have an answer (N,)."""
         return self.is_feasible & self.has_answer
 
+    @property
+    def grade(self) -> Floats:
+        """How far points are from usable (N,): 0 if they are, up to 1 if they break constraints, 2 if they failed.
+
+        It rises with the violation: where no point is feasible, those that nearly are so are better than the others.
+        """
+        share = np.ones(len(self.violation))
+        np.divide(self.violation, 1 + self.violation, out=share, where=np.isfinite(self.violation))
+        return np.where(self.has_answer, share, 2.0)
+
 
 def join(batches: Sequence[Batch]) -> Batch:
     """Put batches one behind the other."""
-    parts = zip(*((batch.points, batch.objectives, batch.is_feasible) for batch in batches), strict=True)
+    parts = zip(*((batch.points, batch.objectives, batch.violation) for batch in batches), strict=True)
     return Batch(*(np.concatenate(part) for part in parts))
 
 
@@ -78,7 +95,7 @@ class Search(Protocol):
         n_values
             Values of each axis.
         evaluate
-            What gives objectives and feasibility of points.
+            What gives objectives of points, and by how much they break constraints.
         n_evaluations
             Points at most.
         seed

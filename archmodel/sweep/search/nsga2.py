@@ -69,13 +69,12 @@ def _start(n_values: Sequence[int], first: Batch, seed: int) -> Any:
 
 
 def _grade(batch: Batch) -> Any:
-    """Tell pymoo what points gave: a point that failed is worse than one that breaks a constraint."""
+    """Tell pymoo what points gave: objectives, and how far they are from being feasible."""
     from pymoo.core.population import Population
 
-    violation = np.where(batch.has_answer, np.where(batch.is_feasible, -1.0, 1.0), 2.0)
     graded = Population.new("X", batch.points)
     graded.set("F", np.where(batch.has_answer[:, None], batch.objectives, np.inf))
-    graded.set("G", violation.reshape(-1, 1))
+    graded.set("G", batch.grade.reshape(-1, 1))
     graded.apply(lambda individual: individual.evaluated.update(("F", "G", "H")))
     return graded
 

@@ -14,7 +14,6 @@ N_STARTUP = 24  # drawn as `random` does, before there is anything to model
 BATCH = 4  # asked before one of them is evaluated
 N_ATTEMPTS = 8  # to be asked for a point that is new; then one is drawn at random
 JOURNAL = "tpe.journal"
-FAILED, INFEASIBLE, FEASIBLE = 2.0, 1.0, 0.0  # violation of constraints, as the estimator is told
 
 
 @register_search("tpe")
@@ -39,7 +38,7 @@ def ask_for_points(
     optuna = require("optuna", "tpe")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     estimator = _Estimator(optuna, n_values, seed)
-    journal = _Journal(optuna, folder / JOURNAL, f"axes {tuple(n_values)}, seed {seed}") if folder else None
+    journal = _Journal(optuna, folder / JOURNAL, f"axes {tuple(n_values)}, seed {seed}, graded") if folder else None
     n_evaluations = min(n_evaluations, count_points(n_values))
     known = journal.read() if journal else []
     # Whole batches only: the points of one that was cut off are asked for again, and are the same.
@@ -153,7 +152,6 @@ def _point_of(params: dict[str, int]) -> Any:
 def _make_trials(optuna: Any, batch: Batch, n_values: Sequence[int]) -> list[Any]:
     """Make a trial of each point; one that failed has no values and counts as worse than an infeasible one."""
     distributions = _distributions(optuna, n_values)
-    violation = np.where(batch.has_answer, np.where(batch.is_feasible, FEASIBLE, INFEASIBLE), FAILED)
     state = optuna.trial.TrialState
     return [
         optuna.trial.create_trial(
@@ -161,11 +159,16 @@ def _make_trials(optuna: Any, batch: Batch, n_values: Sequence[int]) -> list[Any
             params=dict(zip(distributions, point.tolist(), strict=True)),
             distributions=distributions,
             values=values.tolist() if is_answered else None,
-            constraints={"violation": violated},
-            user_attrs={"n_objectives": len(values), "is_feasible": bool(is_feasible)},
+            constraints={"grade": grade},
+            user_attrs={"n_objectives": len(values), "violation": violation},
         )
-        for point, values, is_answered, is_feasible, violated in zip(
-            batch.points, batch.objectives, batch.has_answer, batch.is_feasible, violation.tolist(), strict=True
+        for point, values, is_answered, violation, grade in zip(
+            batch.points,
+            batch.objectives,
+            batch.has_answer,
+            batch.violation.tolist(),
+            batch.grade.tolist(),
+            strict=True,
         )
     ]
 
@@ -174,4 +177,4 @@ def _read_trials(trials: list[Any], n_values: Sequence[int]) -> Batch:
     points = np.array([_point_of(trial.params) for trial in trials]).reshape(len(trials), len(n_values))
     missing = [float("nan")] * int(trials[0].user_attrs["n_objectives"])
     objectives = np.array([trial.values or missing for trial in trials], np.float64)
-    return Batch(points, objectives, np.array([trial.user_attrs["is_feasible"] for trial in trials], np.bool_))
+    return Batch(points, objectives, np.array([trial.user_attrs["violation"] for trial in trials], np.float64))
