@@ -21,12 +21,13 @@ def main() -> None:
     import cycles
     import executors
     import memory
+    import pages
     import plots
     import roofline
     import search
     import startup
 
-    benchmarks = (roofline, batches, cycles, memory, search, executors, plots, startup)
+    benchmarks = (roofline, batches, cycles, memory, search, executors, plots, pages, startup)
     figures = [figure for benchmark in benchmarks for figure in benchmark.measure()]
     print("medians; ratios are of times taken side by side")
     for figure in figures:

@@ -21,7 +21,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["gallery", "stories"],
     "gallery_dirs": ["generated/gallery", "generated/stories"],
     "filename_pattern": r"\.py$",  # all of them are run
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "generate.gallery.ReadingOrder",
     "image_scrapers": ["generate.gallery.scrape_figures"],
     "capture_repr": (),  # a page shows what its script prints
     "download_all_examples": False,

@@ -150,6 +150,9 @@ def _vary(point: int, rows: Sequence[Row], axes: Mapping[str, Mapping[str, Any]]
     return found
 
 
+RUN = {"batch": 8, "sequence": 2048, "dtype": "fp16", "launch": "graph"}
+
+
 def make_result(machine: str = "mtia_2i", slowness: float = 1.0) -> Result:
     """Make up the result of a step: one operator of each of a few groups."""
     parts = (  # operator, group, FLOP, bytes, time [µs], binds
@@ -169,7 +172,7 @@ def make_result(machine: str = "mtia_2i", slowness: float = 1.0) -> Result:
     ]  # fmt: skip
     latency_s = sum(row["latency_s"] for row in rows) + 1e-6
     return Result(
-        machine=machine, workload="made/up", phase="prefill", dtype="fp16", model="roofline", run={"launch": "graph"},
+        machine=machine, workload="made/up", phase="prefill", dtype="fp16", model="roofline", run=RUN,
         latency_s=latency_s, lower_s=0.8 * latency_s, upper_s=1.6 * latency_s, launch_s=6e-6, bound="dram",
         bound_s={"dram": latency_s}, energy_j=None, throughput=1 / latency_s, throughput_unit="token/s",
         utilisation=0.4, operators=ResultTable.from_rows(rows), provenance={"archmodel": "1.2.3", "assumed": ["clock"]},
@@ -235,7 +238,7 @@ def make_timeline() -> Timeline:
     )  # fmt: skip
     used = Counter(memory, "GB/s", np.arange(0, 42e-6, 3e-6), np.array([180.0, 60.0] * 7))
     return Timeline(
-        machine="mtia_2i", workload="made/up", phase="prefill", mode="representative", run={"launch": "graph"},
+        machine="mtia_2i", workload="made/up", phase="prefill", mode="representative", run=RUN,
         clock_hz=1e9, latency_s=42e-6, window_s=(0.0, 42e-6), is_folded=False, spans=spans, tracks=tracks,
         labels=("load", "product", "add"), causes=(), events=events, counters=(used,), n_commands=n, remarks=(),
         provenance={"archmodel": "1.2.3", "assumed": ["clock"]},

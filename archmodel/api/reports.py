@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,18 @@ def report(results: str | Path, output: str | Path | None = None, *, say: Callab
 
 
 def _sweep_page(store: Store, say: Callable[[str], None]) -> Page:
-    from archmodel.report.html import open_front, sweep_page
+    from archmodel.report.html import open_front, read_inputs, sweep_page
     from archmodel.sweep.details import keep_details, set_damaged_aside
+    from archmodel.sweep.fields import build_trace, freeze
     from archmodel.sweep.reopen import reopen_sweep
 
     set_damaged_aside(store)
     front = open_front(store)
     best = [] if front.points.run["asked"]["fidelity"] else sorted(set(front.best.values()))
-    keep_details(reopen_sweep(store), store, front.detailed, best, say)
-    return sweep_page(front)
+    sweep = reopen_sweep(store)
+    keep_details(sweep, store, front.detailed, best, say)
+    runs = {part.label: build_trace(part.workload, freeze(part.settings)).run for part in sweep.base.parts}
+    return sweep_page(front, runs, read_inputs([sweep.base.name, *(part.workload for part in sweep.base.parts)]))
 
 
 def keep_results(
@@ -76,6 +80,8 @@ def keep_results(
     machines: Sequence[Machine],
     results: Sequence[Result],
     missing: Mapping[str, str] | None = None,
+    *,
+    files: Sequence[str] = (),
 ) -> None:
     """Keep what a model says of a step, for `report` and for queries.
 
@@ -91,6 +97,8 @@ def keep_results(
         Machines with an answer, and what it is.
     missing
         Why there is none, by the name of the machine.
+    files
+        Machines and workloads as the command names them; of what is not shipped, results keep a copy for their report.
 
     Raises
     ------
@@ -100,6 +108,7 @@ def keep_results(
     """
     from importlib.metadata import version
 
+    from archmodel.report.html.inputs import read_inputs
     from archmodel.report.machine_boxes import list_blocks
     from archmodel.report.roofline import list_ceilings
     from archmodel.results.keep import keep_tables
@@ -118,6 +127,7 @@ def keep_results(
         "settings": {name: value for name, value in asked.run.items() if value is not None},
         "warnings": list(dict.fromkeys(text for result in results for text in result.warnings)),
         "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
+        "inputs": asdict(read_inputs(files)),
     }  # fmt: skip
     totals = [_total(result) for result in results]
     totals += [{"machine": name, "status": "unsupported", "message": why} for name, why in (missing or {}).items()]

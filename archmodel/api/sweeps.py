@@ -129,14 +129,13 @@ def sensitivities(results: str | Path | SweepResult, point: int | None = None) -
         written.
     """
     from archmodel.report.points import open_points
-    from archmodel.report.sample import default_point
+    from archmodel.report.sample import choose_point
     from archmodel.sweep.reopen import reopen_sweep
     from archmodel.sweep.sensitivity import keep_sensitivities
 
     points = open_points(results)
-    return keep_sensitivities(
-        reopen_sweep(points.store), points.store, default_point(points) if point is None else point
-    )
+    around = choose_point(points)[0] if point is None else point
+    return keep_sensitivities(reopen_sweep(points.store), points.store, around)
 
 
 def _tell_nobody(_: object) -> None:

@@ -10,6 +10,7 @@ import archmodel as am
 from archmodel import api
 from archmodel.cli.options import DEFAULTS, AsJson, OptionalOutput, RunOptions
 from archmodel.cli.show import note, print_json, print_notes, print_table, say_run
+from archmodel.errors import UnsupportedError
 
 
 def compare(
@@ -36,9 +37,13 @@ def compare(
     """
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in machines or am.machines()]
-    rows = list(am.evaluate_batch(chosen, trace, model=options.model, launch=options.launch, mode=options.mode).rows())
-    if output is not None:
-        _keep(output, machines, workload, options, trace, chosen, rows)
+    if output is None:
+        rows = list(_evaluate_batch(chosen, trace, options).rows())
+    else:
+        results = [_try(machine, trace, options) for machine in chosen]
+        rows = _rows(chosen, results, trace, options)
+        command = ["archmodel", "compare", *machines, "--workload", workload, *options.flags()]
+        _keep(output, command, [*machines, workload], chosen, results, rows)
     if json:
         print_json(rows)
     else:
@@ -51,19 +56,45 @@ def compare(
     return print_notes(rows, json)
 
 
+def _evaluate_batch(machines: Sequence[am.Machine], trace: am.Trace, options: RunOptions) -> am.ResultTable:
+    return am.evaluate_batch(machines, trace, model=options.model, launch=options.launch, mode=options.mode)
+
+
+def _try(machine: am.Machine, trace: am.Trace, options: RunOptions) -> am.Result | None:
+    """Evaluate a machine operator by operator, if it has an answer."""
+    try:
+        return am.evaluate(machine, trace, model=options.model, launch=options.launch, mode=options.mode)
+    except UnsupportedError:
+        return None
+
+
+def _rows(
+    machines: Sequence[am.Machine], results: Sequence[am.Result | None], trace: am.Trace, options: RunOptions
+) -> list[dict[str, Any]]:
+    """Give the rows of `archmodel.evaluate_batch` without evaluating what has a result again."""
+    rows: list[dict[str, Any]] = []
+    for machine, result in zip(machines, results, strict=True):
+        if result is None:
+            rows += _evaluate_batch([machine], trace, options).rows()
+        else:
+            names = ("machine", "workload", "phase", "dtype", "model")
+            said = {"launch": options.launch, "status": "ok", "message": "", **result.total()}
+            given = {"set": result.run["set"]} if "set" in result.run else {}
+            rows.append(
+                {name: getattr(result, name) for name in names} | said | {"warnings": list(result.warnings)} | given
+            )
+    return list(am.ResultTable.from_rows(rows).rows())
+
+
 def _keep(
-    output: Path, names: Sequence[str], workload: str, options: RunOptions, trace: am.Trace,
-    machines: Sequence[am.Machine], rows: Sequence[Mapping[str, Any]],
+    output: Path, command: Sequence[str], files: Sequence[str], machines: Sequence[am.Machine],
+    results: Sequence[am.Result | None], rows: Sequence[Mapping[str, Any]],
 ) -> None:  # fmt: skip
     """Keep what each machine takes, operator by operator; nothing where none has an answer, and say so."""
-    able = [machine for machine, row in zip(machines, rows, strict=True) if row["status"] == "ok"]
     missing = {row["machine"]: row["message"] for row in rows if row["status"] != "ok"}
-    if not able:
-        note(f"note: nothing is kept in {output}: no machine has an answer")
+    able = [machine for machine, result in zip(machines, results, strict=True) if result]
+    if able:
+        found = [result for result in results if result]
+        api.keep_results(output, "compare", command, able, found, missing, files=files)
     else:
-        results = [
-            am.evaluate(machine, trace, model=options.model, launch=options.launch, mode=options.mode)
-            for machine in able
-        ]
-        command = ["archmodel", "compare", *names, "--workload", workload, *options.flags()]
-        api.keep_results(output, "compare", command, able, results, missing)
+        note(f"note: nothing is kept in {output}: no machine has an answer")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import archmodel as am
-from archmodel.cli.options import DEFAULTS, AsJson, RunOptions
+from archmodel.cli.options import ANY_STEP, AsJson, StepOptions
 from archmodel.cli.show import note, print_json, print_table
 
 TIMES = ("bound_s", "roofline_s", "analytic_s", "cycle_s")
 
 
-def ladder(machine: str, workload: str, /, *, options: RunOptions = DEFAULTS, json: AsJson = False) -> None:
+def ladder(machine: str, workload: str, /, *, options: StepOptions = ANY_STEP, json: AsJson = False) -> None:
     """Time a workload by every model, operator by operator, side by side with the physical bound.
 
     Launching is left out. Operators that the models which count cycles do not know have no time there, and are not in
@@ -22,7 +22,7 @@ def ladder(machine: str, workload: str, /, *, options: RunOptions = DEFAULTS, js
     workload
         Name ('archmodel workloads') or path of a .yaml file.
     options
-        Run settings and overrides; --model, --launch and --mode have no effect.
+        Run settings and overrides.
     json
         Print JSON: one row per operator.
     """

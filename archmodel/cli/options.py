@@ -34,8 +34,8 @@ AsJson = Annotated[bool, Parameter(name="--json", negative=(), show_default=Fals
 
 @Parameter(name="*")  # each field is an option of its own
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a workload is run and a machine changed, alike in every command that evaluates a workload.
+class StepOptions:
+    """What step of a workload is asked and how a machine is changed, alike in every command that has both.
 
     Parameters
     ----------
@@ -71,13 +71,6 @@ class RunOptions:
         Stages that share the layers (pipeline parallel).
     skew
         Rows of the busiest group of experts over the mean, 1 if routing prefers none.
-    model
-        Model to use.
-    launch
-        graph: the step is one compiled job; replay, switch: the host starts it, behind the same or another job;
-        eager: the host launches every operator.
-    mode
-        Of model cycle: representative (one PE, the default) or grid (all of them).
     set_
         Override of a machine value, e.g. --set sram.capacity="512 MiB"; may be repeated.
     """
@@ -98,15 +91,11 @@ class RunOptions:
     ep: WholeNumber = None
     pp: WholeNumber = None
     skew: float | None = None
-    model: str = "roofline"
-    launch: LaunchMode = "graph"
-    mode: str | None = None
     set_: Sets = ()
 
     def workload(self, name: str) -> am.Trace:
         """Build the trace of a workload; faults of a setting name its flag."""
-        others = ("model", "launch", "mode", "set_")
-        settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in others}
+        settings = {each.name: getattr(self, each.name) for each in fields(StepOptions) if each.name != "set_"}
         try:
             return am.workload(name, **settings)
         except InputError as error:
@@ -129,12 +118,49 @@ class RunOptions:
         return found
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(StepOptions):
+    """How a step is evaluated, besides, alike in every command that does that.
+
+    Parameters
+    ----------
+    model
+        Model to use.
+    launch
+        graph: the step is one compiled job; replay, switch: the host starts it, behind the same or another job;
+        eager: the host launches every operator.
+    mode
+        Of model cycle: representative (one PE, the default) or grid (all of them).
+    """
+
+    model: str = "roofline"
+    launch: LaunchMode = "graph"
+    mode: str | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CycleOptions(RunOptions):
+    """How a step is followed, where only model ``cycle`` does that.
+
+    Parameters
+    ----------
+    model
+        Nothing else follows every unit.
+    """
+
+    model: str = "cycle"
+
+
 DEFAULTS = RunOptions()
+ANY_STEP = StepOptions()
+BY_CYCLE = CycleOptions()
 
 
-def check_cycle(options: RunOptions) -> None:
-    """Refuse another model than ``cycle`` where there is no choice; the default stands for it."""
-    if options.model not in (DEFAULTS.model, "cycle"):
+def check_cycle(options: CycleOptions) -> None:
+    """Refuse another model than ``cycle``."""
+    if options.model != BY_CYCLE.model:
         text = f"{options.model!r} is not allowed; leave it out: it is cycle"
         raise InputError("command line", [Fault("--model", text)])
 

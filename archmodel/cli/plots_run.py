@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import archmodel as am
 from archmodel.api import timeline
-from archmodel.cli.options import DEFAULTS, Fold, Output, RunOptions, Sets, check_cycle, parse_assignments, read_window
+from archmodel.cli.options import (
+    ANY_STEP,
+    BY_CYCLE,
+    DEFAULTS,
+    CycleOptions,
+    Fold,
+    Output,
+    RunOptions,
+    Sets,
+    StepOptions,
+    check_cycle,
+    parse_assignments,
+    read_window,
+)
 from archmodel.cli.show import say_written
 from archmodel.report import plot_diagram, plot_gantt, plot_ladder, plot_stalls, plot_utilisation
 from archmodel.results.timeline import Timeline
@@ -25,7 +38,7 @@ def roofline(machine: str, workload: str, /, *, output: Output, options: RunOpti
         Run settings and overrides.
     """
     chosen = options.machine(machine)
-    am.plot_roofline(chosen, _evaluate(chosen, options.workload(workload), options, options.model), output)
+    am.plot_roofline(chosen, _evaluate(chosen, options.workload(workload), options), output)
     say_written(output)
 
 
@@ -47,11 +60,11 @@ def breakdown(machine: str, workload: str, /, *machines: str, output: Output, op
     """
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in (machine, *machines)]
-    am.plot_breakdown([_evaluate(each, trace, options, options.model) for each in chosen], output)
+    am.plot_breakdown([_evaluate(each, trace, options) for each in chosen], output)
     say_written(output)
 
 
-def stalls(machine: str, workload: str, /, *machines: str, output: Output, options: RunOptions = DEFAULTS) -> None:
+def stalls(machine: str, workload: str, /, *machines: str, output: Output, options: CycleOptions = BY_CYCLE) -> None:
     """Draw what matrix engines wait for: by operator group of one machine, or one bar per machine.
 
     Parameters
@@ -65,12 +78,12 @@ def stalls(machine: str, workload: str, /, *machines: str, output: Output, optio
     output
         File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
     options
-        Run settings and overrides; the model is cycle.
+        Run settings and overrides.
     """
     check_cycle(options)
     trace = options.workload(workload)
     chosen = [options.machine(name) for name in (machine, *machines)]
-    plot_stalls([_evaluate(each, trace, options, "cycle") for each in chosen], output)
+    plot_stalls([_evaluate(each, trace, options) for each in chosen], output)
     say_written(output)
 
 
@@ -90,7 +103,7 @@ def diagram(machine: str, /, *, output: Output, set_: Sets = ()) -> None:
     say_written(output)
 
 
-def ladder(machine: str, workload: str, /, *, output: Output, options: RunOptions = DEFAULTS) -> None:
+def ladder(machine: str, workload: str, /, *, output: Output, options: StepOptions = ANY_STEP) -> None:
     """Draw the time of operators by every model, between the physical bound and no overlap at all.
 
     Parameters
@@ -102,7 +115,7 @@ def ladder(machine: str, workload: str, /, *, output: Output, options: RunOption
     output
         File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
     options
-        Run settings and overrides; --model, --launch and --mode have no effect.
+        Run settings and overrides.
     """
     chosen, trace = options.machine(machine), options.workload(workload)
     plot_ladder(chosen, trace, am.ladder(chosen, trace), output)
@@ -117,7 +130,7 @@ def utilisation(
     output: Output,
     window: str | None = None,
     fold: Fold = False,
-    options: RunOptions = DEFAULTS,
+    options: CycleOptions = BY_CYCLE,
 ) -> None:
     """Draw over time how busy units and memories are.
 
@@ -134,7 +147,7 @@ def utilisation(
     fold
         Show one pass: of each operator the first execution, and no time for the others.
     options
-        Run settings and overrides; the model is cycle.
+        Run settings and overrides.
     """
     plot_utilisation(_follow(machine, workload, window, fold, options), output)
     say_written(output)
@@ -148,7 +161,7 @@ def gantt(
     output: Output,
     window: str | None = None,
     fold: Fold = False,
-    options: RunOptions = DEFAULTS,
+    options: CycleOptions = BY_CYCLE,
 ) -> None:
     """Draw over time what every unit does; 'archmodel timeline' writes it for a viewer.
 
@@ -165,17 +178,17 @@ def gantt(
     fold
         Show one pass: of each operator the first execution, and no time for the others.
     options
-        Run settings and overrides; the model is cycle.
+        Run settings and overrides.
     """
     plot_gantt(_follow(machine, workload, window, fold, options), output)
     say_written(output)
 
 
-def _evaluate(machine: am.Machine, trace: am.Trace, options: RunOptions, model: str) -> am.Result:
-    return am.evaluate(machine, trace, model=model, launch=options.launch, mode=options.mode)
+def _evaluate(machine: am.Machine, trace: am.Trace, options: RunOptions) -> am.Result:
+    return am.evaluate(machine, trace, model=options.model, launch=options.launch, mode=options.mode)
 
 
-def _follow(machine: str, workload: str, window: str | None, fold: bool, options: RunOptions) -> Timeline:
+def _follow(machine: str, workload: str, window: str | None, fold: bool, options: CycleOptions) -> Timeline:
     check_cycle(options)
     return timeline(
         options.machine(machine),

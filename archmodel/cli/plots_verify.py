@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archmodel.api import follow_kernel
 from archmodel.cli.options import Output
-from archmodel.cli.show import say_written
+from archmodel.cli.show import note, say_written
 from archmodel.report import plot_commands, plot_errors
 from archmodel.report.errors import read_points
 
@@ -38,5 +38,6 @@ def commands(unit: str, kernel: str, /, *, output: Output) -> None:
     output
         File to write: .png, .svg or .pdf; the data goes beside it, as NAME.data.csv.
     """
+    note(f"note: the hardware of {unit} is built, and runs {kernel} in a simulator; the first time takes minutes")
     plot_commands(follow_kernel(unit, kernel), output)
     say_written(output)

@@ -37,7 +37,7 @@ def run(
     result = am.evaluate(chosen, trace, model=options.model, launch=options.launch, mode=options.mode)
     if output is not None:
         command = ["archmodel", "run", machine, workload, *options.flags()]
-        api.keep_results(output, "run", command, [chosen], [result])
+        api.keep_results(output, "run", command, [chosen], [result], files=[machine, workload])
     if json:
         print_json(result.to_dict())
     else:

@@ -16,6 +16,8 @@ from archmodel.cli.options import AsJson, WholeNumber
 from archmodel.cli.progress import ended_by_sigterm, show_progress
 from archmodel.cli.show import note, print_json, print_table
 from archmodel.cli.table import show_number
+from archmodel.report.points import SweepPoints
+from archmodel.report.wording import query_command
 
 if TYPE_CHECKING:
     from archmodel.sweep.progress import Progress
@@ -129,10 +131,14 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
         return code
     if front:
         print_table(f"{run['title']} (the best point by each objective)", *tabulate_best(run, front))
-    note(
-        f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
-        f"the conditions, {len(front)} on the front; all of it: archmodel query {folder} 'select * from front'"
-    )
+        note(
+            f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} "
+            f"outside the conditions, {len(front)} on the front; all of it: archmodel query {folder} "
+            "'select * from front'"
+        )
+    else:
+        why, sql = SweepPoints(found.store).why_empty()
+        note(f"note: no point is on the front: {why}; see: {query_command(str(folder), sql)}")
     for text in (*say_search(found.rows_of(HYPERVOLUME)), *say_rungs(found.rows_of(FIDELITY))):
         note(f"note: {text}")
     note(f"note: {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the economy are assumed; "

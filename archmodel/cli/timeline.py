@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archmodel.api import timeline as follow
-from archmodel.cli.options import DEFAULTS, Fold, Output, RunOptions, WholeNumber, check_cycle, read_window
+from archmodel.cli.options import BY_CYCLE, CycleOptions, Fold, Output, WholeNumber, check_cycle, read_window
 from archmodel.cli.show import note
 from archmodel.report.figure import data_path
 from archmodel.report.gantt import plot_gantt
@@ -26,7 +26,7 @@ def timeline(
     max_events: WholeNumber = None,
     operators: str = "*",
     fold: Fold = False,
-    options: RunOptions = DEFAULTS,
+    options: CycleOptions = BY_CYCLE,
 ) -> None:
     """Write what every unit does and when, for ui.perfetto.dev or as a chart.
 
@@ -49,7 +49,7 @@ def timeline(
     fold
         Show one pass: of each operator the first execution, and no time for the others.
     options
-        Run settings and overrides; the model is cycle.
+        Run settings and overrides.
     """
     check_cycle(options)
     followed = follow(

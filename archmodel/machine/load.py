@@ -120,6 +120,26 @@ def load_machine(name: str | Path, overrides: Mapping[str, str] | None = None) -
     return dataclasses.replace(machine, provenance=provenance)
 
 
+def own_files(path: str | Path) -> list[Path]:
+    """List the files that a description consists of: itself, and those that it extends and that are not shipped.
+
+    Parameters
+    ----------
+    path
+        A ``.yaml`` file.
+
+    Raises
+    ------
+    InputError
+        When one of them cannot be read.
+    """
+    found, shipped = [Path(path)], {*preset_paths().values()}
+    for each in found:
+        extended = _extended(read_yaml(each, SUBJECT), each, (each.resolve(),))
+        found += [base for base in extended if base not in shipped and base not in found]
+    return found
+
+
 def _find(name: str | Path) -> Path:
     if is_file(name):
         return Path(name)

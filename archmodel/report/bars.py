@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archmodel.errors import Fault, InputError
 from archmodel.report.figure import TITLE_LETTERS_PER_IN, FigureInfo, check_results, new_figure, plain_text, wrap_text
+from archmodel.report.wording import name_step, say_settings
 from archmodel.results import Result
 from archmodel.units import format_si
 
@@ -71,6 +72,13 @@ def draw_bars(info: FigureInfo, bars: Sequence[Bar], colours: Mapping[str, str])
     return figure, axes
 
 
+def name_steps(results: Sequence[Result], otherwise: str) -> str:
+    """Name what all results are of, for a title; ``otherwise`` if that is not one workload."""
+    first = results[0]
+    is_one = all((result.workload, result.phase) == (first.workload, first.phase) for result in results)
+    return name_step(first.workload, first.phase, [result.run for result in results]) if is_one else otherwise
+
+
 def _wrap(name: str) -> str:
     """Break a long name into lines, and leave the rest out: the data beside the figure has it all."""
     return "\n".join(textwrap.wrap(name, _N_LETTERS, max_lines=_N_LINES, placeholder=" …"))
@@ -88,7 +96,7 @@ def check_latencies(results: Sequence[Result]) -> None:
 
 
 def name_bars(results: Sequence[Result]) -> list[str]:
-    """Name results by what they differ in: machine, workload, model, and values that the user set."""
+    """Name results by what they differ in: machine, workload, model, and what the user set."""
     is_one_workload = len({(result.workload, result.phase) for result in results}) == 1
     is_one_machine = len({result.machine for result in results}) == 1
     is_one_model = len({result.model for result in results}) == 1
@@ -99,16 +107,15 @@ def name_bars(results: Sequence[Result]) -> list[str]:
         name += "" if is_one_model else f", {result.model}"
         names.append(name)
     return [
-        name + _say_set(result) if names.count(name) > 1 else name for name, result in zip(names, results, strict=True)
+        name + _say_given(result, results) if names.count(name) > 1 else name
+        for name, result in zip(names, results, strict=True)
     ]
 
 
-def say_assumed(results: Sequence[Result]) -> str:
-    """Say how many values of each machine are assumed."""
-    counts = {result.machine: len(result.provenance.get("assumed", ())) for result in results}
-    return f"Assumed values: {', '.join(f'{count} of {machine}' for machine, count in counts.items())}."
-
-
-def _say_set(result: Result) -> str:
-    given = ", ".join(f"{path}={text}" for path, text in result.run.get("set", {}).items())
+def _say_given(result: Result, results: Sequence[Result]) -> str:
+    """Say the settings of a result that not all have, and which values the user set."""
+    differ = [name for name in result.run if any(other.run.get(name) != result.run[name] for other in results)]
+    said = [say_settings([result.run], [name for name in differ if name != "set"])]
+    said += [f"{path}={text}" for path, text in result.run.get("set", {}).items()]
+    given = ", ".join(filter(None, said))
     return f" ({given})" if given else ""

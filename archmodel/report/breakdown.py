@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, say_assumed
+from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, name_steps
 from archmodel.report.figure import (
     GROUP_COLOURS,
     FigureInfo,
-    figure_footer,
     house_style,
     save_figure,
 )
+from archmodel.report.wording import say_results
 from archmodel.results import Result, ResultTable
 
 if TYPE_CHECKING:
@@ -72,14 +72,12 @@ def breakdown_info(results: Sequence[Result]) -> FigureInfo:
         for name, result in zip(name_bars(results), results, strict=True)
         for group, time_s in _group_times(result).items()
     ]
-    workloads = dict.fromkeys(f"{result.workload} {result.phase}" for result in results)
-    title = next(iter(workloads)) if len(workloads) == 1 else "Time by operator group"
     return FigureInfo(
-        title=f"{title}: where the time goes",
+        title=f"{name_steps(results, 'Time by operator group')}: where the time goes",
         x_label="Share of latency [%]; latency of one step at the end of each bar",
         y_label="",
         table=ResultTable.from_rows(rows),
-        footer=figure_footer(results, say_assumed(results)),
+        footer=say_results(results),
     )
 
 

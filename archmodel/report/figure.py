@@ -107,14 +107,6 @@ def check_results(results: Sequence[Result]) -> None:
         raise InputError("figure", [Fault("", "no results given; give at least one")])
 
 
-def figure_footer(results: Sequence[Result], remark: str) -> str:
-    """Say which version and model made the numbers, what the user set, then ``remark``."""
-    given = {f"{path}={text}" for result in results for path, text in result.run.get("set", {}).items()}
-    said = f"Set by the user: {', '.join(sorted(given))}. " if given else ""
-    models = " and ".join(dict.fromkeys(result.model for result in results))
-    return f"archmodel {results[0].provenance['archmodel']}, model {models}. {said}{remark}"
-
-
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the house style inside the block, whatever the caller's own settings are."""

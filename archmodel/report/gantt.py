@@ -27,10 +27,10 @@ from archmodel.report.time_axis import (
     Scale,
     average_counter,
     find_scale,
-    say_assumed,
     time_in_columns,
     time_unit,
 )
+from archmodel.report.wording import name_step, say_timeline
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Floats, Ints, Span, Timeline
 from archmodel.units import format_si
@@ -104,22 +104,23 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
                 )
             ]
     _, unit = time_unit(timeline.window_s)
-    remarks = [*timeline.remarks, say_assumed(timeline)]
+    remarks = list(timeline.remarks)
     if n_hidden:
         remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
-    footer = f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. "
+    footer = f"{say_timeline(timeline)} "
     if is_dense:
         footer += "Dark: share of the followed time for which a unit is at work, by height; "
     else:
         footer += "Dark: a unit is at work; "
-    footer += "thin line: requests under way; grey: between first and last command of a phase. "
+    footer += "thin line: requests under way; grey: between first and last command of a phase."
     if not timeline.is_folded and timeline.followed_frac < _FEW_FRAC:
         remarks.insert(
             0, f"units are followed for {100 * timeline.followed_frac:.2g} % of the time; folded, one pass is shown"
         )
-    footer += " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
+    footer += "".join(f" {remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
+    step = name_step(timeline.workload, timeline.phase, [timeline.run])
     return FigureInfo(
-        title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
+        title=f"{step} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
         x_label=f"Time from the start of {'one pass' if timeline.is_folded else 'the step'} [{unit}]",
         y_label="",
         table=ResultTable.from_rows(rows),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
-from archmodel.machine.types import SET_BY_USER, Machine
+from archmodel.machine.types import Machine
 from archmodel.report.figure import (
     COLOURS,
     FAINT,
@@ -18,6 +17,7 @@ from archmodel.report.figure import (
     plain_text,
     save_figure,
 )
+from archmodel.report.wording import name_step, say_machine
 from archmodel.results import ResultTable
 from archmodel.units import format_si
 from archmodel.workload.types import Trace
@@ -94,21 +94,17 @@ def ladder_info(machine: Machine, trace: Trace, ladder: ResultTable) -> FigureIn
         shown += [_add_up(_name_of(group), group) for group in groups[:_N_ROWS]]
     others = [row for group in groups[_N_ROWS:] for row in group]
     shown += [_add_up(f"{len(others):,} others", others)] if others else []
-    notes = machine.provenance.items()
-    n_assumed = sum(note.kind == "assumed" and note.source != SET_BY_USER for _, note in notes)
-    given = ", ".join(f"{path}={note.text}" for path, note in notes if note.source == SET_BY_USER)
-    said = f"archmodel {version('archmodel')}. " + (f"Set by the user: {given}. " if given else "")
-    said += "Launching is left out. Brackets: from the physical bound to no overlap at all. "
+    said = "Launching is left out. Brackets: from the physical bound to no overlap at all."
     if len(known) < len(rows):
         share = 1 - sum(row["roofline_s"] for row in known) / sum(row["roofline_s"] for row in rows)
-        said += f"Not shown: {len(rows) - len(known)} operators without cycles or bound, "
-        said += f"{100 * share:.2g} % of the time by the roofline. "
+        said += f" Not shown: {len(rows) - len(known)} operators without cycles or bound, "
+        said += f"{100 * share:.2g} % of the time by the roofline."
     return FigureInfo(
-        title=f"{trace.name} {trace.phase} on {machine.name}: time by model",
+        title=f"{name_step(trace.name, trace.phase, [trace.run])} on {machine.name}: time by model",
         x_label="Time [multiples of the physical bound]; by model cycle at the right [s]",
         y_label="",
         table=ResultTable.from_rows(shown),
-        footer=f"{said}Assumed values: {n_assumed} of {machine.name}.",
+        footer=f"{say_machine(machine)} {said}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,7 @@ _GAP_IN = 0.1
 _PE = (4.05, 0.52, 6.75, 3.3)
 _GRID = (0.2, 0.72, 3.5, 3.1)
 _MOST_UNEQUAL = 24  # times that a cell of the grid is wider than high, or higher than wide
+_LONG = 8  # times that a grid has more rows than columns, or more columns than rows, from which it is folded
 _PART_IN = 1.35  # most height of a part of a PE
 _N_IN_ROW = 4  # parts of a PE side by side
 
@@ -140,19 +142,29 @@ def _keep_units(text: str) -> str:
 
 def _grid(machine: Machine) -> Box:
     left, top, width, height = _GRID
-    rows, cols = machine.pe.rows, machine.pe.cols
+    noc = machine.timing.noc if machine.timing else None
+    rows, cols = (machine.pe.rows, machine.pe.cols) if noc else _fold(machine.pe.rows, machine.pe.cols)
     cell_width, cell_height = width / cols, height / rows
     cell_width = min(cell_width, _MOST_UNEQUAL * cell_height)
     cell_height = min(cell_height, _MOST_UNEQUAL * cell_width)
     if rows == cols:
         cell_width = cell_height = min(cell_width, cell_height)
     facts = grid_facts(machine)
-    noc = machine.timing.noc if machine.timing else None
     routers = (noc.rows, noc.cols) if noc else (0, 0)
     size = cols * cell_width, rows * cell_height
     place = left + (width - size[0]) / 2, top + (height - size[1]) / 2
     title = ", ".join(fact.text for fact in facts)
+    title += ", folded" if (rows, cols) != (machine.pe.rows, machine.pe.cols) else ""
     return Box("grid", title, *place, *size, tuple(facts), (), (rows, cols), routers)
+
+
+def _fold(rows: int, cols: int) -> tuple[int, int]:
+    """Lay equal parts of a long grid side by side, so that a cell is less of a sliver; no part is cut or left out."""
+    long, short = max(rows, cols), min(rows, cols)
+    parts = (n for n in range(1, long + 1) if long % n == 0) if long > _LONG * short else (1,)
+    best = min(parts, key=lambda n: abs(math.log(long / (n * n * short))))
+    folded = (long // best, short * best)
+    return folded if rows >= cols else folded[::-1]
 
 
 def _pe_box(machine: Machine) -> Box:

@@ -8,6 +8,7 @@ from typing import Any
 
 from archmodel.machine.load import count_channels, load_dram
 from archmodel.machine.types import SET_BY_USER, LaneEngine, Machine
+from archmodel.report.wording import show_unit
 from archmodel.units import format_bytes, format_number, format_si, unit_of, yaml_key
 
 ASSUMED, SET = "†", "‡"
@@ -74,7 +75,7 @@ def _show(path: str, value: Any) -> str:
         return format_bytes(value)
     if unit in ("B/s", "Hz", "s", "W", "V"):
         return format_si(value, unit, 4).rstrip()
-    return f"{_number(value)} {unit.replace('mm2', 'mm²')}".rstrip()
+    return f"{_number(value)} {show_unit(unit)}".rstrip()
 
 
 def _by_rate(rates: Mapping[str, float]) -> Iterator[tuple[float, list[str]]]:

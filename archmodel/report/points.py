@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.report.figure import short_text
+from archmodel.report.wording import query_command, say_inputs, show_unit
 from archmodel.results.keep import check_sweep
 from archmodel.results.store import Store, open_store
 from archmodel.units import format_number
@@ -185,6 +186,23 @@ class SweepPoints:
             "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
         ).rows())  # fmt: skip
 
+    def why_empty(self) -> tuple[str, str]:
+        """Say why no point is on the front, and which query tells more of what most of them lack."""
+        n_all, n_failed, n_infeasible = (self.counts[name] for name in ("n_points", "n_failed", "n_infeasible"))
+        n_left = n_all - n_failed - n_infeasible
+        where = ", ".join(self.run["asked"].get("where", ()))
+        said = f"of {n_all:,} points {n_failed:,} have no answer, {n_infeasible:,} do not meet the conditions "
+        said += f"({where}) " if where else ""
+        said += f"and {n_left:,} have no finite value of every objective"
+        if n_failed == max(n_failed, n_infeasible, n_left):
+            return said, "SELECT message, count(*) AS n FROM points WHERE status <> 'ok' GROUP BY 1 ORDER BY 2 DESC"
+        if n_infeasible >= n_left:
+            asked = [name for name in dict.fromkeys(re.findall(r"[a-z_]\w*", where)) if name in self.types]
+            ends = ", ".join(f"min({name}), max({name})" for name in asked) or "*"
+            return said, f"SELECT {ends} FROM points WHERE status = 'ok'"
+        names = ", ".join(each.name for each in self.objectives)
+        return said, f"SELECT point, {names} FROM points WHERE is_feasible"
+
     @cached_property
     def objectives(self) -> tuple[Column, ...]:
         """What was wanted, in the order of the sweep."""
@@ -264,15 +282,18 @@ class SweepPoints:
         """Say where the numbers are from and what of them is assumed, then ``remark``."""
         run, asked = self.run, self.run["asked"]
         model = list(asked["fidelity"])[-1] if asked["fidelity"] else asked["model"]
-        name = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
+        sweep = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
+        machine = asked["machine"]["name"]
         given = {**asked["machine"]["set"], **asked["economy"]["set"]}
-        said = f" Set by the sweep: {', '.join(f'{path}={value}' for path, value in given.items())}." if given else ""
-        assumed = {about: len(paths) for about, paths in run["assumed"].items()}
-        return (
-            f"archmodel {asked['archmodel']}, model {model}{name}, base machine {asked['machine']['name']}.{said} "
-            f"Assumed: {assumed['machine']} values of the machine, "
-            f"{assumed['economy']} of the economy; run.json of the results lists them. {remark}"
-        )
+        n_assumed = {
+            name: sum(path not in given for path in run["assumed"][about])
+            for about, name in (("machine", machine), ("economy", "the economy"))
+        }
+        said = say_inputs(
+            asked["archmodel"], f"model {model}{sweep}, base machine {machine}",
+            [f"{path}={value}" for path, value in given.items()], n_assumed, by="the sweep",
+        )  # fmt: skip
+        return f"{said} run.json of the results lists them. {remark}"
 
     def title(self) -> str:
         """Title of the sweep, cut where it would fill a figure."""
@@ -299,12 +320,8 @@ def open_points(source: Source) -> SweepPoints:
     check_ended(store, "figure", ("units", "goals"))
     points, folder = SweepPoints(store), store.folder
     if not next(store.query("SELECT count(*) AS n FROM front").rows())["n"]:
-        counts = points.counts
-        text = (
-            f"there is nothing to draw: of {counts['n_points']} points {counts['n_failed']} have no answer and "
-            f"{counts['n_infeasible']} do not meet the conditions; why: archmodel query {folder} "
-            "'select message, count(*) as n from points group by 1'"
-        )
+        said, sql = points.why_empty()
+        text = f"there is nothing to draw: {said}; see: {query_command(str(folder), sql)}"
         raise InputError("figure", [Fault(str(folder), text)])
     return points
 
@@ -346,7 +363,7 @@ def scale_of(values: Iterable[float], unit: str) -> Scale:
     unit
         ``B/s`` becomes ``GB/s``; units that take no prefix get a power of ten: ``10⁶ sample/s``.
     """
-    shown = unit.replace("mm2", "mm²") or "1"
+    shown = show_unit(unit) or "1"
     finite = [abs(value) for value in values if math.isfinite(value)]
     top = max(finite, default=0.0)
     if not top:

@@ -16,12 +16,12 @@ from archmodel.report.figure import (
     INK,
     FigureInfo,
     check_results,
-    figure_footer,
     house_style,
     new_figure,
     plain_text,
     save_figure,
 )
+from archmodel.report.wording import name_step, say_results
 from archmodel.results import Result, ResultTable
 from archmodel.units import format_si
 
@@ -100,18 +100,15 @@ def roofline_info(machine: Machine, results: Sequence[Result]) -> FigureInfo:
         for row in result.operators.rows()
         if row["flop"] > 0 and row["bytes"] > 0
     ]
-    n_assumed = len(results[0].provenance.get("assumed", ()))
-    remark = (
-        "Ceilings are peaks computed from the parts, a fused multiply-add of lanes as 2 FLOP; "
-        f"{n_assumed} values of {machine.name} are assumed."
-    )
-    names = f"{results[0].workload} {results[0].phase}" if len(results) == 1 else f"{len(results)} steps"
+    remark = "Ceilings are peaks computed from the parts, a fused multiply-add of lanes as 2 FLOP."
+    first = results[0]
+    names = f"{len(results)} steps" if len(results) > 1 else name_step(first.workload, first.phase, [first.run])
     return FigureInfo(
         title=f"{machine.title}: {names}",
         x_label="Arithmetic intensity [FLOP/B], every operand moved once",
         y_label="Arithmetic [FLOP/s]",
         table=ResultTable.from_rows(rows),
-        footer=figure_footer(results, remark),
+        footer=f"{say_results(results)} {remark}",
     )
 
 

@@ -17,6 +17,9 @@ BEST, FRONT_REST, DOMINATED, BASE_MACHINE = "front of the two", "front", "domina
 base machine, which is no point."""
 
 
+KNEE = "The knee is the point of the front of two figures that is farthest from the line between its ends."
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Points that are drawn.
@@ -52,14 +55,14 @@ class Sample:
         return [row[column.name] for row in self.rows if not kinds or row["kind"] in kinds]
 
     def remark(self, counts: Mapping[str, int]) -> str:
-        """Say which points are not drawn."""
+        """Say which points are not drawn, and what the knee is if one is pointed out."""
         n = self.n_of_kind[DOMINATED]
         n_drawn = sum(row["kind"] == DOMINATED for row in self.rows)
         few = "" if n_drawn == n else f"; of {n:,} dominated ones a sample of {n_drawn:,} is"
         return (
             f"Of {counts['n_points']:,} points {counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} "
             f"that break a condition and {self.n_missing:,} without a finite value are not drawn{few}."
-        )
+        ) + (f" {KNEE}" if self.why_chosen.startswith("knee") else "")
 
 
 def read_sample(
@@ -147,9 +150,16 @@ def _choose_point(points: SweepPoints, columns: Sequence[Column], best: Sequence
     return first, f"best {points.objectives[0].title}"
 
 
-def default_point(points: SweepPoints) -> int:
-    """Choose the point that figures point out if they are not told which: see `read_sample`, with all objectives."""
-    return int(read_sample(points, points.objectives, most=1).chosen["point"])
+def choose_point(points: SweepPoints) -> tuple[int, str]:
+    """Choose the point that figures and pages point out if they are not told which, and say why (`Sample`).
+
+    Parameters
+    ----------
+    points
+        Of a sweep; its first two objectives say which, see `read_sample`. The point has a value of the others, too.
+    """
+    sample = read_sample(points, points.objectives, most=1)
+    return int(sample.chosen["point"]), sample.why_chosen
 
 
 def cloud_size(sample: Sample) -> float:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, say_assumed
+from archmodel.report.bars import Bar, check_latencies, draw_bars, name_bars, name_steps
 from archmodel.report.figure import (
     STALL_COLOURS,
     FigureInfo,
-    figure_footer,
     house_style,
     save_figure,
 )
+from archmodel.report.wording import say_results
 from archmodel.results import Result, ResultTable
 
 if TYPE_CHECKING:
@@ -85,16 +85,13 @@ def stalls_info(results: Sequence[Result]) -> FigureInfo:
         }
         for result, name, times in _bars(results) for state, time_s in times.items()
     ]  # fmt: skip
-    workloads = dict.fromkeys(f"{result.workload} {result.phase}" for result in results)
-    title = next(iter(workloads)) if len(workloads) == 1 else "Matrix engines"
     on = f" on {results[0].machine}" if len(results) == 1 else ""
-    remark = f"Of the matrix engine that waits longest. {say_assumed(results)}"
     return FigureInfo(
-        title=f"{title}{on}: what matrix engines wait for",
+        title=f"{name_steps(results, 'Matrix engines')}{on}: what matrix engines wait for",
         x_label="Share of time [%]; time at the end of each bar",
         y_label="",
         table=ResultTable.from_rows(rows),
-        footer=figure_footer(results, remark),
+        footer=f"{say_results(results)} Of the matrix engine that waits longest.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archmodel.results.timeline import Counter, Floats, Timeline
+from archmodel.results.timeline import Counter, Floats
 
 WIDTH_IN = 9.0
 """Of a chart without its margins [inches]."""
@@ -91,8 +91,3 @@ def average_counter(counter: Counter, edges_s: Floats) -> Floats:
     ends_s = np.append(counter.time_s[1:], max(edges_s[-1], counter.time_s[-1]))
     means: Floats = time_in_columns(counter.time_s, ends_s, edges_s, counter.value) / np.diff(edges_s)
     return means
-
-
-def say_assumed(timeline: Timeline) -> str:
-    """Say how many values of the machine are assumed."""
-    return f"assumed values: {len(timeline.provenance.get('assumed', ()))} of {timeline.machine}"

@@ -21,7 +21,7 @@ from archmodel.report.figure import (
     short_text,
 )
 from archmodel.report.points import Column, Source, SweepPoints, open_points
-from archmodel.report.sample import default_point
+from archmodel.report.sample import choose_point
 from archmodel.results import ResultTable
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def tornado_info(points: SweepPoints, point: int | None = None, value: str | Non
         When the point or the column is not there, or the point has no finite value.
     """
     column = points.column(value, "--value") if value else points.objectives[0]
-    point = default_point(points) if point is None else point
+    point = choose_point(points)[0] if point is None else point
     centre, *varied = _read_changes(points, point)
     start = centre[column.name]
     if start is None or not math.isfinite(start) or not start:

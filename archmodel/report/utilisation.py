@@ -21,7 +21,8 @@ from archmodel.report.figure import (
     save_figure,
     wrap_text,
 )
-from archmodel.report.time_axis import average_counter, find_scale, say_assumed, time_in_columns, time_unit
+from archmodel.report.time_axis import average_counter, find_scale, time_in_columns, time_unit
+from archmodel.report.wording import name_step, say_timeline
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Floats, Timeline
 from archmodel.units import format_si
@@ -116,14 +117,15 @@ def utilisation_info(timeline: Timeline) -> FigureInfo:
     _, unit_name = time_unit(timeline.window_s)
     pes = f"mean of {n_pes} PEs" if n_pes > 1 else "one PE for all"
     alike = ", further executions as the first one on average" if repeats.starts_s.size else ""
-    remarks = [f"units: {pes}{alike}; grey: not followed", *timeline.remarks, say_assumed(timeline)]
+    remarks = [f"units: {pes}{alike}; grey: not followed", *timeline.remarks]
     said = " ".join(f"{remark[0].upper()}{remark[1:].rstrip('.')}." for remark in remarks)
+    step = name_step(timeline.workload, timeline.phase, [timeline.run])
     return FigureInfo(
-        title=f"{timeline.workload} {timeline.phase} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
+        title=f"{step} on {timeline.machine}: {format_si(timeline.latency_s, 's')}",
         x_label=f"Time from the start of {'one pass' if timeline.is_folded else 'the step'} [{unit_name}]",
         y_label="",
         table=ResultTable.from_rows(rows),
-        footer=f"archmodel {timeline.provenance['archmodel']}, model cycle, mode {timeline.mode}. {said}",
+        footer=f"{say_timeline(timeline)} {said}",
     )
 
 

@@ -11,11 +11,23 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
+from sphinx_gallery.sorting import FileNameSortKey
 
 from archmodel.report.figure import house_style
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("archmodel", "workloads", "docs/generate")
+
+
+class ReadingOrder(FileNameSortKey):
+    """Sort stories as they are to be read, and other scripts by their names behind them."""
+
+    STORIES = ("sram_for_ranking.py", "lpddr_or_hbm_for_decode.py", "what_diffusion_wants.py")
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        """Give what a script is sorted by."""
+        name = Path(filename).name
+        return self.STORIES.index(name) if name in self.STORIES else len(self.STORIES), name
 
 
 def scrape_figures(_block: object, script: dict[str, Any], gallery: dict[str, Any]) -> str:

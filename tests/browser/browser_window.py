@@ -41,7 +41,7 @@ class Window:
     requests
         What it asked for.
     open_s, busy_s
-        How long it took until it was drawn, and how much of that its thread was at work.
+        How long it took until it was ready, and how much of that its thread was at work.
     """
 
     def __init__(self, browser: Browser) -> None:
@@ -67,7 +67,7 @@ class Window:
             route.abort()
 
     def open(self, path: Path, width: int = WIDE) -> Page:
-        """Open a file as a double click does, and wait until it is drawn."""
+        """Open a file as a double click does, and wait until it is ready: text, tables and the first figure."""
         self.complaints.clear()
         self.requests.clear()
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
@@ -79,11 +79,16 @@ class Window:
         self.busy_s = next(each["value"] for each in metrics if each["name"] == "TaskDuration")
         return self.page
 
+    def finish(self) -> None:
+        """Wait until all figures are drawn, which the page does when it has nothing else to do."""
+        self.page.wait_for_function("due.size === 0")
+
     def requests_outside(self, folder: Path) -> list[str]:
         """List what was asked for that is not in a folder."""
         return [url for url in self.requests if not url.startswith((f"{folder.as_uri()}/", "data:", "blob:"))]
 
     def keep_picture(self, name: str) -> None:
         """Keep a picture of the whole page, to look at."""
+        self.finish()
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_browser_shows_hostile_names_as_text(window, small):
     assert shown.title() == TITLE
     assert shown.locator("h1").inner_text() == TITLE
     assert shown.locator("#front tbody td", has_text=HOSTILE).count() > 0
+    window.finish()
     assert shown.locator("#parallel").get_by_text("fast & <b>dear").count() > 0
     assert shown.evaluate("window.ran") is None
     assert shown.locator("img").count() == 0
@@ -97,8 +99,10 @@ def test_browser_filters_and_searches_front(window, small):
     assert chosen_points(table) == []
 
 
-def check_choice(page: Page, row: dict[str, Any]) -> None:
+def check_choice(window: Window, row: dict[str, Any]) -> None:
     """A machine is chosen everywhere on the page."""
+    window.finish()
+    page = window.page
     assert f"Machine {row['point']} " in page.locator("#chosen").inner_text()
     assert page.locator("#front tr[aria-current=true] th").inner_text() == str(row["point"])
     assert page.locator("#parameters").get_by_text(f"{row['clock_hz'] / 1e9:.12g} GHz", exact=True).count() > 0
@@ -114,7 +118,7 @@ def test_browser_chooses_machine_in_table(window, small, press):
     page, found = small
     shown, row = window.open(page), front_rows(found)[-1]
     press(shown.locator("#front").get_by_role("button", name=f"choose machine {row['point']}", exact=True))
-    check_choice(shown, row)
+    check_choice(window, row)
 
 
 PLACE = """(row) => {
@@ -132,7 +136,7 @@ def test_browser_chooses_machine_in_figure(window, small):
     shown.mouse.move(*place)
     shown.locator("#pareto .hovertext", has_text=f"point {rows[-1]['point']}").wait_for()
     shown.mouse.click(*place)
-    check_choice(shown, rows[-1])
+    check_choice(window, rows[-1])
 
 
 def test_browser_skips_to_the_report_by_keys(window, small):
@@ -167,7 +171,9 @@ CONTRASTS = """() => {
 
 def test_browser_finds_every_text_readable(window, small):
     page, _ = small
-    contrasts = window.open(page).evaluate(CONTRASTS)
+    shown = window.open(page)
+    window.finish()
+    contrasts = shown.evaluate(CONTRASTS)
     assert len(contrasts) > 100
     assert [each for each in contrasts if each[0] < 4.5] == []
 
@@ -178,6 +184,21 @@ def test_browser_needs_no_sideways_scrolling(window, small, width):
     shown = window.open(page, width)
     window.keep_picture(f"sweep-{width}")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_browser_sorts_other_tables_by_what_they_hold(window, tmp_path):
+    page = write_run(tmp_path)
+    shown = window.open(page)
+    table = shown.locator("table.sorts", has_text="The slowest")
+    heading = table.locator("thead th", has_text="latency [")
+    values = "(table) => [...table.tBodies[0].rows].map((row) => +row.cells[4].dataset.value)"
+    falling = table.evaluate(values)
+    assert falling == sorted(falling, reverse=True) != sorted(falling)
+    heading.get_by_role("button").press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert table.evaluate(values) == sorted(falling)
+    heading.get_by_role("button").click()
+    assert table.evaluate(values) == falling
 
 
 @pytest.mark.parametrize("write", [write_run, write_verification], ids=["compare", "verify"])
@@ -192,6 +213,52 @@ def test_browser_shows_other_reports(window, tmp_path, write):
         assert shown.get_by_text(HOSTILE).count() > 0
         assert shown.evaluate("window.ran") is None
         assert [each for each in shown.evaluate(CONTRASTS) if each[0] < 4.5] == []
+
+
+@pytest.fixture
+def busy(browser) -> Iterator[Window]:
+    """Open a window that has never time to spare: what it draws, it draws for another reason."""
+    window = Window(browser)
+    window.page.add_init_script("window.requestIdleCallback = () => 0;")
+    yield window
+    assert window.complaints == []
+    window.context.close()
+
+
+LOWER = ("parallel", "breakdown", "steps")
+
+
+def is_drawn(page: Page, figure: str) -> bool:
+    return page.locator(f"#{figure} .main-svg").count() > 0
+
+
+def test_browser_draws_first_figure_at_once_and_others_near_the_view(busy, small):
+    page, _ = small
+    shown = busy.open(page)
+    assert is_drawn(shown, "pareto")
+    assert not any(is_drawn(shown, figure) for figure in LOWER)
+    for figure in LOWER:
+        shown.locator(f"#{figure}").scroll_into_view_if_needed()
+        shown.locator(f"#{figure} .main-svg").first.wait_for()
+    assert shown.locator("#diagram svg").count() == 1
+
+
+def test_browser_draws_others_in_idle_time(window, small):
+    page, _ = small
+    shown = window.open(page)
+    window.finish()
+    assert shown.evaluate("window.scrollY") == 0
+    assert all(is_drawn(shown, figure) for figure in LOWER)
+
+
+def test_browser_draws_a_choice_where_nobody_looks_before_printing(busy, small):
+    page, found = small
+    shown, row = busy.open(page), front_rows(found)[-1]
+    shown.locator("#front").get_by_role("button", name=f"choose machine {row['point']}", exact=True).click()
+    assert not is_drawn(shown, "steps")
+    assert shown.pdf(format="A4").startswith(b"%PDF")
+    assert all(is_drawn(shown, figure) for figure in LOWER)
+    check_choice(busy, row)
 
 
 def test_browser_prints_report_without_controls(window, small):

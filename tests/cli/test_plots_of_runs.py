@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 SMALL = "recommendation/dlrm_dcnv2"
@@ -36,14 +38,26 @@ def test_a_verification_is_drawn_against_rtl(run, tmp_path):
 
 @pytest.mark.parametrize("kind", ["stalls", "utilisation", "gantt"])
 def test_figures_of_cycles_have_no_other_model(run, tmp_path, kind):
-    code, _, err = run("plot", kind, "mtia_2i", SMALL, "--model", "wave", "-o", str(tmp_path / "x.svg"))
-    assert (code, err) == (
-        2, "1 error in command line\n  --model: 'wave' is not allowed; leave it out: it is cycle\n"
-    )  # fmt: skip
+    for model in ("wave", "roofline"):
+        code, _, err = run("plot", kind, "mtia_2i", SMALL, "--model", model, "-o", str(tmp_path / "x.svg"))
+        text = f"--model: '{model}' is not allowed; leave it out: it is cycle"
+        assert (code, err) == (2, f"1 error in command line\n  {text}\n")
     code, _, err = run("plot", kind, "h100_sxm", SMALL, "-o", str(tmp_path / "x.svg"))
     assert code == 2
     assert "h100_sxm: no section 'timing' is described; model 'cycle' needs one" in err
     assert list(tmp_path.iterdir()) == []
+
+
+COMMANDS = {"plot roofline": "roofline", "plot breakdown": "roofline", "plot stalls": "cycle", "plot gantt": "cycle",
+            "plot utilisation": "cycle", "timeline": "cycle", "plot ladder": None, "ladder": None}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_the_model_that_it_is_without_the_option(run, command):
+    said = run(*command.split(), "--help")[1]
+    models = re.findall(r"--model STR .*\[default: (\w+)\]", said)
+    assert models == [COMMANDS[command]] if COMMANDS[command] else "--model" not in said
+    assert "--batch INT" in said
 
 
 def test_a_folder_that_cannot_be_written(run, tmp_path):

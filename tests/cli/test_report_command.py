@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 
 import pytest
 
 import archmodel as am
 from archmodel.api import open_sweep, report
 from archmodel.errors import InputError
+from archmodel.models.roofline import Roofline
 from archmodel.results import ResultTable
 from archmodel.results.keep import VERIFY, as_array, keep_tables
 from archmodel.results.store import open_store
 
 WORKLOAD = "recommendation/mtia_lc1"
+WORKLOADS = Path(__file__).parents[2] / "workloads"
 
 
 def data_of(page):
@@ -50,6 +53,7 @@ def test_a_run_is_kept_and_reported(run, run_json, tmp_path):
         assert len([line for line in lines if line.startswith(f"{row['name']} ")]) == 1
     command = f"archmodel run mtia_2i {WORKLOAD} --batch 256 --set &#x27;clock=1.5 GHz&#x27; -o {folder}-again"
     assert command in text
+    assert f'data-value="{total["latency_s"]!r}"' in text
     assert "<p>Model roofline; batch 256, dtype fp16, launch graph, clock 1.5 GHz.</p>" in text
     cells = {title: (area, cells) for *_, title, _, area, cells in data["blocks"]["mtia_2i"]}
     assert {title: cells for title, (area, cells) in cells.items() if area} == {
@@ -94,6 +98,48 @@ def test_machines_are_compared_in_a_report(run, tmp_path):
     text = report(both).read_text(encoding="utf-8")
     assert "The machines have ceilings of their own, which are not drawn." in text
     assert "SELECT * FROM ceilings" not in text
+
+
+def test_what_is_kept_is_evaluated_once_and_told_alike(run, run_json, tmp_path, monkeypatch):
+    asked = [
+        "mtia_2i",
+        "h100_sxm",
+        "mtia_300",
+        "--workload",
+        "llm/llama3.1-8b",
+        "--dtype",
+        "fp8",
+        "--set",
+        "clock=1 GHz",
+    ]
+    plain = run("compare", *asked, "--json")[1]
+    evaluated: list[str] = []
+    for name in ("evaluate", "evaluate_batch"):
+        call = getattr(Roofline, name)
+
+        def counted(self, trace, machines, launch="graph", *, call=call):
+            able = [each.name for each in (machines if isinstance(machines, list) else [machines])
+                    if not self.supports(trace, each)]  # fmt: skip
+            evaluated.extend(able)
+            return call(self, trace, machines, launch)
+
+        monkeypatch.setattr(Roofline, name, counted)
+    assert run("compare", *asked, "--json", "-o", str(tmp_path / "kept"))[1] == plain
+    assert sorted(evaluated) == ["h100_sxm", "mtia_300"]
+
+
+def test_own_files_of_a_run_are_beside_its_page(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = {"mine.yaml": "extends: mtia_2i\n", "work.yaml": (WORKLOADS / f"{WORKLOAD}.yaml").read_text(encoding="utf-8")}
+    for name, text in own.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert run("run", "./mine.yaml", "work.yaml", "-o", "kept")[0] == 0
+    (tmp_path / "mine.yaml").write_text("extends: mtia_300\n", encoding="utf-8")  # later than the run
+    page = report("kept")
+    assert {path.name: path.read_text(encoding="utf-8") for path in (page.parent / "inputs").iterdir()} == own
+    text = page.read_text(encoding="utf-8")
+    assert "archmodel run inputs/mine.yaml inputs/work.yaml -o kept-again" in text
+    assert '<a href="inputs/mine.yaml">inputs/mine.yaml</a>, <a href="inputs/work.yaml">' in text
 
 
 def test_results_of_another_command_stay(run, tmp_path):
@@ -153,7 +199,7 @@ def test_a_sweep_without_answers_has_a_report_that_says_so(tmp_path):
     }  # fmt: skip
     am.sweep(given, tmp_path / "none")
     text = report(tmp_path / "none").read_text(encoding="utf-8")
-    assert "There are none: of 2 machines, 2 have no answer and 0 do not meet the conditions." in text
+    assert "There are none: of 2 points 2 have no answer, 0 do not meet the conditions and 0 have no finite" in text
     assert set(open_store(tmp_path / "none").tables()) == {"base", "choices", "front", "parameters", "points"}
 
 
@@ -175,6 +221,6 @@ def test_models_of_a_sweep_are_told_by_its_own_tables(tmp_path):
     best = found.front()["point"][0]
     for table in ("points", "points_roofline"):
         row = next(found.query(f"select throughput from {table} where point = {best}").rows())
-        assert f'<td class="number">{float(format(row["throughput"], ".4g")):,.15g}</td>' in text
+        assert f' data-value="{row["throughput"]!r}">' in text
     with pytest.raises(InputError, match="holds no results"):
         report(tmp_path)

@@ -95,6 +95,13 @@ def test_every_script_has_a_page_with_its_figure_and_a_notebook(built, script):
     assert f"{script.stem}.ipynb" in page
 
 
+def test_stories_are_in_the_order_in_which_they_are_read(built):
+    page = (built / "generated" / "stories" / "index.html").read_text(encoding="utf-8")
+    stories = ("sram_for_ranking", "lpddr_or_hbm_for_decode", "what_diffusion_wants")
+    places = [page.index(f'href="{name}.html"') for name in stories]
+    assert places == sorted(places)
+
+
 def test_every_kind_of_figure_is_in_the_gallery():
     kinds = {kind for of_file in KINDS.values() for kind in of_file} - {"commands"}  # these need a simulator
     assert {script.stem for script in SCRIPTS if script.parent.name == "gallery"} == {f"plot_{kind}" for kind in kinds}

@@ -9,7 +9,7 @@ from recorded_pictures import TOLERANCE, difference, mark_differences, read, ren
 
 import archmodel as am
 from archmodel import report
-from archmodel.report import diagram, errors, ladder
+from archmodel.report import diagram, errors, wording
 
 AROUND = 40  # a point whose sensitivities are there
 
@@ -42,7 +42,7 @@ def sweep(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _any_version(monkeypatch):
     """What is not made up says which archmodel drew it; a release changes no picture."""
-    for module in (diagram, errors, ladder):
+    for module in (diagram, errors, wording):
         monkeypatch.setattr(module, "version", lambda _: "1.2.3")
 
 

@@ -6,9 +6,10 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
-from made_up import make_counted, make_ladder, make_points, make_result, make_timeline
+from made_up import RUN, make_counted, make_ladder, make_points, make_result, make_timeline
 
 import archmodel as am
 from archmodel import report
@@ -17,7 +18,9 @@ from archmodel.report.bars import name_bars
 from archmodel.report.breakdown import breakdown_info
 from archmodel.report.errors import as_points, errors_info, read_points
 from archmodel.report.figure import STALL_COLOURS
+from archmodel.report.gantt import gantt_info
 from archmodel.report.ladder import ladder_info
+from archmodel.report.roofline import roofline_info
 from archmodel.report.stalls import stalls_info
 from archmodel.report.utilisation import utilisation_info
 from archmodel.results import ResultTable
@@ -125,7 +128,7 @@ def test_what_takes_no_time_is_refused(plot, latency_s):
 
 
 def test_two_results_of_one_machine_have_a_bar_each():
-    first, second = make_result(), replace(make_result(slowness=2.0), run={"set": {"clock": "1.1 GHz"}})
+    first, second = make_result(), replace(make_result(slowness=2.0), run=RUN | {"set": {"clock": "1.1 GHz"}})
     assert name_bars([first, second]) == ["mtia_2i", "mtia_2i (clock=1.1 GHz)"]
     _, axes = report.plot_breakdown([first, second])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["mtia_2i", "mtia_2i (clock=1.1 GHz)"]
@@ -136,6 +139,36 @@ def test_two_results_of_one_machine_have_a_bar_each():
     assert times[0] != times[1]
     names = breakdown_info([first, second]).table["bar"]
     assert dict.fromkeys(names) == {"mtia_2i": None, "mtia_2i (clock=1.1 GHz)": None}
+
+
+def test_titles_say_how_a_step_is_run():
+    small, large = make_result(), replace(make_result(), run=RUN | {"batch": 64, "launch": "eager"})
+    said = "made/up prefill, batch 8, sequence 2,048, dtype fp16"
+    assert roofline_info(am.machine("mtia_2i"), [small]).title == f"{am.machine('mtia_2i').title}: {said}"
+    assert breakdown_info([small]).title == f"{said}: where the time goes"
+    assert stalls_info([make_counted()]).title == f"{said} on mtia_2i: what matrix engines wait for"
+    assert gantt_info(make_timeline()).title == utilisation_info(make_timeline()).title == f"{said} on mtia_2i: 42 us"
+    assert breakdown_info([small, large]).title == "made/up prefill, sequence 2,048, dtype fp16: where the time goes"
+    assert name_bars([small, large]) == ["mtia_2i (batch 8, launch graph)", "mtia_2i (batch 64, launch eager)"]
+
+
+def test_all_footers_say_alike_what_is_set_and_assumed():
+    given = {"clock": "1.1 GHz", "sram.capacity": "1 GiB"}
+    machine = am.machine("mtia_2i", given)
+    n_assumed = sum(note.kind == "assumed" for note in machine.provenance.values()) - len(given)
+    said = f"Set by the user: clock=1.1 GHz, sram.capacity=1 GiB. Assumed values: {n_assumed} of mtia_2i."
+    assumed = [path for path, note in machine.provenance.items() if note.kind == "assumed"]
+    run, provenance = RUN | {"set": given}, {"archmodel": "1.2.3", "assumed": assumed}
+    counted, shown = (replace(made, run=run, provenance=provenance) for made in (make_counted(), make_timeline()))
+    by_model = f"archmodel 1.2.3, model cycle. {said}"
+    for info in (roofline_info(machine, [counted]), breakdown_info([counted]), stalls_info([counted])):
+        assert info.footer.startswith(by_model)
+    for info in (gantt_info(shown), utilisation_info(shown)):
+        assert info.footer.startswith(f"archmodel 1.2.3, model cycle, mode representative. {said} ")
+    assert f"archmodel {version('archmodel')}. {said} " in ladder_info(machine, LLAMA, make_ladder()).footer
+    other = replace(counted, run=RUN, provenance=provenance | {"assumed": [*assumed, "other"]})
+    both = breakdown_info([counted, other]).footer  # what is set in one of them is assumed in the other
+    assert both.endswith(f"Assumed values: {n_assumed + 3} of mtia_2i.")
 
 
 def test_results_of_two_models_are_told_apart():

@@ -18,6 +18,7 @@ from archmodel.report.parallel import parallel_info
 from archmodel.report.pareto import pareto_info
 from archmodel.report.points import SweptAxis, open_points, scale_of
 from archmodel.report.tornado import tornado_info
+from archmodel.results.store import open_store
 
 NASTY = {'<script>alert("1")</script>': "x_1$^{2}$", "$\\frac": "a_b & c"}
 PLOTS = (report.plot_pareto, report.plot_pairs, report.plot_heatmap, report.plot_parallel, report.plot_tornado)
@@ -240,11 +241,29 @@ def test_nothing_to_draw_says_why(tmp_path):
         change=lambda rows: [{**row, "status": "unsupported", "is_feasible": False} for row in rows],
     )
     unfinished = write_results(tmp_path / "unfinished", has_front=False)
-    for plot in PLOTS:
-        assert refused(plot, failed) == (
-            f"1 error in figure\n  {failed}: there is nothing to draw: of 96 points 96 have no answer and 0 do not "
-            f"meet the conditions; why: archmodel query {failed} 'select message, count(*) as n from points group by 1'"
+    strict = write_results(
+        tmp_path / "strict", change=lambda rows: [{**row, "is_feasible": False, "tdp_w": 99.0} for row in rows]
+    )
+    run = json.loads((strict / "run.json").read_text())
+    run["asked"]["where"] = ["tdp_w <= 10 W"]
+    (strict / "run.json").write_text(json.dumps(run))
+    endless = write_results(tmp_path / "endless", change=lambda rows: [{**row, "throughput": math.nan} for row in rows])
+    by_message = "SELECT message, count(*) AS n FROM points WHERE status <> 'ok' GROUP BY 1 ORDER BY 2 DESC"
+    reasons = {
+        failed: ("96 have no answer, 0 do not meet the conditions and 0 have", by_message),
+        strict: ("0 have no answer, 96 do not meet the conditions (tdp_w <= 10 W) and 0 have",
+                 "SELECT min(tdp_w), max(tdp_w) FROM points WHERE status = 'ok'"),
+        endless: ("0 have no answer, 8 do not meet the conditions and 88 have",
+                  "SELECT point, throughput, perf_per_w, silicon_mm2 FROM points WHERE is_feasible"),
+    }  # fmt: skip
+    for folder, (why, sql) in reasons.items():
+        assert refused(report.plot_pareto, folder) == (
+            f"1 error in figure\n  {folder}: there is nothing to draw: of 96 points {why} no finite value of every "
+            f'objective; see: archmodel query {folder} "{sql}"'
         )
+        assert len(open_store(folder).query(sql)) > 0
+    for plot in PLOTS:
+        assert "there is nothing to draw" in refused(plot, failed)
         assert refused(plot, unfinished) == (
             f"1 error in figure\n  {unfinished}: has no table front: the sweep has not ended; the same command goes on"
         )

@@ -16,9 +16,12 @@ from made_up import AXES, OBJECTIVES, write_results
 import archmodel as am
 from archmodel.api import open_sweep, report
 from archmodel.errors import ArchmodelError, InputError
-from archmodel.report.html import open_front, sweep_page, write_page
+from archmodel.report.html import Inputs, open_front, sweep_page, write_page
 from archmodel.report.html import write as writing
 from archmodel.report.html.front import MOST_ROWS, pick
+from archmodel.report.html.page import table
+from archmodel.report.pareto import pareto_info
+from archmodel.report.points import Column, open_points
 from archmodel.results.store import open_store
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -151,9 +154,9 @@ def test_models_say_what_their_table_says(found, page):
     first = rows[0]
     told = next(found.query(f"select * from points where point = {first['point']}").rows())
     assert first == {"model": "roofline", **told}
-    cells = read(page).cells
+    kept = set(re.findall(r' data-value="([^"]*)"', page.read_text(encoding="utf-8")))
     for row in rows:
-        assert f"{float(format(row['speedup'], '.4g')):,.15g}" in cells
+        assert {repr(row[name]) for name in ("speedup", "silicon_mm2", "ranking_latency_s")} <= kept
 
 
 def test_every_assumed_value_is_listed_with_its_reason(found, page):
@@ -165,6 +168,35 @@ def test_every_assumed_value_is_listed_with_its_reason(found, page):
     for row in rows:
         start = cells.index(row["path"])
         assert cells[start : start + 4] == [row["path"], row["about"], row["value"], row["source"]]
+
+
+def test_the_question_says_all_settings_of_a_step(page):
+    cells = read(page).cells
+    start = cells.index("larger")
+    assert cells[start + 1 : start + 3] == ["recommendation/mtia_lc1", "batch 512, dtype fp16"]
+    assert "as usual" not in page.read_text(encoding="utf-8")
+
+
+def test_the_page_opens_with_the_machine_that_figures_point_out(found, page):
+    sample = pareto_info(open_points(found)).sample
+    columns, opened = columns_of(page), data_of(page)["opened"]
+    assert columns["point"]["values"][opened["row"]] == sample.chosen["point"]
+    assert opened["why"] == sample.why_chosen
+    assert f"point out, {sample.chosen['point']} ({sample.why_chosen})." in page.read_text(encoding="utf-8")
+
+
+def test_numbers_are_shown_in_units_that_people_read():
+    rows = [("add", 3.25e-4, 1.5e9, 0.5), ("sort", None, 20.0, math.nan), ("<b>", 1.25e-3, 0, 1.0)]
+    columns = [Column("latency_s", "latency", "s", None), Column("bytes", "operands", "B", None)]
+    text = table("c", ["operator", *columns, Column("utilisation", "of peak", "", None)], rows)
+    reader = Reader(text)
+    assert reader.cells == [
+        "operator", "latency [ms]", "operands [GB]", "of peak [%]",
+        "add", "0.325", "1.5", "50", "sort", "–", "2.000e-08", "–", "<b>", "1.25", "0", "100",
+    ]  # fmt: skip
+    assert re.findall(r'data-value="(.*?)"', text) == ["0.000325", "1500000000.0", "0.5", "20.0", "0.00125", "0", "1.0"]
+    assert '<table class="sorts">' in text
+    assert "sorts" not in table("c", ["operator", "kind"], [("a", "b"), ("c", "d")])
 
 
 def test_choices_say_what_they_change(page):
@@ -187,7 +219,7 @@ def test_names_are_shown_as_they_are(page):
 def test_the_page_needs_nothing_but_its_folder(page):
     reader = read(page)
     outside = [link for link in reader.links if not link.startswith(("#", "data:"))]
-    assert sorted(outside) == ["figures.js", "plotly.min.js", "report.css", "report.js"]
+    assert sorted(outside) == ["figures.js", "plotly.min.js", "report.css", "report.js", "sweep.yaml"]
     files = {path.name for path in page.parent.iterdir()}
     assert files == {"index.html", "plotly.min.js", "report.css", "figures.js", "report.js", "sweep.yaml"}
     for name in ("report.css", "figures.js", "report.js"):
@@ -262,7 +294,8 @@ def make(folder: Path, change=lambda rows: rows, **given) -> Path:
 
 
 def write_made(folder: Path) -> Path:
-    return write_page(sweep_page(open_front(open_store(folder))), folder / "report")
+    front = open_front(open_store(folder))
+    return write_page(sweep_page(front, {"ranking": {"batch": 8}}, Inputs()), folder / "report")
 
 
 def test_without_a_front_the_page_says_why(tmp_path):
@@ -271,7 +304,8 @@ def test_without_a_front_the_page_says_why(tmp_path):
 
     page = write_made(make(tmp_path / "empty", change=spoil))
     reader = read(page)
-    said = "There are none: of 96 machines, 48 have no answer and 48 do not meet the conditions."
+    said = ("There are none: of 96 points 48 have no answer, 48 do not meet the conditions and 0 have no finite value "
+            "of every objective.")  # fmt: skip
     assert said in page.read_text(encoding="utf-8")
     assert not {"pareto", "detail", "ladder", "front"} & set(reader.ids)
     assert columns_of(page)["point"]["values"] == []
@@ -297,14 +331,37 @@ def test_what_has_no_finite_value_is_left_out(tmp_path):
         assert (tdp_w is None) == bool(point % 3)
 
 
-def test_files_that_are_not_beside_the_page_are_named(tmp_path):
-    folder = make(tmp_path / "own")
-    assert "have to be where it says" not in write_made(folder).read_text(encoding="utf-8")
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    run["description"]["machine"] = run["asked"]["workloads"]["ranking"]["workload"] = "./mine.yaml"
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
-    said = "Files that it names are not here, and have to be where it says: ./mine.yaml."
-    assert said in write_made(folder).read_text(encoding="utf-8")
+OWN = {
+    "parts/mine.yaml": "extends: ../base.yaml\nclock: {value: 1.2 GHz, kind: assumed, source: a guess}\n",
+    "base.yaml": "extends: mtia_2i\nsram: {width: {value: 4096 B/cycle, kind: assumed, source: another}}\n",
+    "work/load.yaml": "title: Made up\nsource: made up\nbuilder: dlrm\n"
+    "defaults: {batch: 256, dtype: fp16, weight_dtype: null, table_dtype: fp16}\nmodel: {n_dense_features: 13, "
+    "bottom: [64], dim: 64, tables: [[100000, 1]], top: [256, 1]}\n",
+}
+
+
+def test_own_files_are_beside_the_page_and_give_the_results_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in OWN.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    given = {
+        "title": "mine", "machine": "parts/mine.yaml", "axes": {"dram.bandwidth": ["204.8 GB/s", "409.6 GB/s"]},
+        "workloads": [{"workload": str(tmp_path / "work/load.yaml")}], "objectives": {"throughput": "max"},
+    }  # fmt: skip
+    found = am.sweep(given, tmp_path / "results")
+    page = report(tmp_path / "results")
+    copies = {path.relative_to(page.parent / "inputs").as_posix(): path for path in page.parent.rglob("*.yaml")
+              if path.name != "sweep.yaml"}  # fmt: skip
+    assert {name: path.read_text(encoding="utf-8") for name, path in copies.items()} == OWN
+    assert {link for link in read(page).links if link.startswith("inputs/")} == {f"inputs/{name}" for name in OWN}
+    elsewhere = shutil.copytree(page.parent, tmp_path / "elsewhere" / "sent")
+    for name in OWN:
+        (tmp_path / name).unlink()
+    monkeypatch.chdir(elsewhere)
+    again = am.sweep("sweep.yaml", "again")
+    assert again.run["asked"]["machine"]["sha256"] == found.run["asked"]["machine"]["sha256"]
+    assert list(again.front().rows()) == list(found.front().rows())
 
 
 def test_two_hundred_axes_fit(tmp_path):

@@ -6,6 +6,8 @@ const STYLE = {
   legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
 };
 
+const MOST_TICKS = 9; // of an axis in parallel coordinates
+
 // Plotly reads some tags in texts.
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
@@ -14,18 +16,18 @@ const better = (column) => (column.goal ? `, ${column.goal === "max" ? "more" : 
 const title = (column, isNarrow) => ({ text: plain(heading(column)) + (isNarrow ? better(column).replace(", ", "<br>") : better(column)), standoff: 8 });
 const describe = (row) => shown.filter((c) => c.kind === "axis").map((c) => `${plain(c.label)}: ${plain(cell(c, row))}`).join("<br>");
 
-function startPareto() {
+function offerAxes() {
   const able = columns.filter((column) => column.name in data.cloud && column.kind === "figure");
   ["pareto-x", "pareto-y"].forEach((id, i) => {
     able.forEach((column) => byId(id).append(element("option", heading(column), { value: column.name })));
     byId(id).value = (data.objectives[i] ?? able.find((column) => column.name !== data.objectives[0])?.name) ?? data.objectives[0];
-    byId(id).addEventListener("change", drawPareto);
+    byId(id).addEventListener("change", () => drawSoon("pareto"));
   });
-  drawPareto();
-  byId("pareto").on("plotly_click", (event) => {
-    const point = event.points.find((each) => each.data.meta === "front");
-    if (point) choose(point.pointIndex);
-  });
+}
+
+function chooseDot(event) {
+  const point = event.points.find((each) => each.data.meta === "front");
+  if (point) choose(point.pointIndex);
 }
 
 function drawPareto() {
@@ -39,14 +41,18 @@ function drawPareto() {
     dots("front", (c) => c.values, 8, data.colours.front, "circle", {
       meta: "front", text: rowIds.map((row) => `point ${named.point.values[row]}<br>${describe(row)}`),
       hovertemplate: "%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>", unselected: { marker: { opacity: 0.12 } },
+      selectedpoints: matching(),
     }),
     dots("chosen", (c) => [c.values[state.chosen]], 14, data.colours.chosen, "diamond", { hoverinfo: "skip" }),
   ];
   if (x.base !== null && y.base !== null) {
     traces.push(dots("base machine", (c) => [c.base], 13, data.colours.base, "square", { hovertemplate: "base machine<extra></extra>" }));
   }
-  const axis = { zeroline: false, gridcolor: "#e4e4e4", automargin: true };
-  Plotly.react("pareto", traces, { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y, byId("pareto").clientWidth < 600) }, hovermode: "closest" }, CONFIG);
+  const axis = { zeroline: false, gridcolor: "#e4e4e4", automargin: true }, place = byId("pareto"), isFirst = !place.data;
+  const isNarrow = place.clientWidth < 600;
+  const layout = { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y, isNarrow) }, hovermode: "closest" };
+  Plotly.react(place, traces, layout, CONFIG);
+  if (isFirst) place.on("plotly_click", chooseDot);
 }
 
 function drawParallel() {
@@ -66,19 +72,23 @@ function drawParallel() {
     type: "scatter", mode: "lines", name, line: { color: colour, width }, opacity, hoverinfo: "skip",
     x: rows.flatMap(() => [...used.keys(), null]), y: rows.flatMap((row) => [...heights(row), null]),
   });
-  const label = (column, end) => (column.kind === "axis" ? column.choices[end] : show(end, column.scale));
-  const room = Math.max(5, Math.floor(byId("parallel").clientWidth / used.length / 6.5)); // letters between two axes
-  const note = (i, y, end, yanchor) => {
-    const text = label(used[i], end);
-    return { x: i, y, text: plain(text.length > room ? `${text.slice(0, room - 1)}…` : text), showarrow: false, yanchor, font: { size: 11 } };
+  const ticks = (column, [low, high]) => { // where, and what: all choices if there is room, of objectives the quarters
+    const n = column.kind === "axis" ? column.choices.length : 0, step = Math.ceil((n - 1) / (MOST_TICKS - 1));
+    return n ? column.choices.map((text, i) => [i / (n - 1), text]).filter((_, i) => i % step === 0)
+      : [0, 0.25, 0.5, 0.75, 1].map((y) => [y, show(low + y * (high - low), column.scale)]);
   };
+  const room = Math.max(5, Math.floor(byId("parallel").clientWidth / used.length / 6.5)); // letters between two axes
+  const note = (i, y, text) => ({
+    x: i, y, text: plain(text.length > room ? `${text.slice(0, room - 1)}…` : text), showarrow: false, xanchor: "left", xshift: 2,
+    font: { size: 11 }, bgcolor: "rgba(255, 255, 255, 0.8)", borderpad: 1,
+  });
   Plotly.react("parallel", [
     line(lines.length < rowIds.length ? `front (the first ${lines.length} rows)` : "front", lines, data.colours.front, 1, 0.35),
     line("chosen", [state.chosen], data.colours.chosen, 3, 1),
   ], {
-    ...STYLE, yaxis: { visible: false, range: [-0.12, 1.12], fixedrange: true },
+    ...STYLE, yaxis: { visible: false, range: [-0.05, 1.05], fixedrange: true },
     xaxis: { tickvals: [...used.keys()], ticktext: used.map((c) => plain(heading(c))), tickangle: -30, showgrid: true, gridcolor: "#999", zeroline: false, fixedrange: true, automargin: true },
-    annotations: ends.flatMap(([low, high], i) => [note(i, -0.02, low, "top"), note(i, 1.02, high, "bottom")]),
+    annotations: used.flatMap((column, i) => ticks(column, ends[i]).map(([y, text]) => note(i, y, text))),
   }, CONFIG);
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.report.points import SweepPoints, check_ended
+from archmodel.report.sample import choose_point
 from archmodel.results.store import Store
 
 MOST_ROWS, _MOST_VALUES = 2000, 80_000
@@ -46,15 +47,25 @@ class Front:
         }
 
     @cached_property
+    def opened(self) -> tuple[int, str]:
+        """The point that the page opens with, and why; the one that figures of the sweep point out, too."""
+        return choose_point(self.points)
+
+    @cached_property
+    def told(self) -> set[int]:
+        """Numbers of the points that are there however large the front is."""
+        return {*self.best.values(), self.opened[0]} if self.best else set()
+
+    @cached_property
     def kept(self) -> list[int]:
         """Numbers of the points that the page holds."""
         most = min(MOST_ROWS, _MOST_VALUES // max(1, len(self.rows)))
-        return pick(self.rows["point"].tolist(), self.best.values(), most)
+        return pick(self.rows["point"].tolist(), self.told, most)
 
     @cached_property
     def detailed(self) -> list[int]:
         """Numbers of the points whose operators and blocks are shown."""
-        return pick(self.kept, self.best.values(), MOST_DETAILED)
+        return pick(self.kept, self.told, MOST_DETAILED)
 
     @cached_property
     def workloads(self) -> list[str]:
@@ -103,19 +114,19 @@ def open_front(store: Store) -> Front:
     return Front(SweepPoints(store))
 
 
-def pick(points: Sequence[int], best: Collection[int], most: int) -> list[int]:
+def pick(points: Sequence[int], told: Collection[int], most: int) -> list[int]:
     """Choose points of a front: the best ones, and others evenly spread over it.
 
     Parameters
     ----------
     points
         Numbers, in the order of the front.
-    best
+    told
         Those that are there in any case.
     most
-        How many, besides those of ``best``.
+        How many, besides those of ``told``.
     """
     if len(points) <= most:
         return list(points)
-    spread = {points[idx] for idx in np.linspace(0, len(points) - 1, most).round().astype(int)} | set(best)
+    spread = {points[idx] for idx in np.linspace(0, len(points) - 1, most).round().astype(int)} | set(told)
     return [point for point in points if point in spread]

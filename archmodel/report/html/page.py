@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
+from archmodel.report.points import Column, Scale
+from archmodel.report.wording import query_command
 from archmodel.units import format_number
 
 
@@ -88,20 +91,47 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Set a table; the first cell of a row is its heading, and numbers stand to the right."""
-    lines = [f'<div class="wide"><table><caption>{escape(caption)}</caption>', "<thead><tr>"]
-    lines += [f'<th scope="col">{escape(heading)}</th>' for heading in headings]
+def table(caption: str, headings: Sequence[str | Column], rows: Iterable[Sequence[Any]]) -> str:
+    """Set a table; the first cell of a row is its heading, and numbers stand to the right.
+
+    Parameters
+    ----------
+    caption
+        Above it.
+    headings
+        Of the columns; values of a `Column` are shown in a unit that suits them.
+    rows
+        Values as they are kept, by which the script of the page sorts a table that has numbers.
+    """
+    kept = [list(row) for row in rows]
+    scales = [_choose_scale(heading, (row[idx] for row in kept)) for idx, heading in enumerate(headings)]
+    sorts = ' class="sorts"' if len(kept) > 1 and any(_is_number(value) for row in kept for value in row) else ""
+    lines = [f'<div class="wide"><table{sorts}><caption>{escape(caption)}</caption>', "<thead><tr>"]
+    for heading, scale in zip(headings, scales, strict=True):
+        unit = "" if scale.unit == "1" else f" [{scale.unit}]"
+        title = heading if isinstance(heading, str) else heading.title
+        lines.append(f'<th scope="col">{escape(title + unit)}</th>')
     lines.append("</tr></thead><tbody>")
-    for first, *others in rows:
-        cells = "".join(_cell(value) for value in others)
-        lines.append(f'<tr><th scope="row">{escape(show(first))}</th>{cells}</tr>')
+    for row in kept:
+        first, *others = [_cell(value, scale) for value, scale in zip(row, scales, strict=True)]
+        lines.append(f'<tr><th scope="row"{first}</th>{"".join(f"<td{cell}</td>" for cell in others)}</tr>')
     return "\n".join([*lines, "</tbody></table></div>"])
 
 
-def _cell(value: Any) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td class="number">{escape(show(value))}</td>' if is_number else f"<td>{escape(show(value))}</td>"
+def _choose_scale(heading: str | Column, values: Iterable[Any]) -> Scale:
+    return Scale(1.0, "1") if isinstance(heading, str) else heading.scale(filter(_is_number, values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _cell(value: Any, scale: Scale) -> str:
+    """Set what a cell is and shows, between its tags."""
+    if not _is_number(value):
+        return f">{escape(show(value))}"
+    shown = value if scale.factor == 1 else value / scale.factor
+    return f' class="number" data-value="{value!r}">{escape(show(shown))}'
 
 
 def show(value: Any) -> str:
@@ -114,11 +144,6 @@ def show(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3e}" if size and (size < 1e-3 or size >= 1e7) else format_number(value)
-
-
-def percent(value: float | None) -> float | None:
-    """Give a share in per cent, if there is one."""
-    return None if value is None else 100 * value
 
 
 def figure(name: str, text: str) -> str:
@@ -134,6 +159,11 @@ def reproduction(
     return f"<pre>{escape(lines)}</pre>\n{table(caption, ('what', 'which'), versions)}"
 
 
+def link(file: str) -> str:
+    """Link a file beside the page."""
+    return f'<a href="{quote(file)}">{escape(file)}</a>'
+
+
 def folded(summary: str, content: str) -> str:
     """Hide content until it is asked for, or printed."""
     return f"<details><summary>{escape(summary)}</summary>\n{content}\n</details>"
@@ -142,9 +172,3 @@ def folded(summary: str, content: str) -> str:
 def source(folder: str, sql: str) -> str:
     """Say which query gives the numbers above."""
     return f'<p class="source">Numbers: <code>{escape(query_command(folder, sql))}</code></p>'
-
-
-def query_command(folder: str, sql: str) -> str:
-    """Write the command that asks results."""
-    is_plain = not set('"$`!\\') & set(sql)
-    return f"archmodel query {shlex.quote(folder)} {f'{chr(34)}{sql}{chr(34)}' if is_plain else shlex.quote(sql)}"

@@ -27,6 +27,11 @@ function cell(column, row) {
   return column.kind === "point" ? String(value) : show(value, column.scale);
 }
 
+function compare(x, y, sign) { // what has no value is last, both ways
+  if (x === null || y === null) return sign * ((x === null) - (y === null));
+  return typeof x === "string" ? x.localeCompare(y) : x - y;
+}
+
 function fill(table, headings, rows, kind) {
   const head = element("tr");
   headings.forEach((text) => head.append(element("th", text, { scope: "col" })));
@@ -46,7 +51,7 @@ const shown = columns.filter((column) => column.is_shown);
 const rowIds = columns.length ? columns[0].values.map((_, row) => row) : [];
 const texts = []; // of rows, made when they are searched
 const textOf = (row) => (texts[row] ??= shown.map((column) => cell(column, row)).join(" ").toLowerCase());
-const state = { column: null, isRising: true, filters: new Map(), words: [], nShown: N_ROWS, chosen: 0, rows: rowIds };
+const state = { column: null, isRising: true, filters: new Map(), words: [], nShown: N_ROWS, chosen: data.opened?.row, rows: rowIds };
 
 function makeTest(column, text) {
   const wanted = text.trim().toLowerCase();
@@ -63,12 +68,7 @@ function makeTest(column, text) {
 function order() {
   const tests = [...state.filters.values()], column = state.column, sign = state.isRising ? 1 : -1;
   state.rows = rowIds.filter((row) => tests.every((test) => test(row)) && state.words.every((word) => textOf(row).includes(word)));
-  if (!column) return;
-  state.rows.sort((a, b) => {
-    const [x, y] = [column.values[a], column.values[b]];
-    if (x === null || y === null) return (x === null) - (y === null); // what has no value is last, both ways
-    return sign * (typeof x === "string" ? x.localeCompare(y) : x - y);
-  });
+  if (column) state.rows.sort((a, b) => sign * compare(column.values[a], column.values[b], sign));
 }
 
 function drawRows() {
@@ -100,14 +100,15 @@ function markChosen() {
   }
 }
 
+const matching = () => (state.rows.length === rowIds.length ? null : state.rows); // of all, none stands out
+
 let waiting; // typing is not to wait for figures
 function refresh() {
   order();
   drawRows();
   clearTimeout(waiting);
   waiting = setTimeout(() => {
-    const isAll = state.rows.length === rowIds.length;
-    if (byId("pareto").data) Plotly.restyle("pareto", { selectedpoints: [isAll ? null : state.rows] }, [1]);
+    if (byId("pareto").data) Plotly.restyle("pareto", { selectedpoints: [matching()] }, [1]);
   }, 150);
 }
 
@@ -145,14 +146,14 @@ function startTable() {
 function choose(row) {
   state.chosen = row;
   markChosen();
-  drawPareto();
-  drawParallel();
-  drawDetail();
+  describeChosen();
+  OF_CHOSEN.forEach(drawSoon);
 }
 
-function drawDetail() {
+function describeChosen() {
   const row = state.chosen, point = named.point.values[row];
-  byId("chosen").textContent = `Machine ${point} of the sweep: number ${row + 1} of the ${rowIds.length} on this page by its first objective.`;
+  const why = row === data.opened.row ? `, ${data.opened.why}` : "";
+  byId("chosen").textContent = `Machine ${point} of the sweep${why}: number ${row + 1} of the ${rowIds.length} on this page by its first objective.`;
   const changes = columns.filter((c) => c.kind === "axis").flatMap((column) => {
     const set = data.choices[column.name]?.[cell(column, row)] ?? [];
     return set.map(([path, value, base]) => ({ cells: [path, column.label, base || "–", value], differs: base !== value }));
@@ -163,20 +164,86 @@ function drawDetail() {
     const value = column.values[row], ratio = column.base && value !== null ? show(value / column.base) : "–";
     return { cells: [heading(column), show(column.base, column.scale), show(value, column.scale), ratio] };
   }), "number");
-  drawBreakdown("breakdown", data.workloads, data.breakdown.times_s[point], (label) => named[`${label}_bound`]?.values[row]);
-  drawBlocks(byId("diagram"), data.blocks[point]);
 }
 
-window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
+// --- other tables with numbers: sorted by what their cells hold, which is more than they show
 
+function makeSortable(table) {
+  const head = [...table.tHead.rows[0].cells], body = table.tBodies[0];
+  head.forEach((th, i) => {
+    const button = element("button", th.textContent, { type: "button" });
+    const isNumeric = [...body.rows].some((row) => row.cells[i].dataset.value !== undefined);
+    const valueOf = ({ cells: { [i]: { dataset: { value }, textContent } } }) =>
+      isNumeric ? (value === undefined ? null : +value) : textContent;
+    button.addEventListener("click", () => {
+      const isRising = th.getAttribute("aria-sort") !== "ascending", sign = isRising ? 1 : -1;
+      body.append(...[...body.rows].sort((a, b) => sign * compare(valueOf(a), valueOf(b), sign)));
+      head.forEach((each) => each.setAttribute("aria-sort", each === th ? (isRising ? "ascending" : "descending") : "none"));
+    });
+    th.setAttribute("aria-sort", "none");
+    th.replaceChildren(button);
+  });
+}
+
+// --- figures: the first one at once, others when they come near the view, in idle time, or to be printed
+
+const DRAWINGS = {
+  pareto: drawPareto,
+  parallel: drawParallel,
+  breakdown: () => {
+    const row = state.chosen, boundOf = (label) => named[`${label}_bound`]?.values[row];
+    drawBreakdown("breakdown", data.workloads, data.breakdown.times_s[named.point.values[row]], boundOf);
+  },
+  diagram: () => drawBlocks(byId("diagram"), data.blocks[named.point.values[state.chosen]]),
+  bars: () => drawBreakdown("bars", data.bars, data.breakdown.times_s, () => null),
+};
+const OF_CHOSEN = ["pareto", "parallel", "breakdown", "diagram"];
+const due = new Set(); // names of figures that show nothing yet, or another machine than the chosen one
+const near = new IntersectionObserver(
+  (places) => places.forEach((each) => each.isIntersecting && draw(each.target.id)), { rootMargin: "50%" },
+);
+const whenIdle = (go) => (window.requestIdleCallback ?? setTimeout)(go);
+
+function draw(id) {
+  if (!due.delete(id)) return;
+  near.unobserve(byId(id));
+  DRAWINGS[id]();
+}
+
+function drawSoon(id) {
+  if (!window.Plotly) return; // once it is there, all of them are due
+  if (!due.size) whenIdle(drawNext);
+  due.add(id);
+  near.observe(byId(id));
+}
+
+function drawNext() {
+  if (!due.size) return;
+  draw(due.values().next().value);
+  whenIdle(drawNext);
+}
+
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((each) => (each.open = true));
+  due.forEach(draw);
+});
+
+// What needs no Plotly, which comes last and takes a while.
 if (rowIds.length) {
   startTable();
   drawRows();
-  startPareto();
-  drawParallel();
-  drawDetail();
+  offerAxes();
+  describeChosen();
 }
-if (data.bars) drawBreakdown("bars", data.bars, data.breakdown.times_s, () => null);
-document.querySelectorAll("[data-blocks]").forEach((place) => drawBlocks(place, data.blocks[place.dataset.blocks]));
-for (const [id, figure] of Object.entries(data.figures ?? {})) Plotly.newPlot(id, figure.data, { ...STYLE, ...figure.layout }, CONFIG);
-window.archmodelReady = true;
+document.querySelectorAll("table.sorts").forEach(makeSortable);
+document.addEventListener("DOMContentLoaded", () => { // Plotly is there
+  for (const [id, { data: traces, layout }] of Object.entries(data.figures ?? {})) {
+    DRAWINGS[id] = () => Plotly.newPlot(id, traces, { ...STYLE, ...layout }, CONFIG);
+  }
+  for (const place of document.querySelectorAll("[data-blocks]")) {
+    DRAWINGS[place.id] = () => drawBlocks(place, data.blocks[place.dataset.blocks]);
+  }
+  document.querySelectorAll(".figure, .blocks").forEach((place) => place.id in DRAWINGS && drawSoon(place.id));
+  draw(due.values().next().value);
+  window.archmodelReady = true;
+});

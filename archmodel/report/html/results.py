@@ -10,8 +10,10 @@ from typing import Any
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.blocks import draw_blocks
 from archmodel.report.html.figures import draw_line, draw_points, group_colours
-from archmodel.report.html.page import Page, Section, figure, folded, paragraph, percent, reproduction, source, table
+from archmodel.report.html.inputs import Inputs
+from archmodel.report.html.page import Page, Section, figure, folded, paragraph, reproduction, source, table
 from archmodel.report.machine_facts import ASSUMED, SET
+from archmodel.report.points import Column
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
 from archmodel.units import format_si
@@ -19,13 +21,17 @@ from archmodel.units import format_si
 _N_OPERATORS = 25
 _DASHES = {"local memory": "dot", "SRAM": "dash", "DRAM": "dashdot"}  # of the lines of a roofline
 _TOTALS = {
-    "machine": "machine", "latency_s": "latency [s]", "lower_s": "lower bound [s]", "upper_s": "upper bound [s]",
-    "throughput": "throughput", "throughput_unit": "unit", "utilisation": "of matrix peak [%]", "bound": "bound by",
-    "launch_s": "launching [s]", "energy_j": "energy [J]", "message": "remark",
+    "machine": "machine", "latency_s": "latency", "lower_s": "lower bound", "upper_s": "upper bound",
+    "throughput": "throughput", "utilisation": "of matrix peak", "bound": "bound by", "launch_s": "launching",
+    "energy_j": "energy", "message": "remark",
 }  # fmt: skip
 _OPERATORS = {
-    "operator": "operator", "machine": "machine", "kind": "kind", "count": "count", "latency_s": "latency [s]",
-    "lower_s": "lower bound [s]", "bound": "bound by", "flop": "work [FLOP]", "bytes": "operands [B]",
+    "operator": "operator", "machine": "machine", "kind": "kind", "count": "count", "latency_s": "latency",
+    "lower_s": "lower bound", "bound": "bound by", "flop": "work", "bytes": "operands",
+}  # fmt: skip
+_UNITS = {
+    "latency_s": "s", "lower_s": "s", "upper_s": "s", "launch_s": "s", "energy_j": "J", "utilisation": "",
+    "flop": "FLOP", "bytes": "B",
 }  # fmt: skip
 SLOWEST = f"SELECT * FROM operators ORDER BY latency_s DESC, machine, operator LIMIT {_N_OPERATORS}"
 
@@ -39,41 +45,52 @@ def results_page(store: Store) -> Page:
         The results.
     """
     run, folder = store.run(), str(store.folder)
+    inputs = Inputs(**run.get("inputs", {}))
     totals, operators = (list(store.query(f"SELECT * FROM {name}").rows()) for name in ("total", "operators"))
     done = [row for row in totals if row["status"] == "ok"]
-    shown = [{**row, "utilisation": percent(row["utilisation"])} for row in totals]
-    listed, bars = _columns(_TOTALS, "One step", shown), figure("bars", "Time by operator group")
+    units = {**_UNITS, "throughput": next((row["throughput_unit"] for row in done), "")}
+    listed, bars = _columns(_TOTALS, "One step", totals, units), figure("bars", "Time by operator group")
     sections = [
         Section("totals", "What a step takes", listed + source(folder, "SELECT * FROM total")),
         Section("time", "Where the time goes", bars + source(folder, "SELECT * FROM operators") + _slowest(store)),
     ]
     data: dict[str, Any] = {"bars": [row["machine"] for row in done], "breakdown": _breakdown(done, operators)}
-    if any(row["flop"] and row["bytes"] for row in operators):
+    drawn = [row for row in operators if row["flop"] and row["bytes"] and row["latency_s"]]
+    if drawn:
         dots = "A dot is an operator: work per byte, every operand moved once, and the rate reached."
         ceilings = "" if len(done) == 1 else " The machines have ceilings of their own, which are not drawn."
-        roofline = paragraph(dots + ceilings) + figure("roofline", dots)
+        n_left = len(operators) - len(drawn)
+        left = f" Not drawn: {n_left:,} of {len(operators):,} operators, without arithmetic, operands or time."
+        roofline = paragraph(dots + ceilings + (left if n_left else "")) + figure("roofline", dots)
         tables = ["operators", "ceilings"] if len(done) == 1 else ["operators"]
         queries = [source(folder, f"SELECT * FROM {name}") for name in tables]
         sections.append(Section("ceilings", "Roofline", roofline + "".join(queries)))
-        data["figures"] = {"roofline": _roofline(done, operators, list(store.query("SELECT * FROM ceilings").rows()))}
+        data["figures"] = {"roofline": _roofline(done, drawn, list(store.query("SELECT * FROM ceilings").rows()))}
     blocks = draw_blocks(store.query("SELECT * FROM blocks").rows(), "machine")
     data["blocks"] = blocks
-    diagrams = "".join(f'<h3>{escape(name)}</h3><div data-blocks="{escape(name)}"></div>' for name in blocks)
+    diagrams = "".join(
+        f'<h3>{escape(name)}</h3><div id="blocks-{idx}" class="blocks" data-blocks="{escape(name)}"></div>'
+        for idx, name in enumerate(blocks)
+    )
     marks = paragraph(f"{ASSUMED} rests on an assumed value, {SET} is set by the user.")
     sections += [
         Section("machines", "Block diagrams", marks + diagrams + source(folder, "SELECT * FROM blocks")),
         Section("assumptions", "Assumptions", _assumptions(run, store)),
-        Section("reproduce", "How to get these numbers again", _reproduce(run, folder)),
+        Section("reproduce", "How to get these numbers again", _reproduce(run, folder, inputs)),
     ]
     names = ", ".join(row["machine"] for row in totals)
     given = {**run["settings"], **run["settings"].get("set", {})}
     said = ", ".join(f"{name} {value}" for name, value in given.items() if name != "set")
-    return Page(f"{run['workload']} {run['phase']} on {names}", f"Model {run['model']}; {said}.", sections, data)
+    title = f"{run['workload']} {run['phase']} on {names}"
+    return Page(title, f"Model {run['model']}; {said}.", sections, data, inputs.texts)
 
 
-def _columns(headings: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    cells = [[row.get(name) for name in headings] for row in rows]
-    return table(caption, list(headings.values()), cells)
+def _columns(
+    titles: Mapping[str, str], caption: str, rows: Sequence[Mapping[str, Any]], units: Mapping[str, str] = _UNITS
+) -> str:
+    """Set some columns of a table, each by its title."""
+    headings = [Column(name, title, units[name], None) if name in units else title for name, title in titles.items()]
+    return table(caption, headings, [[row.get(name) for name in titles] for row in rows])
 
 
 def _slowest(store: Store) -> str:
@@ -103,7 +120,7 @@ def _roofline(
     rows = [
         {"operator": row["operator"], "group": row["group"], "machine": row["machine"],
          "intensity": row["flop"] / row["bytes"], "reached": row["flop"] / row["latency_s"]}
-        for row in operators if row["flop"] and row["bytes"] and row["latency_s"]
+        for row in operators
     ]  # fmt: skip
     labels = "Arithmetic intensity [FLOP/B]", "Arithmetic [FLOP/s]"
     info = FigureInfo("Roofline", *labels, ResultTable.from_rows(rows), "")
@@ -129,5 +146,6 @@ def _assumptions(run: Mapping[str, Any], store: Store) -> str:
     return remarks + folded(f"{len(rows)} assumed values", listed) + source(str(store.folder), sql)
 
 
-def _reproduce(run: Mapping[str, Any], folder: str) -> str:
-    return reproduction([[*run["command"], "-o", f"{folder}-again"]], run["versions"].items())
+def _reproduce(run: Mapping[str, Any], folder: str, inputs: Inputs) -> str:
+    command = [*inputs.rename(run["command"]), "-o", f"{folder}-again"]
+    return inputs.list_copies() + reproduction([command], run["versions"].items())

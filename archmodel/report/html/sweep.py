@@ -10,84 +10,79 @@ import yaml
 
 from archmodel.report.figure import short_text
 from archmodel.report.html.front import MOST_DETAILED, Front
+from archmodel.report.html.inputs import Inputs
 from archmodel.report.html.page import (
     Page,
     Section,
     figure,
     folded,
+    link,
     paragraph,
-    query_command,
     reproduction,
     source,
     table,
 )
 from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sweep_data
 from archmodel.report.machine_facts import ASSUMED, SET
-from archmodel.report.points import Column, SweepPoints, scale_of
+from archmodel.report.points import Column, SweepPoints
+from archmodel.report.sample import KNEE
+from archmodel.report.wording import query_command, say_settings, show_unit
 
 FILE = "sweep.yaml"
 _N_LETTERS = 160  # of the choices of an axis
 
 
-def sweep_page(front: Front) -> Page:
+def sweep_page(front: Front, runs: Mapping[str, Mapping[str, Any]], inputs: Inputs) -> Page:
     """Build the page of a sweep from its results.
 
     Parameters
     ----------
     front
         Of the results, with the tables that `archmodel.api.report` has added.
+    runs
+        Settings that each workload of the base machine is run with, by its label.
+    inputs
+        Copies of the machine and the workloads that are not shipped.
     """
     points, counts = front.points, front.points.counts
     lead = (
         f"{counts['n_points']:,} machines of {points.run['n_space']:,}, base {points.run['asked']['machine']['name']}: "
         f"{counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} outside the conditions."
     )
+    text = yaml.safe_dump(inputs.rename(points.run["description"]), sort_keys=False, allow_unicode=True, width=100)
     sections = [
-        Section("question", "Question", _question(points)),
+        Section("question", "Question", _question(points, runs, text)),
         Section("assumptions", "Inputs and assumptions", _assumptions(points)),
-        Section("trade-offs", "Trade-offs", _pareto(points)),
-        Section("best", "Machines that no other one beats", _front(front)),
-        Section("lines", "Choices and figures side by side", _parallel(points)),
-        Section("detail", "The chosen machine", _detail(points)),
-        Section("ladder", "What every model says of the best", _ladder(front)),
-        Section("reproduce", "How to get these numbers again", _reproduce(points)),
     ]
-    if not front.kept:
-        sections = [one for one in sections if one.name not in ("trade-offs", "lines", "detail", "ladder")]
-    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: _write_file(points)})
+    best = Section("best", "Machines that no other one beats", _front(front))
+    sections += [best] if not front.kept else [
+        Section("trade-offs", "Trade-offs", _pareto(points)),
+        best,
+        Section("lines", "Choices and figures side by side", _parallel(points)),
+        Section("detail", "The chosen machine", _detail(front)),
+        Section("ladder", "What every model says of the best", _ladder(front)),
+    ]  # fmt: skip
+    sections.append(Section("reproduce", "How to get these numbers again", _reproduce(points, inputs)))
+    return Page(points.run["title"], lead, sections, sweep_data(front), {FILE: text, **inputs.texts})
 
 
-def _write_file(points: SweepPoints) -> str:
-    """Write the file of the sweep again."""
-    return yaml.safe_dump(points.run["description"], sort_keys=False, allow_unicode=True, width=100)
-
-
-def _question(points: SweepPoints) -> str:
+def _question(points: SweepPoints, runs: Mapping[str, Mapping[str, Any]], text: str) -> str:
     asked = points.run["asked"]
     better = {"max": "as large as can be", "min": "as small as can be"}
     parts = [
         table("What is wanted", ("objective", "column", "unit", "goal"),
-              [(each.title, each.name, each.unit.replace("mm2", "mm²"), better[str(each.goal)])
+              [(each.title, each.name, show_unit(each.unit), better[str(each.goal)])
                for each in points.objectives]),
         table("Workloads; shares are those of the time of the base machine", ("workload", "trace", "settings", "share"),
-              [(label, each["workload"], _say(each["settings"]), f"{100 * each['share']:.1f} %")
+              [(label, each["workload"], say_settings([runs[label]], runs[label]), f"{100 * each['share']:.1f} %")
                for label, each in asked["workloads"].items()]),
         table("What varies", ("axis", "choices", "which"),
               [(axis.name, len(axis.labels), short_text(", ".join(axis.labels), _N_LETTERS)) for axis in points.axes]),
     ]  # fmt: skip
     if asked["where"]:
         parts.append(table("What must hold", ("condition",), [(text,) for text in asked["where"]]))
-    parts.append(folded(f"The sweep as its file says it ({FILE})", f"<pre>{escape(_write_file(points))}</pre>"))
+    parts.append(folded(f"The sweep as its file says it ({FILE})", f"<pre>{escape(text)}</pre>"))
     return "\n".join(parts)
-
-
-def _say(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "as usual"
-
-
-def _name(column: Column) -> str:
-    """Name a column of a table, with the unit of the values as they are kept."""
-    return f"{column.title} [{scale_of((), column.unit).unit}]"
 
 
 def _assumptions(points: SweepPoints) -> str:
@@ -130,14 +125,11 @@ def _pareto(points: SweepPoints) -> str:
 
 
 def _front(front: Front) -> str:
-    points, counts = front.points, front.points.counts
+    points = front.points
     n_all, n_kept = len(front.rows["point"]), len(front.kept)
     if not n_all:
-        return paragraph(
-            f"There are none: of {counts['n_points']:,} machines, {counts['n_failed']:,} have no answer and "
-            f"{counts['n_infeasible']:,} do not meet the conditions.",
-            "remark",
-        ) + source(str(points.store.folder), "SELECT message, count(*) AS n FROM points GROUP BY 1 ORDER BY 2 DESC")
+        why, sql = points.why_empty()
+        return paragraph(f"There are none: {why}.", "remark") + source(str(points.store.folder), sql)
     said = f"All {n_all:,} of them" if n_kept == n_all else f"{n_kept:,} of {n_all:,}, spread over the front"
     if len(points.axes) > MOST_AXES:
         said += f", with the first {MOST_AXES} of {len(points.axes)} axes"
@@ -158,9 +150,10 @@ def _parallel(points: SweepPoints) -> str:
 {source(str(points.store.folder), "SELECT * FROM front")}"""
 
 
-def _detail(points: SweepPoints) -> str:
-    folder = str(points.store.folder)
-    return f"""<p id="chosen" role="status"></p>
+def _detail(front: Front) -> str:
+    folder, (point, why) = str(front.points.store.folder), front.opened
+    opened = f"Until another one is chosen, it is the one that figures of the sweep point out, {point} ({why})."
+    return f"""<p id="chosen" role="status"></p>{paragraph(f"{opened} {KNEE}" if why == "knee" else opened)}
 <h3>What it changes</h3><div class="wide"><table id="parameters"><caption>Parameters against those of the base machine
 </caption><thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM choices")}
 <h3>What it gains</h3><div class="wide"><table id="gains"><caption>Figures against those of the base machine</caption>
@@ -170,7 +163,7 @@ of the front, spread over it, and of the best ones.</p>
 {figure("breakdown", "Time of each workload by operator group")}
 {source(folder, "SELECT * FROM operators")}
 <h3>Block diagram</h3><p>{ASSUMED} rests on an assumed value, {SET} is set by the sweep.</p>
-<div id="diagram"></div>{source(folder, "SELECT * FROM blocks")}"""
+<div id="diagram" class="blocks"></div>{source(folder, "SELECT * FROM blocks")}"""
 
 
 def _ladder(front: Front) -> str:
@@ -180,7 +173,7 @@ def _ladder(front: Front) -> str:
         "Launching and exchanges are part of the latency."
     ), figure("steps", "Latency by model")]  # fmt: skip
     columns = [*points.objectives, *(points.column(f"{label}_latency_s", "") for label in front.workloads)]
-    headings = ["point", "model", *map(_name, columns), "remark"]
+    headings: list[str | Column] = ["point", "model", *columns, "remark"]
     body = [[str(row["point"]), row["model"], *(row[each.name] for each in columns), row["message"]]
             for row in front.ladder]  # fmt: skip
     parts.append(table("The best machines by model", headings, body))
@@ -193,7 +186,7 @@ def _ladder(front: Front) -> str:
     return "\n".join(parts)
 
 
-def _reproduce(points: SweepPoints) -> str:
+def _reproduce(points: SweepPoints, inputs: Inputs) -> str:
     run, asked, folder = points.run, points.run["asked"], points.store.folder
     command = ["archmodel", "sweep", FILE, "-o", f"{folder}-again"]
     if asked["fidelity"]:
@@ -204,13 +197,11 @@ def _reproduce(points: SweepPoints) -> str:
     hashes += [(f"workload {label}", each["workload"], each["sha256"]) for label, each in asked["workloads"].items()]
     hashes += [("economy", "", asked["economy"]["sha256"]), ("all that was asked", run["sweep"], run["sha256"])]
     versions = [*run["versions"].items(), ("seed", str(asked["seed"]))]
-    named = [run["description"].get("machine", ""), *(each["workload"] for each in asked["workloads"].values())]
-    own = list(dict.fromkeys(name for name in named if name.endswith((".yaml", ".yml"))))
-    said = f"{FILE} is beside this page. The same versions give the same bytes."
-    if own:
-        said += f" Files that it names are not here, and have to be where it says: {', '.join(own)}."
+    said = f"<p>{link(FILE)} is beside this page. The same versions give the same bytes.</p>{inputs.list_copies()}"
+    if inputs.texts:
+        said += paragraph("As the copies have other paths, the hash of all that was asked will be another one.")
     return "\n".join([
-        paragraph(said),
+        said,
         reproduction([command, ["archmodel", "report", f"{folder}-again"]], versions, "Versions and seed"),
         table("Inputs", ("input", "name", "SHA-256"), hashes),
     ])  # fmt: skip

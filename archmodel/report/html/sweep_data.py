@@ -51,6 +51,7 @@ def sweep_data(front: Front) -> dict[str, Any]:
     return {
         "columns": [ids, *wanted, *_axes(front), *others, *_bounds(front)],
         "objectives": [each.name for each in points.objectives],
+        "opened": {"row": front.kept.index(front.opened[0]), "why": front.opened[1]} if front.kept else None,
         "workloads": list(points.run["asked"]["workloads"]),
         # Figures of single workloads are many; what is an objective is drawn all the same.
         "cloud": _cloud(

@@ -7,8 +7,8 @@ from typing import Any
 
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.figures import draw_line, draw_points
-from archmodel.report.html.page import Page, Section, figure, paragraph, percent, reproduction, source, table
-from archmodel.report.points import MOST_DRAWN
+from archmodel.report.html.page import Page, Section, figure, paragraph, reproduction, source, table
+from archmodel.report.points import MOST_DRAWN, Column
 from archmodel.results.store import Store
 
 SUMMARY = (
@@ -22,7 +22,7 @@ WORST = (
 )
 DRAWN = f"SELECT * FROM points ORDER BY abs(error_frac) DESC, unit, simulator, build, point LIMIT {MOST_DRAWN}"
 _HEADINGS = {
-    "worst_error_frac": "largest error [%]", "error_frac": "error [%]", "rtl_cycles": "RTL [cycles]",
+    "worst_error_frac": "largest error", "error_frac": "error", "rtl_cycles": "RTL [cycles]",
     "model_cycles": "model [cycles]", "build_s": "build [s]", "simulation_s": "simulation [s]",
     "simulator_cycles_per_s": "simulator [cycles/s]", "model_cycles_per_s": "model [cycles/s]",
 }  # fmt: skip
@@ -44,6 +44,11 @@ def verification_page(store: Store) -> Page:
         counts = next(store.query(sql).rows())
         drawn = figure("cycles", "Model against RTL") + _source(store, DRAWN)
         text = "A dot is a point; on the line, the model is exact."
+        n_left = next(store.query(f"SELECT count(*) AS n FROM ({DRAWN}) WHERE model_cycles * rtl_cycles = 0").rows())[
+            "n"
+        ]
+        if n_left:
+            text += f" Not drawn: {n_left:,} of them that take 0 cycles, for which a logarithmic axis has no place."
         sections = [
             Section("summary", "Blocks", _query(store, "Points by block and simulator", SUMMARY)),
             Section("points", "Point by point", paragraph(text) + drawn),
@@ -68,9 +73,13 @@ def _source(store: Store, sql: str) -> str:
 def _query(store: Store, caption: str, sql: str) -> str:
     """Set the answer of a query as a table."""
     rows = list(store.query(sql).rows())
-    headings = [_HEADINGS.get(name, name.replace("_", " ")) for name in rows[0]] if rows else []
-    body = [[percent(value) if name.endswith("error_frac") else value for name, value in row.items()] for row in rows]
-    return table(caption, headings, body) + _source(store, sql)
+    headings = [_heading(name) for name in rows[0]] if rows else []
+    return table(caption, headings, [list(row.values()) for row in rows]) + _source(store, sql)
+
+
+def _heading(name: str) -> str | Column:
+    title = _HEADINGS.get(name, name.replace("_", " "))
+    return Column(name, title, "", None) if name.endswith("error_frac") else title
 
 
 def _cycles(store: Store) -> Mapping[str, Any]:
