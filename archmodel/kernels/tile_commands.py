@@ -35,7 +35,9 @@ from archmodel.kernels.program import (
     SAME_B,
     SERVICE,
     SRAM,
+    STORE,
     UNIT,
+    WRITE_BACK,
 )
 
 
@@ -194,4 +196,51 @@ def write_turn(commands: Any, n: int, taken: int, given: int, n_rows: int, n_col
     took = transpose_cycles(divide_up(n_rows, size) * divide_up(n_cols, size), size)
     n = put(commands, n, LAYOUT, issue, took, 0, NONE, 0, OWN)
     take_and_give(commands, n - 1, taken, 1, given, 1, 1)
+    return n
+
+
+@kernel_part
+def write_store(
+    commands: Any, n: int, near: int, far: int, n_rows: int, row_bytes: float, is_far: bool, t: PeTiming
+) -> int:  # fmt: skip
+    """Write the commands that bring one tile out of local memory; returns the new number of commands.
+
+    A cache takes it and writes it back to DRAM on its own.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    near : int
+        Buffer of tiles in local memory.
+    far : int
+        Buffer of tiles in the cache.
+    n_rows : int
+        Rows of the tile.
+    row_bytes : float
+        Bytes of a row [B].
+    is_far : bool
+        It goes to DRAM.
+    t : PeTiming
+        Where.
+    """
+    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
+    n_bytes = n_rows * row_bytes
+    took = transfer_cycles(
+        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
+        t.bucket_bytes, t.bucket_rate,
+    )  # fmt: skip
+    to_dram = service_cycles(n_bytes, t.dram_width)
+    if is_far and t.cache_bytes == 0:
+        n = put(commands, n, STORE, issue, took, t.sram_latency, DRAM, to_dram, OWN)
+        take_and_give(commands, n - 1, near, 1, NONE, 0, 0)
+        return n
+    n = put(commands, n, STORE, issue, took, t.sram_latency, SRAM, service_cycles(n_bytes, t.store_width), OWN)
+    take_and_give(commands, n - 1, near, 1, NONE, 0, 0)
+    if is_far:
+        take_and_give(commands, n - 1, near, 1, far, 1, 1)
+        n = put(commands, n, WRITE_BACK, 0, 1, 0, DRAM, to_dram, OWN)
+        take_and_give(commands, n - 1, far, 1, NONE, 0, 0)
     return n

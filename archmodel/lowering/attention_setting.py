@@ -1,4 +1,4 @@
-"""What the cuts of an attention have in common, and what blocks of queries and keys take under any of them."""
+"""An attention where it runs, as kernels take it, and what vector cores and lanes take for its blocks."""
 
 from __future__ import annotations
 
@@ -7,92 +7,51 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from archmodel.dtypes import dtype_bytes
-from archmodel.kernels.lanes import issue_cycles
-from archmodel.kernels.matrix_engine import (
-    count_held_blocks,
-    divide_up,
-    dot_product_bytes,
-    dot_product_cycles,
-    transfer_up,
+from archmodel.kernels.attention_blocks import MOST_CUTS, N_CUT_FIELDS, Mask, list_cuts
+from archmodel.kernels.attention_shape import (
+    FINISH_PIECE,
+    FINISH_WHOLE,
+    MERGE,
+    N_LANE_TIMES,
+    SCORE,
+    AttentionShape,
+    count_results,
 )
 from archmodel.kernels.pe_timing import PeTiming
+from archmodel.kernels.program import SIMD, VECTOR
 from archmodel.lowering.dram import NO_DRAM
+from archmodel.lowering.passes import Pass, on_vector, pass_cycles
 from archmodel.lowering.phases import Site
 from archmodel.lowering.placed import Place
-from archmodel.lowering.program import Command
+from archmodel.lowering.program import Ints
 from archmodel.workload.operators.attention import Attention
 
 _UNSEEN = PeTiming._make(math.nan for _ in PeTiming._fields)
-_SEEN_BY_SCORES = ("lanes", "simd_latency", "instruction_cycles", "n_contexts", "layout_rows")
+_SEEN_BY_LANES = ("lanes", "has_broadcast", "has_prefetch")
+
+# Scores leave the accumulators scaled and in the format of the operator. The factor of a row is what its sums shrink by
+# when its maximum grows: maximum, subtract, exp, and the sum of the row by it.
+_SCALE = Pass("scale", 1)
+_BIAS = Pass("bias", 1)
+_MAXIMUM = Pass("maximum", 1, is_fold=True)
+_EXP = Pass("exp_of_difference", 2)
+_SUM = Pass("sum", 1, is_fold=True)
+_SILU = (Pass("silu", 1), Pass("scale", 1))
+_FACTOR = Pass("exp", 4)
+_MERGE = Pass("modulate", 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How attention is cut into blocks and spread over PEs.
+class Tried(NamedTuple):
+    """The cuts of an attention that are tried (N, 8), and what lanes or vector cores take under each (N, 7) [cycles].
 
-    Parameters
-    ----------
-    n_rows
-        Rows of a block of queries; the query heads that share keys are stacked.
-    n_keys
-        Keys of a block.
-    n_sharing
-        PEs that work on the same keys at a time, each with its own block of queries.
-    n_splits
-        Parts into which the keys of a block of queries are cut, for PEs of their own.
+    Columns as in `archmodel.kernels.attention_blocks.Cut` and `archmodel.kernels.attention_steps`.
     """
 
-    n_rows: int
-    n_keys: int
-    n_sharing: int
-    n_splits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What falls to the busiest PE under a cut.
-
-    Parameters
-    ----------
-    n_groups
-        Groups of PEs that share keys; all of them together are the PEs at work.
-    n_turns
-        Blocks of queries, one after another.
-    n_steps
-        Blocks of keys in all turns.
-    missed_frac
-        Part of the keys and values loaded from DRAM that the cache lacks.
-    """
-
-    n_groups: int
-    n_turns: int
-    n_steps: int
-    missed_frac: float
-
-
-class Lead(NamedTuple):
-    """A command, by how many steps it is ahead of the product with the values, and the first step that has it."""
-
-    n_steps: int
-    command: Command
-    first: int = 0
-
-
-class Engine(NamedTuple):
-    """What of a PE the products see: fields of `PeTiming`."""
-
-    tile_rows: int
-    tile_cols: int
-    tile_depth: int
-    step_depth: int
-    n_tiles: int
-    load_cycles: int
-    gap_cycles: int
-    local_width: float
-    blocks_per_instruction: int
-    instruction_cycles: int
-    n_contexts: int
+    cuts: Ints
+    lanes: Ints
 
 
 @dataclass(frozen=True)
@@ -108,71 +67,118 @@ class Setting:
     out: Place
 
     @property
-    def group(self) -> int:
-        """Query heads that share keys."""
-        return self.op.n_heads // self.op.n_kv_heads
+    def mask(self) -> Mask:
+        """Who attends whom."""
+        op = self.op
+        group = op.n_heads // op.n_kv_heads
+        return Mask(op.q_len, op.kv_len, group, op.causal, op.window, op.chunk, op.targets)
 
     @property
-    def is_turning(self) -> bool:
-        """Whether the layout unit transposes weights and values for the second product."""
-        return self.site.timing.layout_rows > 0
+    def n_heads(self) -> int:
+        """KV heads of all sequences."""
+        return self.op.batch * self.op.n_kv_heads
 
-    @cached_property
+    @property
     def score_dtype(self) -> str:
         """Format of scores: vector cores that cannot count in that of the operator are given fp32."""
         cores, dtype = self.site.cores, self.site.dtype
         return dtype if cores is None or dtype in cores.own else "fp32"
 
-    @cached_property
-    def engine(self) -> Engine:
-        """What the products see."""
-        return Engine(*(getattr(self.site.timing, name) for name in Engine._fields))
+    @property
+    def row_bytes(self) -> float:
+        """Bytes of a key and its value [B]."""
+        values = self.op.value_dim * self.v.element_bytes if self.v else 0.0
+        return self.op.head_dim * self.k.element_bytes + values
 
     @cached_property
-    def element_bytes(self) -> float:
-        """Bytes of an element of what is multiplied."""
-        return dtype_bytes(self.site.dtype)
+    def shape(self) -> AttentionShape:
+        """What kernels know of it."""
+        op, site, v = self.op, self.site, self.v
+        return AttentionShape(
+            group=op.n_heads // op.n_kv_heads,
+            head_dim=op.head_dim,
+            value_dim=op.value_dim,
+            is_softmax=op.score == "softmax",
+            has_values=v is not None,
+            q_bytes=self.q.element_bytes,
+            k_bytes=self.k.element_bytes,
+            v_bytes=v.element_bytes if v else 0.0,
+            bias_bytes=self.bias.element_bytes if self.bias else 0.0,
+            out_bytes=self.out.element_bytes,
+            element_bytes=dtype_bytes(site.dtype),
+            score_bytes=dtype_bytes(self.score_dtype),
+            is_q_far=self.q.is_far,
+            is_k_far=self.k.is_far,
+            is_v_far=v is not None and v.is_far,
+            is_out_far=self.out.is_far,
+            map_unit=VECTOR if on_vector(site, _SCALE) else SIMD,
+            fold_unit=VECTOR if on_vector(site, _MAXIMUM) else SIMD,
+        )
 
-    @cached_property
-    def least(self) -> dict[tuple[int, int], tuple[Command, ...]]:
-        """Products and scores of blocks, by their rows and keys."""
-        return {}
-
-    @cached_property
-    def loads(self) -> dict[tuple[str, int, str, float], tuple[Command, ...]]:
-        """What brings a block of keys or values into a buffer: its keys, who shares them, the part that is missed."""
-        return {}
-
-    @cached_property
-    def seen_by_scores(self) -> Setting:
-        """The same with nothing that the score function does not see; what it does not see is no number."""
-        seen = {name: getattr(self.site.timing, name) for name in _SEEN_BY_SCORES}
-        return replace(self, site=replace(self.site, timing=_UNSEEN._replace(**seen), n_pes=0, dram=NO_DRAM))
-
-    @cached_property
-    def scores(self) -> dict[tuple[int, int], tuple[Lead, ...]]:
-        """Score functions of blocks, by their rows and keys: other cuts, and other machines, have the same."""
-        return _scores(self.seen_by_scores)
+    @property
+    def tried(self) -> Tried:
+        """The cuts; other machines may have the same."""
+        seen = {name: getattr(self.site.timing, name) for name in _SEEN_BY_LANES}
+        timing = _UNSEEN._replace(**seen)
+        return _try_cuts(replace(self, site=replace(self.site, timing=timing, dram=NO_DRAM, rows=None)))
 
 
-@lru_cache(maxsize=1024)
-def _scores(seen: Setting) -> dict[tuple[int, int], tuple[Lead, ...]]:
-    """Keep the score functions of all settings that they cannot tell apart."""
-    return {}
+@lru_cache(maxsize=256)
+def _try_cuts(seen: Setting) -> Tried:
+    """Work out what machines have in common that lanes and vector cores cannot tell apart."""
+    cuts = np.empty((MOST_CUTS, N_CUT_FIELDS), np.int64)
+    n = list_cuts(seen.mask, seen.n_heads, seen.site.n_pes, bool(seen.site.timing.has_broadcast), cuts)
+    return Tried(cuts[:n], time_lanes(seen, cuts[:n]))
 
 
-@lru_cache(maxsize=1 << 16)
-def multiply_cycles(engine: Engine, element_bytes: float, n_rows: int, n_cols: int, depth: int) -> tuple[int, int]:
-    """Cycles to issue and to do a product; what is shorter to hold is held, the other streams by."""
-    t, choices = engine, []
-    for held, streamed in ((n_cols, n_rows), (n_rows, n_cols)):
-        took = dot_product_cycles(
-            streamed, held, depth, t.tile_rows, t.tile_cols, t.tile_depth, t.step_depth, t.n_tiles, t.load_cycles,
-            t.gap_cycles,
-        )  # fmt: skip
-        n_bytes = dot_product_bytes(streamed, held, depth, t.tile_rows, t.tile_depth, element_bytes, element_bytes)
-        n_products = count_held_blocks(held, depth, t.tile_rows, t.tile_depth) * divide_up(streamed, t.tile_cols)
-        issue = issue_cycles(n_products, t.blocks_per_instruction, t.instruction_cycles, t.n_contexts)
-        choices.append((max(took, transfer_up(n_bytes, t.local_width)), issue))
-    occupancy, issue = min(choices)
-    return issue, occupancy
+def find_setting(site: Site) -> Setting:
+    """Collect what all cuts of an attention have in common."""
+    assert isinstance(site.op, Attention)
+    v = None if site.op.is_kv_shared else site.place("v")
+    bias = site.place("bias") if site.op.has_bias else None
+    return Setting(site, site.op, site.place("q"), site.place("k"), v, bias, site.place("out"))
+
+
+def time_lanes(setting: Setting, cuts: Ints) -> Ints:
+    """Count the cycles for which lanes or vector cores are at work under each cut (N, 7).
+
+    Parameters
+    ----------
+    setting
+        An attention and where it runs.
+    cuts
+        Fields of `archmodel.kernels.attention_blocks.Cut` (N, 8).
+
+    Model
+    -----
+    Scores lie with keys in rows: lanes of the vector cores have a query each, and no row is folded within a register.
+    """
+    site, op, dtype, wide = setting.site, setting.op, setting.site.dtype, setting.score_dtype
+    n_rows, n_keys, _, n_splits, *_ = cuts.T
+    lanes = np.zeros((len(cuts), N_LANE_TIMES), np.int64)
+    scale = (_SCALE, _BIAS) if setting.bias else (_SCALE,)
+    if op.score == "softmax":
+        lanes[:, SCORE] = sum(pass_cycles(site, one, n_rows, n_keys, "fp32", wide) for one in scale)
+        lanes[:, SCORE + 1] = _fold_cycles(site, _MAXIMUM, n_rows, n_keys, wide)
+        lanes[:, SCORE + 2] = pass_cycles(site, _EXP, n_rows, n_keys, wide, dtype)
+        lanes[:, SCORE + 3] = _fold_cycles(site, _SUM, n_rows, n_keys, dtype)
+    else:
+        lanes[:, SCORE] = sum(pass_cycles(site, one, n_rows, n_keys, "fp32", dtype) for one in (*scale, *_SILU))
+    results, single = np.empty((len(cuts), 3), np.int64), np.ones_like(n_rows)
+    count_results(setting.shape, bool(site.timing.has_prefetch), cuts, results)
+    n_merged, n_piece, n_whole = np.maximum(1, results).T
+    lanes[:, MERGE] = pass_cycles(site, _FACTOR, single, n_rows, "fp32")
+    lanes[:, MERGE] += pass_cycles(site, _MERGE, single, n_merged, "fp32")
+    for column, n_results in ((FINISH_PIECE, n_piece), (FINISH_WHOLE, n_whole)):
+        converted = pass_cycles(site, _SCALE, single, n_results, "fp32", setting.out.dtype)
+        kept = pass_cycles(site, _SCALE, single, n_results, "fp32", "fp32")
+        lanes[:, column] = np.where(n_splits == 1, converted, kept)
+    return lanes
+
+
+def _fold_cycles(site: Site, one: Pass, n_rows: Ints, n_keys: Ints, dtype: str) -> Ints:
+    """Count a reduction over the keys of blocks, which are rows: lanes have a query each, and none is folded."""
+    if on_vector(site, one) and site.cores is not None:
+        n_keys = -(-n_rows * n_keys // site.cores.n_cores)
+        n_rows = np.full_like(n_rows, site.cores.n_cores)
+    return pass_cycles(site, one, n_rows, n_keys, dtype)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.lowering.phases import Site
+from archmodel.lowering.program import Ints
 from archmodel.lowering.rvv import loop_cycles
 from archmodel.lowering.stream import Stage
 
@@ -75,6 +78,15 @@ def pass_stage(site: Site, one: Pass, n_rows: int, n_cols: int, dtype: str, stor
     if one.finish:
         cycles += loop_cycles(one.finish, 1, n_rows, "fp32", "fp32", site.cores)
     return Stage("vector", cycles)
+
+
+def pass_cycles(site: Site, one: Pass, n_rows: Ints, n_cols: Ints, dtype: str, stored: str | None = None) -> Ints:
+    """Count the cycles of a pass on each of many tiles (N,); parameters as in `pass_stage`."""
+    if not one.is_fold and not on_vector(site, one):
+        return np.ceil(n_rows * n_cols / site.timing.lanes).astype(np.int64) * one.n_operations
+    tiles = list(zip(n_rows.tolist(), n_cols.tolist(), strict=True))
+    known = {tile: pass_stage(site, one, *tile, dtype, stored).occupancy_cycles for tile in dict.fromkeys(tiles)}
+    return np.array([known[tile] for tile in tiles], np.int64)
 
 
 def _simd_cycles(site: Site, one: Pass, n_rows: int, n_cols: int) -> int:

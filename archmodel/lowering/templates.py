@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.program import LATENCY, OCCUPANCY, SERVICE
 from archmodel.kernels.variants import count_variants
-from archmodel.lowering.attention_setting import Setting
+from archmodel.lowering.attention_cuts import Cuts
 from archmodel.lowering.dram import NO_DRAM
 from archmodel.lowering.far import VARYING_ROWS, Far, Varying, Watched
-from archmodel.lowering.operators.attention import find_likely, find_setting, list_choices, lower_cut
+from archmodel.lowering.operators.attention import combine_parts, list_cuts
 from archmodel.lowering.phases import Phase, Site, Way, ways_of
 from archmodel.lowering.program import Command
 from archmodel.lowering.sites import put_far
@@ -196,33 +196,34 @@ def _make(site: Site, far: Far) -> Template:
     watching = replace(watching, timing=watching.timing._replace(cache_bytes=watched))
     row_places, list_ways = int(_place_rows(far)[0]), ways_of(site.op.kind)
     if list_ways is None:
-        cuts = _Cuts(find_setting(watching))
-        return Template(watched.asked, row_places, cuts.count)
+        return Template(watched.asked, row_places, _Attention(list_cuts(watching), {}).count)
     ways = [make_template(way) for way in list_ways(watching)]
     return Template(watched.asked, row_places, lambda some: _count_shortest([count_way(way, some) for way in ways]))
 
 
-class _Cuts:
-    """The cuts of an attention; those that are judged somewhere are lowered once."""
+@dataclass(frozen=True)
+class _Attention:
+    """The cuts of an attention, and what adds up parts of the keys, by how many there are."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.choices = list_choices(setting)
-        self.lowered: dict[int, WayTemplate] = {}
+    cuts: Cuts
+    combined: dict[int, WayTemplate]
 
     def count(self, far: Far) -> VariantCounts:
         """Count the cut that is fastest on each machine, of those that look fastest."""
-        likely = find_likely(self.choices, far.dram_width)
-        counts = [_no_counts(len(far.cache_bytes)) for _ in likely]
-        for idx in np.unique(likely).tolist():
-            if idx not in self.lowered:
-                self.lowered[idx] = make_template(lower_cut(self.choices[idx].pipeline))
-            machines = np.flatnonzero((likely == idx).any(axis=0))
-            found = count_way(self.lowered[idx], far.take(machines))
-            rank = np.argmax(likely[:, machines] == idx, axis=0)
-            for place, count in enumerate(counts):
-                count.cycles[machines[rank == place]] = found.cycles[rank == place]
-                count.work_cycles[machines[rank == place]] = found.work_cycles[rank == place]
-        return _count_shortest(counts)
+        likely = self.cuts.find_likely(far)
+        cycles, work = self.cuts.count(likely, far)
+        n_splits = self.cuts.n_splits(likely)
+        for n in np.unique(n_splits[n_splits > 1]).tolist():
+            if n not in self.combined:
+                self.combined[n] = make_template(combine_parts(self.cuts.setting.site, n))
+            is_split = n_splits == n
+            machines = np.flatnonzero(is_split.any(axis=0))
+            found = count_way(self.combined[n], far.take(machines))
+            for rank in range(len(likely)):
+                some = is_split[rank, machines]
+                cycles[rank, machines[some]] += found.cycles[some]
+                work[rank, machines[some]] += found.work_cycles[some]
+        return _count_shortest([VariantCounts(*each) for each in zip(cycles, work, strict=True)])
 
 
 def _no_counts(n: int) -> VariantCounts:

@@ -10,14 +10,13 @@ import pytest
 from operator_references import attention_mask
 
 import archmodel as am
-from archmodel.kernels.attention_blocks import Mask, count_key_blocks, count_keys
-from archmodel.kernels.program import CAST, OCCUPANCY, OWN, RESOURCE, SERVICE
+from archmodel.kernels.attention_blocks import Cut, Mask, count_key_blocks, count_keys, spread_cut
+from archmodel.kernels.program import CAST, IN_A, IN_B, NONE, OCCUPANCY, OUT, OWN, PUSH, RESERVE, RESOURCE, SERVICE
 from archmodel.kernels.program import UNIT as UNIT_COLUMN
-from archmodel.lowering.attention_program import Pipeline
-from archmodel.lowering.attention_setting import Cut
-from archmodel.lowering.operators.attention import find_setting, find_share, lower_cut
+from archmodel.lowering.attention_cuts import Cuts, find_missed
+from archmodel.lowering.attention_setting import Tried, find_setting, time_lanes
 from archmodel.lowering.phases import find_site, lower_site
-from archmodel.lowering.program import SHARED, UNITS
+from archmodel.lowering.program import MAX_TOKENS, SHARED, UNITS
 from archmodel.mapping import place
 from archmodel.models import find_model
 from archmodel.workload.operators.attention import Attention
@@ -71,6 +70,15 @@ def busy(phase, unit):
     return int((times * table[:, OCCUPANCY])[table[:, UNIT_COLUMN] == UNITS.index(unit)].sum())
 
 
+def spread(setting, n_rows, n_keys, n_sharing=1, n_splits=1):
+    return spread_cut(setting.mask, setting.n_heads, setting.site.n_pes, n_rows, n_keys, n_sharing, n_splits)
+
+
+def lower_under(setting, *blocks):
+    cuts = np.array([spread(setting, *blocks)])
+    return Cuts.of(setting, Tried(cuts, time_lanes(setting, cuts))).lower(0)
+
+
 def units(phase):
     return {UNITS[unit] for unit in phase.table.commands[:, UNIT_COLUMN]}
 
@@ -119,10 +127,10 @@ def test_rounds_of_blocks_are_evened_out_by_hand():
     """128 blocks of queries attend 1, 1, 2, 2 … 64 blocks of keys; 64 PEs take a long and a short one each."""
     dims = {**PREFILL, "n_heads": 1, "n_kv_heads": 1, "q_len": 4096, "kv_len": 4096}
     setting = find_setting(site_of("mtia_2i", dims))
-    share = find_share(setting, Cut(n_rows=32, n_keys=64, n_sharing=1, n_splits=1))
-    assert (share.n_groups, share.n_turns, share.n_steps) == (64, 2, 65)
+    cut = spread(setting, 32, 64)
+    assert (cut.n_groups, cut.n_turns, cut.n_steps) == (64, 2, 65)
     # One block each: the longest decides.
-    alone = find_share(setting, Cut(n_rows=64, n_keys=64, n_sharing=1, n_splits=1))
+    alone = spread(setting, 64, 64)
     assert (alone.n_turns, alone.n_steps) == (1, 64)
 
 
@@ -130,11 +138,21 @@ def test_rounds_of_blocks_are_evened_out_by_hand():
 def test_pes_do_at_least_the_pairs_of_the_mask(name):
     site = site_of("mtia_2i", OPERATORS[name])
     setting, op = find_setting(site), Attention(**OPERATORS[name])
-    for cut in (Cut(16, 32, 1, 1), Cut(8, 64, 4, 1), Cut(16, 16, 1, 3)):
-        share = find_share(setting, cut)
-        n_pairs = share.n_groups * cut.n_sharing * share.n_steps * cut.n_rows * cut.n_keys
+    for cut in (*map(Cut._make, setting.tried.cuts.tolist()), spread(setting, 16, 16, 1, 3)):
+        n_pairs = cut.n_groups * cut.n_sharing * cut.n_steps * cut.n_rows * cut.n_keys
         assert n_pairs >= op.batch * op.n_heads * op.pairs
-        assert share.n_groups * cut.n_sharing <= site.n_pes
+        assert cut.n_groups * cut.n_sharing <= site.n_pes
+
+
+def test_cuts_are_tried_by_hand():
+    """Two heads of 64 queries on 64 PEs: blocks of 16, 32 and 64 rows; no PE to spare but for what two heads leave."""
+    dims = {**PREFILL, "n_heads": 2, "n_kv_heads": 2, "q_len": 64, "kv_len": 128, "causal": False}
+    cuts = [Cut._make(cut) for cut in find_setting(site_of("mtia_2i", dims)).tried.cuts.tolist()]
+    assert {(cut.n_rows, cut.n_sharing, cut.n_splits) for cut in cuts} == {
+        (16, 1, 1), (16, 1, 8), (16, 4, 1), (16, 4, 8), (32, 1, 1), (32, 1, 16), (64, 1, 1), (64, 1, 32),
+    }  # fmt: skip
+    assert [cut.n_keys for cut in cuts[:3]] == [32, 64, 128]
+    assert {cut.n_keys for cut in cuts if cut.n_splits == 32} == {4}
 
 
 # What moves.
@@ -150,10 +168,10 @@ def test_keys_and_values_come_from_dram_once_if_the_cache_holds_them():
 def test_without_a_cache_every_block_of_queries_fetches_its_keys():
     cached = site_of("mtia_2i", PREFILL, "dram")
     setting = find_setting(cached)
-    cut = Cut(n_rows=64, n_keys=64, n_sharing=1, n_splits=1)
-    assert find_share(setting, cut).missed_frac < 0.2
+    cuts = np.array([spread(setting, 64, 64)])
+    assert find_missed(setting, cuts) < 0.2
     no_cache = replace(setting, site=replace(cached, timing=cached.timing._replace(cache_bytes=0.0)))
-    assert find_share(no_cache, cut).missed_frac == 1.0
+    assert find_missed(no_cache, cuts) == 1.0
 
 
 def test_query_heads_of_a_group_share_what_is_loaded():
@@ -172,10 +190,7 @@ def test_a_shared_latent_is_loaded_once():
 
 def test_pes_that_share_keys_read_them_together():
     setting = find_setting(site_of("mtia_2i", {**PREFILL, "causal": False}))
-    together, apart = (
-        lower_cut(Pipeline(setting, cut, find_share(setting, cut)))[0]
-        for cut in (Cut(32, 64, 16, 1), Cut(32, 64, 1, 1))
-    )
+    together, apart = lower_under(setting, 32, 64, 16), lower_under(setting, 32, 64)
     assert service(together, "sram") < service(apart, "sram") / 4
     assert busy(together, "matrix") == busy(apart, "matrix")
 
@@ -183,6 +198,22 @@ def test_pes_that_share_keys_read_them_together():
 def test_a_bias_is_one_more_load_of_every_block():
     bias = {**OPERATORS["candidates"], "has_bias": True}
     assert cycles_of("mtia_2i", bias) > cycles_of("mtia_2i", OPERATORS["candidates"])
+
+
+@pytest.mark.parametrize("level", ["sram", "dram"])
+@pytest.mark.parametrize("machine", MACHINES[:-1])
+def test_programs_take_from_every_buffer_and_give_to_it_what_they_take_space_for(machine, level):
+    for dims in OPERATORS.values():
+        table = lower_site(site_of(machine, dims, level))[0].table
+        assert 1 <= table.capacity.min() <= table.capacity.max() <= MAX_TOKENS
+        times = np.repeat([1, table.loops[3], 1], table.loops[:3])
+        for buffer in range(table.capacity.size):
+            gives = table.commands[:, OUT] == buffer
+            assert (table.commands[:, [IN_A, IN_B]] == buffer).any()
+            assert gives.any()
+            assert times[gives] @ (table.commands[gives, RESERVE] - table.commands[gives, PUSH]) == 0
+        named = table.commands[:, [IN_A, IN_B, OUT]]
+        assert set(np.unique(named)) - {NONE} == set(range(table.capacity.size))
 
 
 # Who works.

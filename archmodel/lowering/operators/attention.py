@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.errors import UnsupportedError
-from archmodel.kernels.attention_blocks import Mask, count_key_blocks
+from archmodel.kernels.attention_shape import ROW_STATE, SUM_BYTES
 from archmodel.kernels.lanes import simd_cycles
-from archmodel.lowering.attention_program import Load, Pipeline
-from archmodel.lowering.attention_setting import Cut, Setting, Share
-from archmodel.lowering.attention_steps import ROW_STATE, SUM_BYTES
-from archmodel.lowering.far import fits_half
+from archmodel.lowering.attention_cuts import Cuts, far_of
+from archmodel.lowering.attention_setting import find_setting
 from archmodel.lowering.operators.matmul import lower_product
-from archmodel.lowering.packs import Floats
-from archmodel.lowering.phases import Phase, Site, lowers, shortest
+from archmodel.lowering.phases import Phase, Site, lowers
 from archmodel.lowering.rvv import VectorCores, bag_cycles, loop_cycles
 from archmodel.lowering.stream import Flow, Stage, stream
 from archmodel.lowering.timing import lower_matmul
 from archmodel.workload.operators.attention import Attention
-
-_ROWS = (16, 32, 64, 128, 256, 512)
-"""Rows of a block of queries, at most, that are tried."""
-_KEYS = (32, 64, 128, 256, 512, 1024)
-"""Keys of a block, at most, that are tried."""
-_N_JUDGED = 4
-"""Cuts that are judged by the closed form of their program; the others look slower by the busiest unit."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A cut that fits.
-
-    Parameters
-    ----------
-    pipeline
-        What it becomes.
-    least_cycles
-        As `Pipeline.least_cycles`.
-    """
-
-    pipeline: Pipeline
-    least_cycles: float
-
-    @cached_property
-    def load(self) -> Load:
-        """Work of units and memories."""
-        return self.pipeline.load()
 
 
 @lowers(Attention.kind)
@@ -67,49 +29,28 @@ def lower_attention(site: Site) -> tuple[Phase, ...]:
     assert isinstance(site.op, Attention)
     if site.array is not None:
         return _lower_unfused(site, site.op)
+    cuts, far = list_cuts(site), far_of(site)
+    likely = cuts.find_likely(far)
+    took, splits = cuts.count(likely, far)[0][:, 0, 0].tolist(), cuts.n_splits(likely[:, 0]).tolist()
+    combined = {n: combine_parts(site, n) for n in splits}
+    took = [n_cycles + sum(phase.count()[0] for phase in combined[n]) for n_cycles, n in zip(took, splits, strict=True)]
+    best = min(range(len(took)), key=took.__getitem__)
+    return cuts.lower(int(likely[best, 0])), *combined[splits[best]]
+
+
+def list_cuts(site: Site) -> Cuts:
+    """List the cuts of an attention that are tried."""
     setting = find_setting(site)
-    choices = list_choices(setting)
-    (likely,) = find_likely(choices, np.array([site.timing.dram_width])).T
-    return shortest([lower_cut(choices[idx].pipeline) for idx in likely.tolist()])
+    return Cuts.of(setting, setting.tried)
 
 
-def find_likely(choices: Sequence[Choice], dram_width: Floats) -> NDArray[np.int64]:
-    """Find the cuts that the closed form has to judge on each machine, those that look fastest first (4, V).
+def combine_parts(site: Site, n_splits: int) -> tuple[Phase, ...]:
+    """Write the phase that adds up what the parts of the keys gave, if there are several.
 
-    Parameters
-    ----------
-    choices
-        Of an attention.
-    dram_width
-        Of machines that differ in nothing else that decides (V,) [B/cycle].
+    Each row is a sum weighted by the parts' maxima, then divided.
     """
-    least = np.array([choice.least_cycles for choice in choices])
-    cycles = np.full((len(choices), len(dram_width)), math.inf)
-    for n_known, idx in enumerate(np.argsort(least, kind="stable").tolist()):
-        # Those that are left take longer than as many as are wanted, on every machine.
-        if n_known >= _N_JUDGED and least[idx] > np.partition(cycles, _N_JUDGED - 1, axis=0)[_N_JUDGED - 1].max():
-            break
-        cycles[idx] = choices[idx].load.busiest_cycles(dram_width)
-    return np.argsort(cycles, axis=0, kind="stable")[:_N_JUDGED]
-
-
-def find_setting(site: Site) -> Setting:
-    """Collect what all cuts of an attention have in common."""
-    assert isinstance(site.op, Attention)
-    v = None if site.op.is_kv_shared else site.place("v")
-    bias = site.place("bias") if site.op.has_bias else None
-    return Setting(site, site.op, site.place("q"), site.place("k"), v, bias, site.place("out"))
-
-
-def lower_cut(pipeline: Pipeline) -> tuple[Phase, ...]:
-    """Lower attention under a cut; parts of keys are combined by a phase of their own."""
-    site, n_splits = pipeline.setting.site, pipeline.cut.n_splits
-    attend = site.phase("attend", pipeline.program())
-    return (attend,) if n_splits == 1 else (attend, _combine(site, n_splits))
-
-
-def _combine(site: Site, n_splits: int) -> Phase:
-    """Add up what the parts of the keys gave: each row is a sum weighted by the parts' maxima, then divided."""
+    if n_splits == 1:
+        return ()
     op, lanes, latency = site.op, site.timing.lanes, site.timing.simd_latency
     assert isinstance(op, Attention)
     parts = Flow(n_splits * (op.value_dim + ROW_STATE), SUM_BYTES, is_far=False)
@@ -123,7 +64,7 @@ def _combine(site: Site, n_splits: int) -> Phase:
         return (Stage("simd", factors + simd_cycles(n_results, 2 * n_splits + 1, lanes), latency),)
 
     n_rows = op.batch * op.q_len * op.n_heads
-    return stream(site, "combine", n_rows, (parts,), stages, (Flow(op.value_dim, out.element_bytes, out.is_far),))
+    return (stream(site, "combine", n_rows, (parts,), stages, (Flow(op.value_dim, out.element_bytes, out.is_far),)),)
 
 
 def _combine_cycles(op: Attention, n_rows: int, n_splits: int, dtype: str, cores: VectorCores) -> int:
@@ -133,102 +74,6 @@ def _combine_cycles(op: Attention, n_rows: int, n_splits: int, dtype: str, cores
     took += loop_cycles("reciprocal", 1, n_rows, "fp32", "fp32", cores)
     took += bag_cycles(n_rows, n_splits, op.value_dim, "fp32", cores, is_weighted=True)
     return took + loop_cycles("scale", n_rows, op.value_dim, "fp32", "fp32", cores, dtype)
-
-
-def list_choices(setting: Setting) -> list[Choice]:
-    """List the cuts that fit local memory.
-
-    Raises
-    ------
-    UnsupportedError
-        When the smallest blocks do not.
-    """
-    if choices := list(_choices(setting)):
-        return choices
-    reason = (
-        f"attention: blocks of {_ROWS[0]} queries and {_KEYS[0]} keys with head_dim {setting.op.head_dim} do not fit "
-        f"the {setting.site.timing.local_bytes:.0f} B of local memory; make it larger"
-    )
-    raise UnsupportedError("lowering", (reason,))
-
-
-def _choices(setting: Setting) -> Iterator[Choice]:
-    site, op = setting.site, setting.op
-    stacked = op.q_len * setting.group
-    for n_rows in dict.fromkeys(_even(stacked, most) for most in _ROWS):
-        for n_sharing in _sharings(site, math.ceil(stacked / n_rows)):
-            n_items = op.batch * op.n_kv_heads * math.ceil(stacked / (n_rows * n_sharing))
-            spare = site.n_pes // n_sharing / n_items
-            for n_splits in sorted({1, math.floor(spare), math.ceil(spare)} - {0}):
-                longest = _count_longest(op, n_rows * n_sharing, n_splits)
-                for n_keys in dict.fromkeys(_even(longest, most) for most in _KEYS):
-                    cut = Cut(n_rows, n_keys, n_sharing, n_splits)
-                    share = find_share(setting, cut)
-                    pipeline = Pipeline(setting, cut, share)
-                    if pipeline.local_bytes() <= site.timing.local_bytes:
-                        yield Choice(pipeline, pipeline.least_cycles())
-
-
-@lru_cache(maxsize=1 << 14)
-def _count_longest(op: Attention, n_rows: int, n_splits: int) -> int:
-    """Count the keys of the block of queries that attends most."""
-    return count_key_blocks(_mask(op), n_rows, 1, n_splits)[1]
-
-
-def _even(n: int, most: int) -> int:
-    """Size of the parts of ``n`` if each has ``most`` at most and all have one size."""
-    return math.ceil(n / math.ceil(n / most))
-
-
-def _sharings(site: Site, n_blocks: int) -> list[int]:
-    """List how many PEs may share keys: as many as there are blocks of queries, in steps of four."""
-    if not site.timing.has_broadcast:
-        return [1]
-    return [n for n in (1, 4, 16, 64, 256) if n <= n_blocks and site.n_pes % n == 0]
-
-
-def find_share(setting: Setting, cut: Cut) -> Share:
-    """Find what falls to the busiest PE under a cut.
-
-    Model
-    -----
-    PEs that share keys take neighbouring blocks of queries and wait for the one that attends most. Groups take blocks
-    in turn, the longest first and every second round in reverse, so that two rounds are even; an odd one is longer by
-    half of what lengths differ within it.
-
-    Keys and values in DRAM are fetched once if those of all heads at work fit half of the cache, else for every block
-    of queries.
-    """
-    site, op = setting.site, setting.op
-    n_groups, n_turns, n_steps, heads_at_once = _spread(op, site.n_pes, cut)
-    n_readers = n_groups * (1 if site.timing.has_broadcast else cut.n_sharing)
-    row_bytes = op.head_dim * setting.k.element_bytes
-    if setting.v:
-        row_bytes += op.value_dim * setting.v.element_bytes
-    is_kept = fits_half(heads_at_once * op.kv_attended * row_bytes, site.timing)
-    n_loaded = n_readers * n_steps * cut.n_keys
-    heads = op.batch * op.n_kv_heads
-    missed_frac = min(1.0, heads * op.kv_attended / n_loaded) if is_kept else 1.0
-    return Share(n_groups, n_turns, n_steps, missed_frac)
-
-
-@lru_cache(maxsize=1 << 16)
-def _spread(op: Attention, n_pes: int, cut: Cut) -> tuple[int, int, int, int]:
-    """Count groups of PEs at work, turns and steps of the busiest one, and heads at work at a time."""
-    mask, heads = _mask(op), op.batch * op.n_kv_heads
-    stacked = op.q_len * mask.group
-    total, most, fewest = count_key_blocks(mask, cut.n_rows * cut.n_sharing, cut.n_keys, cut.n_splits)
-    n_blocks = math.ceil(stacked / (cut.n_rows * cut.n_sharing))
-    n_items = heads * n_blocks * cut.n_splits
-    n_turns = math.ceil(n_items / (n_pes // cut.n_sharing))
-    n_groups = math.ceil(n_items / n_turns)
-    uneven = (most - fewest) / (2 * n_turns) if n_turns % 2 else 0.0
-    n_steps = math.ceil(min(n_turns * most, n_turns * total / n_blocks + uneven))
-    return n_groups, n_turns, n_steps, min(heads, math.ceil(n_groups / (n_blocks * cut.n_splits)))
-
-
-def _mask(op: Attention) -> Mask:
-    return Mask(op.q_len, op.kv_len, op.n_heads // op.n_kv_heads, op.causal, op.window, op.chunk, op.targets)
 
 
 def _lower_unfused(site: Site, op: Attention) -> tuple[Phase, ...]:
