@@ -158,7 +158,7 @@ def _open_client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
         if scheduler is None:
             with _interrupts_held():
                 cluster = dask.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
-            with cluster, dask.Client(cluster) as client, _silent_when_ended():
+            with cluster, dask.Client(cluster) as client, _silent_when_ended(client):
                 yield client
         else:
             with _connect(dask, scheduler) as client, _silent_when_ended():
@@ -191,12 +191,17 @@ def _interrupts_held() -> Iterator[None]:
 
 
 @contextmanager
-def _silent_when_ended() -> Iterator[None]:
-    """Log nothing more when the block is interrupted: that connections break and parts are lost is then meant to be."""
+def _silent_when_ended(client: Any = None) -> Iterator[None]:
+    """Log nothing more when the block is interrupted: that connections break and parts are lost is then meant to be.
+
+    Nor do workers that end with the block, which ``client`` reaches.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
         logging.disable(logging.CRITICAL)
+        if client is not None:
+            client.run(logging.disable, logging.CRITICAL, on_error="ignore")
         raise
 
 
