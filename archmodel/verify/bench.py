@@ -189,8 +189,9 @@ def simulate(
         stale.unlink(missing_ok=True)
     job = {
         "unit": unit.name, "top": unit.top, "simulator": simulator.name, "parameters": dict(points[0].parameters),
-        "sources": [str(path) for path in _sources(unit)], "events": list(unit.contract.events),
-        "counters": list(unit.contract.counters),
+        "sources": [str(path) for path in _sources(unit)],
+        "uncovered": _uncovered(unit),
+        "events": list(unit.contract.events), "counters": list(unit.contract.counters),
         "waveform": list(unit.contract.waveform) if is_drawn else [], "is_waves": is_waves, "seed": seed,
         "stops_at_fault": stops_at_fault, "patience": patience,
         "python_path": [str(unit.folder), str(common_folder())], "test_module": f"tb_{unit.name}",
@@ -273,10 +274,18 @@ def _sources(unit: Unit) -> list[Path]:
     return [*common, *unit.rtl_sources, top]
 
 
+def _uncovered(unit: Unit) -> list[str]:
+    """List the sources whose coverage is judged with the blocks that they belong to."""
+    return [str(path) for path in unit.rtl_sources if path not in unit.own_sources]
+
+
 def _build_folder(unit: Unit, point: Point, simulator: Simulator, is_waves: bool) -> Path:
     """Folder of a build, named by a hash of all that goes into it."""
     args = (*VERILATOR_ARGS, MAKE_VARIABLES) if simulator.name == "verilator" else ICARUS_ARGS
-    text = json.dumps([simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top])
+    text = json.dumps([
+        simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top,
+        _uncovered(unit),
+    ])  # fmt: skip
     digest = hashlib.sha256(text.encode())
     for path in _sources(unit):
         digest.update(str(path).encode() + path.read_bytes())  # coverage names sources by their paths

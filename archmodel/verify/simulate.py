@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +22,16 @@ from typing import Any
 # Loops stay loops, no signal is public but those in bench.vlt: 32 x 32 cells build in seconds, not minutes.
 VERILATOR_ARGS = ("--no-public-flat-rw", "--unroll-count", "4", "--coverage-line", "-Wno-fatal")
 ICARUS_ARGS = ("-g2012",)
+# What every bench includes; compiled once, as it takes longer than what is in a small bench.
+_HEADER = "runtime.h"
+_HEADER_LINES = """\
+#include "verilated.h"
+#include "verilated_cov.h"
+#include "verilated_vpi.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+"""
 
 
 def main() -> int:
@@ -80,32 +91,49 @@ def _compile(job: dict[str, Any], build_dir: Path, runtime: Path) -> None:
     for path in runtime.glob("*.o"):  # compiled by an earlier build; newer than the makefile that is to be written
         copy = shutil.copy(path, build_dir)
         os.utime(copy, (time.time() + 3600,) * 2)
-    sources = [path for path in job["sources"] if is_verilator or not path.endswith(".vlt")]
+    if is_verilator:
+        sources = [_leave_uncovered(job["uncovered"], build_dir), *job["sources"]]
+        header = runtime / _HEADER
+        build_args = [*VERILATOR_ARGS, *(["-CFLAGS", f"-include {header}"] if header.exists() else [])]
+    else:
+        sources, build_args = [path for path in job["sources"] if not path.endswith(".vlt")], [*ICARUS_ARGS]
     _runner(job["simulator"]).build(
         sources=sources,
         hdl_toplevel=job["top"],
         parameters=job["parameters"],
-        build_args=VERILATOR_ARGS if is_verilator else ICARUS_ARGS,
+        build_args=build_args,
         build_dir=build_dir,
         timescale=("1ns", "1ps"),
         waves=job["is_waves"],
         always=True,
     )
     if is_verilator:
-        _keep_runtime(build_dir, runtime)
+        _keep_runtime(build_dir, runtime, job["is_waves"])
         # What is left of compiling takes a hundred times the room of the program
         for path in build_dir.iterdir():
             if path.name != job["top"]:
                 path.unlink()
 
 
-def _keep_runtime(build_dir: Path, runtime: Path) -> None:
-    """Keep the objects of Verilator's runtime, which are the same for every bench and take longest to compile."""
+def _leave_uncovered(sources: list[str], build_dir: Path) -> Path:
+    """Tell Verilator which sources not to count lines of: counters in every copy of a block slow all of them down."""
+    lines = ["`verilator_config", *(f'coverage_off -file "{source}"' for source in sources)]
+    path = build_dir / "uncovered.vlt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _keep_runtime(build_dir: Path, runtime: Path, is_waves: bool) -> None:
+    """Keep Verilator's runtime, objects and header, which is the same for every bench and takes longest to compile."""
     if runtime.exists():
         return
+    (build_dir / _HEADER).write_text(_HEADER_LINES, encoding="utf-8")
+    make = ["make", "-C", str(build_dir), "-f", "Vtop.mk", f"VM_TRACE={int(is_waves)}"]
+    subprocess.run([*make, f"{_HEADER}.fast.gch"], check=True)  # with the options of a bench; others would not do
     with tempfile.TemporaryDirectory(dir=runtime.parent) as folder:
-        for path in build_dir.glob("verilated*.o"):
+        for path in (*build_dir.glob("verilated*.o"), build_dir / _HEADER):
             shutil.copy(path, folder)
+        shutil.copy(build_dir / f"{_HEADER}.fast.gch", Path(folder) / f"{_HEADER}.gch")
         with suppress(OSError):  # another build was first
             Path(folder).rename(runtime)
         Path(folder).mkdir(exist_ok=True)  # for the clean-up
