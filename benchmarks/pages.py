@@ -1,11 +1,15 @@
 """How long a report of 100,000 points takes to open in Chromium, from an empty profile.
 
-It is open when text, tables and the first figure are there and it answers; what is further down is drawn then.
+It is open when text, tables and the first figure are painted and it answers; what is further down is drawn then. Tests
+watch pages through Playwright, and a browser that is watched notes from where scripts do what they do, which is as much
+work as reading Plotly again: both times are taken.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +21,7 @@ from timing import Figure
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 
 N_RUNS = 5
+TRACED_S = 12  # after which Chromium writes down when what was
 
 
 def measure() -> list[Figure]:
@@ -30,18 +35,41 @@ def measure() -> list[Figure]:
 
     with tempfile.TemporaryDirectory() as folder:
         page, _ = write_large(Path(folder))
-        windows, drawn_s = [], []
-        for _ in range(N_RUNS):
+        windows, opened_s, drawn_s = [], [], []
+        for i in range(N_RUNS):
+            opened_s.append(open_unwatched(path, page, Path(folder) / f"profile{i}"))
             with open_browser(path) as browser:
                 windows.append(Window(browser))
                 start_s = time.perf_counter()
                 windows[-1].open(page)
                 windows[-1].finish()
                 drawn_s.append(time.perf_counter() - start_s)
-        size_bytes = sum(each.stat().st_size for each in page.parent.iterdir())
+        size_bytes = sum(each.stat().st_size for each in page.parent.rglob("*"))
     return [
-        Figure("report_opens", float(np.median([each.open_s for each in windows])), "s", at_most=3.0),
-        Figure("report_opens_busy", float(np.median([each.busy_s for each in windows])), "s"),
-        Figure("report_drawn", float(np.median(drawn_s)), "s"),
+        Figure("report_opens", float(np.median(opened_s)), "s", at_most=3.0),
+        Figure("report_opens_watched", float(np.median([each.open_s for each in windows])), "s", at_most=3.0),
+        Figure("report_opens_watched_busy", float(np.median([each.busy_s for each in windows])), "s"),
+        Figure("report_drawn_watched", float(np.median(drawn_s)), "s"),
         Figure("report_size", size_bytes / 1e6, "MB", at_most=8.0),
     ]
+
+
+def open_unwatched(chromium: str, page: Path, profile: Path) -> float:
+    """Open a page as a double click does; returns the time from the start of the navigation until it is ready [s]."""
+    profile.mkdir()
+    trace = profile / "trace.json"
+    command = [
+        chromium, "--headless", "--no-sandbox", f"--user-data-dir={profile}", "--trace-startup=blink.user_timing",
+        f"--trace-startup-duration={TRACED_S}", "--trace-startup-format=json", f"--trace-startup-file={trace}",
+        page.as_uri(),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+        for _ in range(10 * TRACED_S):
+            time.sleep(0.5)
+            if trace.exists():
+                break
+        browser.terminate()
+    events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    ready = next(each for each in events if each["name"] == "archmodel ready")
+    starts = [each["ts"] for each in events if each["name"] == "navigationStart" and each["pid"] == ready["pid"]]
+    return (ready["ts"] - max(starts)) / 1e6

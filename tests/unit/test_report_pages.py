@@ -182,7 +182,7 @@ def test_the_page_opens_with_the_machine_that_figures_point_out(found, page):
     columns, opened = columns_of(page), data_of(page)["opened"]
     assert columns["point"]["values"][opened["row"]] == sample.chosen["point"]
     assert opened["why"] == sample.why_chosen
-    assert f"point out, {sample.chosen['point']} ({sample.why_chosen})." in page.read_text(encoding="utf-8")
+    assert f"opens with machine {sample.chosen['point']} ({sample.why_chosen})." in page.read_text(encoding="utf-8")
 
 
 def test_numbers_are_shown_in_units_that_people_read():

@@ -48,8 +48,12 @@ class Front:
 
     @cached_property
     def opened(self) -> tuple[int, str]:
-        """The point that the page opens with, and why; the one that figures of the sweep point out, too."""
-        return choose_point(self.points)
+        """The point that the page opens with, and why; figures of the sweep point it out, too."""
+        point, why = choose_point(self.points)
+        if point in self.rows["point"]:
+            return point, why
+        first = self.points.objectives[0].title  # of results whose front lacks points
+        return self.best[first], f"best {first}"
 
     @cached_property
     def told(self) -> set[int]:

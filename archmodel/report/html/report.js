@@ -245,5 +245,8 @@ document.addEventListener("DOMContentLoaded", () => { // Plotly is there
   }
   document.querySelectorAll(".figure, .blocks").forEach((place) => place.id in DRAWINGS && drawSoon(place.id));
   draw(due.values().next().value);
-  window.archmodelReady = true;
+  requestAnimationFrame(() => setTimeout(() => { // now it is painted, too
+    performance.mark("archmodel ready");
+    window.archmodelReady = true;
+  }));
 });

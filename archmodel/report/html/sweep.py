@@ -152,7 +152,7 @@ def _parallel(points: SweepPoints) -> str:
 
 def _detail(front: Front) -> str:
     folder, (point, why) = str(front.points.store.folder), front.opened
-    opened = f"Until another one is chosen, it is the one that figures of the sweep point out, {point} ({why})."
+    opened = f"The page opens with machine {point} ({why})."
     return f"""<p id="chosen" role="status"></p>{paragraph(f"{opened} {KNEE}" if why == "knee" else opened)}
 <h3>What it changes</h3><div class="wide"><table id="parameters"><caption>Parameters against those of the base machine
 </caption><thead></thead><tbody></tbody></table></div>{source(folder, "SELECT * FROM choices")}
