@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from archmodel.errors import Fault, InputError
+from archmodel.kernels.engine_pack import number_lanes, share_commands
 from archmodel.kernels.event_engine import run_program
 from archmodel.kernels.program import (
     ASKS_SLOT,
     CAST,
     CORE_OUTER,
     HOLD,
-    LANE,
     LINK,
     N_ASK_FIELDS,
     N_BUFFER_COUNTS,
@@ -34,12 +34,9 @@ from archmodel.kernels.program import (
     N_UNIT_FIELDS,
     N_WAIT_FIELDS,
     NONE,
-    OCCUPANCY,
     OWN,
     RESOURCE,
-    SERVICE,
     SRAM,
-    UNIT,
 )
 from archmodel.kernels.steady_state import N_WATCH_FIELDS
 from archmodel.lowering.program import CASTS, UNITS, CommandTable, Grid, Ints, Program, tabulate
@@ -250,23 +247,10 @@ def _check_finished(pack: ProgramPack, state: EngineState, n_commands: int) -> N
 
 
 def _share(table: CommandTable, grid: Grid) -> tuple[CommandTable, int]:
-    """Let one PE see the shared resources as it would among all; returns its program and what PEs lag one another.
-
-    Every request holds the resource for all those like it. PEs that share requests keep in step, so the last of them
-    waits for all. PEs on their own fall behind one another once, by what the services of the others outlast a
-    transfer of their own, and do not meet again.
-    """
+    """Let one PE see the shared resources as it would among all; returns its program and what PEs lag one another."""
     commands = table.commands.copy()
-    resource, occupancy, service = (commands[:, column] for column in (RESOURCE, OCCUPANCY, SERVICE))
-    is_shared = (resource != NONE) & (resource != LINK)
-    is_own = is_shared & (commands[:, CAST] == OWN)
-    at_a_time = _groups_at_a_time(grid)[(resource == SRAM).astype(np.int64), commands[:, CAST]]
-    n_groups = np.where(is_shared, at_a_time, 1)
-    among_all = n_groups * service
-    late = np.maximum(occupancy, among_all) - np.maximum(occupancy, service)
-    commands[:, HOLD] *= n_groups
-    commands[:, SERVICE] = np.where(is_own, service, among_all)
-    return CommandTable(commands, table.loops, table.capacity), int(late[is_own].max(initial=0))
+    lag = share_commands(commands, _groups_at_a_time(grid))
+    return CommandTable(commands, table.loops, table.capacity), lag
 
 
 @lru_cache(maxsize=4096)
@@ -300,25 +284,21 @@ def hold_cycles(table: CommandTable, grid: Grid, mode: Mode) -> Ints:
 
 
 def _pack(table: CommandTable, grid: Grid, queue_depth: int, is_round_robin: bool, slack: int) -> ProgramPack:
-    commands, loops = table.commands, table.loops
-    unit_parts = np.bincount(3 * commands[:, UNIT] + np.repeat([0, 1, 2], loops[:3]), minlength=3 * len(UNITS))
-    # Requests of one unit to different resources may be granted out of order: they are lanes of their own.
-    asked = [tuple(row) for row in commands[:, [UNIT, CAST, RESOURCE]].tolist()]
-    lanes = sorted({row for row in asked if row[2] != NONE})
-    packed = commands.copy()
-    packed[:, LANE] = [lanes.index(row) if row[2] != NONE else OWN for row in asked]
-    kinds = tuple((CASTS[cast], resource) for _, cast, resource in lanes) or (("own", LINK),)
+    commands, parts = table.commands.copy(), np.zeros((len(UNITS), 3), dtype=np.int64)
+    lanes = np.empty((len(commands), 2), dtype=np.int64)
+    n_lanes = number_lanes(commands, table.loops, parts, lanes)
+    kinds = tuple(map(tuple, lanes[:n_lanes].tolist())) or ((OWN, LINK),)
     slots = _slots(grid, kinds)
-    unit_parts = unit_parts.reshape(-1, 3)
-    return ProgramPack(packed, loops, unit_parts, table.capacity, *slots, queue_depth, is_round_robin, slack)
+    return ProgramPack(commands, table.loops, parts, table.capacity, *slots, queue_depth, is_round_robin, slack)
 
 
 @lru_cache(maxsize=64)
-def _slots(grid: Grid, lanes: tuple[tuple[str, int], ...]) -> tuple[Ints, Ints, Ints]:
+def _slots(grid: Grid, lanes: tuple[tuple[int, ...], ...]) -> tuple[Ints, Ints, Ints]:
     """Give numbers to the groups of PEs that share requests: for each lane (a cast, a resource), those of its cast."""
     cast_slot = np.empty((grid.n_pes, len(lanes)), dtype=np.int64)
     sizes, members, n_slots = [], [], 0
-    for lane, (cast, resource) in enumerate(lanes):
+    for lane, (number, resource) in enumerate(lanes):
+        cast = CASTS[number]
         group = grid.groups(cast)
         cast_slot[:, lane] = n_slots + group
         counts = np.bincount(group)

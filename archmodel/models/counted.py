@@ -340,9 +340,9 @@ def _operator_row(
 
 def add_stations(values: Sequence[Sequence[int]]) -> dict[str, int]:
     """Add up the cycles at work of several phases by station."""
-    return {name: int(sum(column)) for name, column in zip(STATIONS, zip(*values, strict=True), strict=True)}
+    return {name: sum(column) for name, column in zip(STATIONS, zip(*values, strict=True), strict=True)}
 
 
-def add_stalls(values: Sequence[Any]) -> dict[str, int]:
+def add_stalls(values: Sequence[Sequence[int]]) -> dict[str, int]:
     """Add up the stalls of several phases by cause."""
-    return {name: int(cycles) for name, cycles in zip(CAUSES, np.sum(values, axis=0), strict=True)}
+    return {name: sum(cycles) for name, cycles in zip(CAUSES, zip(*values, strict=True), strict=True)}

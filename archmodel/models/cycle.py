@@ -70,11 +70,12 @@ def _count(mode: Mode, site: Site) -> Count:
 
 def _at_work(run: Run, closed: list[int]) -> list[int]:
     """Cycles at work of the busiest PE, of SRAM and DRAM; of one chain's links and of issuing as in closed form."""
-    n_units = run.busy_cycles.shape[1]
-    return [*run.busy_cycles.max(axis=0).tolist(), *run.served_cycles[:LINK].tolist(), *closed[n_units + LINK :]]
+    busiest = run.busy_cycles[0] if len(run.busy_cycles) == 1 else run.busy_cycles.max(axis=0)
+    return [*busiest.tolist(), *run.served_cycles[:LINK].tolist(), *closed[len(busiest) + LINK :]]
 
 
 def _stalls_of_slowest(run: Run) -> list[int]:
     """Stalls of the matrix engine that waited longest."""
     stalls = run.stall_cycles[:, MATRIX, :]
-    return list(stalls[stalls.sum(axis=1).argmax()].tolist())
+    slowest = 0 if len(stalls) == 1 else stalls.sum(axis=1).argmax()
+    return list(stalls[slowest].tolist())

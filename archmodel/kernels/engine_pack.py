@@ -1,0 +1,105 @@
+"""Commands as the event engine takes them: what one PE among all sees of shared resources, and lanes of requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from archmodel.kernels.compile import kernel
+from archmodel.kernels.program import (
+    CAST,
+    HOLD,
+    LANE,
+    LINK,
+    N_RESOURCES,
+    NONE,
+    OCCUPANCY,
+    OWN,
+    RESOURCE,
+    SERVICE,
+    SRAM,
+    UNIT,
+)
+
+N_CASTS = 4
+
+
+@kernel
+def share_commands(commands: Any, at_a_time: Any) -> int:
+    """Let one PE see the shared resources as it would among all; returns what PEs lag one another [cycles].
+
+    Model
+    -----
+    Every request holds the resource for all those like it. PEs that share requests keep in step, so the last of them
+    waits for all. PEs on their own fall behind one another once, by what the services of the others outlast a
+    transfer of their own, and do not meet again.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Columns as in ``archmodel.kernels.program``; written to.
+    at_a_time : ndarray (2, 4) int64
+        Requests of each cast at a time: of the whole grid, and at the busiest port of the SRAM.
+
+    Sources
+    -------
+    ``docs/methods/timing.md``, mode ``representative``.
+    """
+    lag = 0
+    for c in range(commands.shape[0]):
+        resource, occupancy, service = commands[c, RESOURCE], commands[c, OCCUPANCY], commands[c, SERVICE]
+        if resource in (NONE, LINK):
+            continue
+        n_groups = at_a_time[1 if resource == SRAM else 0, commands[c, CAST]]
+        commands[c, HOLD] *= n_groups
+        if commands[c, CAST] == OWN:
+            lag = max(lag, max(occupancy, n_groups * service) - max(occupancy, service))
+        else:
+            commands[c, SERVICE] = n_groups * service
+    return lag
+
+
+@kernel
+def number_lanes(commands: Any, loops: Any, out_parts: Any, out_lanes: Any) -> int:
+    """Give requests of one unit to one resource with one cast a lane, in which they are granted in order.
+
+    Requests of one unit to different resources may be granted out of order: they are lanes of their own.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Written to: the cast becomes a lane.
+    loops : ndarray (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    out_parts : ndarray (U, 3) int64
+        Zeros; written to: how many commands of each unit are in prologue, body and epilogue.
+    out_lanes : ndarray (L, 2) int64
+        Written to: cast and resource of each lane.
+
+    Returns
+    -------
+    int
+        Lanes.
+
+    Sources
+    -------
+    The order of grants follows from the queues in front of units: ``docs/methods/timing.md``.
+    """
+    n_lanes, n_body_end = 0, loops[0] + loops[1]
+    lane_of = np.full(out_parts.shape[0] * N_CASTS * N_RESOURCES, NONE)
+    for c in range(commands.shape[0]):
+        out_parts[commands[c, UNIT], 0 if c < loops[0] else 1 if c < n_body_end else 2] += 1
+        if commands[c, RESOURCE] != NONE:
+            lane_of[(commands[c, UNIT] * N_CASTS + commands[c, CAST]) * N_RESOURCES + commands[c, RESOURCE]] = 0
+    for kind in range(lane_of.size):
+        if lane_of[kind] != NONE:
+            lane_of[kind] = n_lanes
+            out_lanes[n_lanes, 0], out_lanes[n_lanes, 1] = kind // N_RESOURCES % N_CASTS, kind % N_RESOURCES
+            n_lanes += 1
+    for c in range(commands.shape[0]):
+        lane = 0
+        if commands[c, RESOURCE] != NONE:
+            lane = lane_of[(commands[c, UNIT] * N_CASTS + commands[c, CAST]) * N_RESOURCES + commands[c, RESOURCE]]
+        commands[c, LANE] = lane
+    return n_lanes
