@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from made_up import make_timeline
+
+from archmodel.cli import plots_verify
 
 SMALL = "recommendation/dlrm_dcnv2"
 KINDS = {
@@ -46,6 +49,13 @@ def test_figures_of_cycles_have_no_other_model(run, tmp_path, kind):
     assert code == 2
     assert "h100_sxm: no section 'timing' is described; model 'cycle' needs one" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_say_first_what_takes_long(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(plots_verify, "follow_kernel", lambda *_: make_timeline())
+    code, _, err = run("plot", "commands", "pe", "gemm_output", "-o", str(tmp_path / "x.svg"))
+    first = "note: the hardware of pe is built, and runs gemm_output in a simulator; the first time takes minutes"
+    assert (code, err.splitlines()[0]) == (0, first)
 
 
 COMMANDS = {"plot roofline": "roofline", "plot breakdown": "roofline", "plot stalls": "cycle", "plot gantt": "cycle",

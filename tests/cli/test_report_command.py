@@ -184,6 +184,26 @@ def test_a_verification_is_reported(tmp_path):
     assert "odd" not in report(tmp_path).read_text(encoding="utf-8")
 
 
+def test_what_has_no_place_on_a_logarithmic_axis_is_counted(run, tmp_path):
+    points = [{"unit": "u", "simulator": "icarus", "build": "b", "point": i, "parameters": "", "model_cycles": cycles,
+               "rtl_cycles": cycles, "error_frac": 0.0} for i, cycles in enumerate((0, 3, 0, 5))]  # fmt: skip
+    verified = {"command": ["archmodel", "verify", "u"], "versions": {"archmodel": "1.2.3"}}
+    keep_tables(tmp_path / "verified", VERIFY, verified, {"points": ResultTable.from_rows(points)})
+    page = report(tmp_path / "verified")
+    text = "Not drawn: 2 of them that take 0 cycles, for which a logarithmic axis has no place."
+    assert text in page.read_text(encoding="utf-8")
+    assert data_of(page)["figures"]["cycles"]["data"][1]["x"] == [3, 5]
+    assert run("run", "mtia_2i", WORKLOAD, "-o", str(tmp_path / "run"))[0] == 0
+    rows = list(open_store(tmp_path / "run").query("select * from operators").rows())
+    n_left = sum(not (row["flop"] and row["bytes"] and row["latency_s"]) for row in rows)
+    assert n_left > 0
+    page = report(tmp_path / "run")
+    text = f"Not drawn: {n_left} of {len(rows)} operators, without arithmetic, operands or time."
+    assert text in page.read_text(encoding="utf-8")
+    drawn = data_of(page)["figures"]["roofline"]["data"]
+    assert sum(len(trace["x"]) for trace in drawn if trace["mode"] == "markers") == len(rows) - n_left
+
+
 def test_columns_keep_what_they_hold():
     assert as_array([1, 2]).dtype.kind == "i"
     assert as_array([1, None]).dtype.kind == "f"

@@ -147,7 +147,7 @@ def test_titles_say_how_a_step_is_run():
     assert roofline_info(am.machine("mtia_2i"), [small]).title == f"{am.machine('mtia_2i').title}: {said}"
     assert breakdown_info([small]).title == f"{said}: where the time goes"
     assert stalls_info([make_counted()]).title == f"{said} on mtia_2i: what matrix engines wait for"
-    assert gantt_info(make_timeline()).title == utilisation_info(make_timeline()).title == f"{said} on mtia_2i: 42 us"
+    assert gantt_info(make_timeline()).title == utilisation_info(make_timeline()).title == f"{said} on mtia_2i: 42 µs"
     assert breakdown_info([small, large]).title == "made/up prefill, sequence 2,048, dtype fp16: where the time goes"
     assert name_bars([small, large]) == ["mtia_2i (batch 8, launch graph)", "mtia_2i (batch 64, launch eager)"]
 

@@ -87,9 +87,14 @@ function drawParallel() {
     line("chosen", [state.chosen], data.colours.chosen, 3, 1),
   ], {
     ...STYLE, yaxis: { visible: false, range: [-0.05, 1.05], fixedrange: true },
-    xaxis: { tickvals: [...used.keys()], ticktext: used.map((c) => plain(heading(c))), tickangle: -30, showgrid: true, gridcolor: "#999", zeroline: false, fixedrange: true, automargin: true },
+    xaxis: { tickvals: [...used.keys()], ticktext: used.map((c) => plain(heading(c))), tickangle: -30, showgrid: true, gridcolor: "#999", zerolinecolor: "#999", fixedrange: true, automargin: true },
     annotations: used.flatMap((column, i) => ticks(column, ends[i]).map(([y, text]) => note(i, y, text))),
   }, CONFIG);
+}
+
+function seconds(time) {
+  const [unit, per] = time >= 1 ? ["s", 1] : time >= 1e-3 ? ["ms", 1e3] : time >= 1e-6 ? ["µs", 1e6] : ["ns", 1e9];
+  return `${FOUR_DIGITS.format(time * per)} ${unit}`;
 }
 
 function drawBreakdown(id, labels, times, boundOf) {
@@ -99,12 +104,12 @@ function drawBreakdown(id, labels, times, boundOf) {
   const totals = times.map((of) => of.reduce((sum, time) => sum + time, 0));
   const bars = labels.map((label, i) => {
     const bound = boundOf(label);
-    return plain(`${label}, ${(totals[i] * 1e3).toPrecision(4)} ms${bound ? `, ${bound}` : ""}`);
+    return plain(`${label}, ${seconds(totals[i])}${bound ? `, ${bound}` : ""}`);
   });
   const traces = groups.map((group, g) => ({
     type: "bar", orientation: "h", name: plain(group), y: bars, x: times.map((of, i) => (100 * of[g]) / totals[i]),
-    customdata: times.map((of) => of[g] * 1e3), marker: { color: colours[g], line: { color: "#fff", width: 1 } },
-    hovertemplate: "%{x:.1f} %, %{customdata:.4g} ms<extra>%{fullData.name}</extra>",
+    customdata: times.map((of) => seconds(of[g])), marker: { color: colours[g], line: { color: "#fff", width: 1 } },
+    hovertemplate: "%{x:.1f} %, %{customdata}<extra>%{fullData.name}</extra>",
   })).filter((trace) => trace.x.some((share) => share > 0));
   Plotly.react(id, traces, {
     ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
