@@ -35,7 +35,7 @@ BINDERS = (*RESOURCES, "layout", "issue", "latency", "launch")
 """What may bind for most of a step, of any model."""
 _PACKS, _MESSAGES = Remembered(64), Remembered(4096)
 _OBJECTS = 64  # machines that exist as objects at a time
-_BLOCK = 4096  # machines that a thread is given at a time
+_BLOCK = 5000  # machines that a thread is given at a time: as many as a part of a sweep has at most
 _DECIDING = (
     "sram.capacity_bytes", "sram.partition_bytes", "dram.capacity_bytes", "dram.technology", "scale_up.n_chips",
 )  # fmt: skip
@@ -199,7 +199,9 @@ def _time_roofline(packs: tuple[OperatorPack, MachinePack, PlacementPack], n_thr
 
 
 def _take(pack: Any, some: slice) -> Any:
-    """Take some machines of a pack."""
+    """Take some machines of a pack; where they are all of them, as it is."""
+    if some.start == 0 and some.stop >= pack[0].shape[-1]:
+        return pack
     return pack._make(np.ascontiguousarray(column[..., some]) for column in pack)
 
 
@@ -229,16 +231,22 @@ def _find_messages(model: Model, trace: Trace, machines: MachineColumns, launch:
     if not peak_flop or trace.matrix_flop / peak_flop > MOST_CYCLES / 1000:
         deciding = (*_DECIDING, *_PEAK)
     columns = {path: column for path, column in machines.columns.items() if is_under(path, deciding)}
-    first, place_of = machines.find(deciding, lambda: distinct(list(columns.values()), machines.n_machines))
+
+    def tell_apart() -> tuple[list[tuple[int, Any]], NDArray[np.int64]]:
+        first, place_of = distinct(list(columns.values()), machines.n_machines)
+        rows = zip(*(column[first].tolist() for column in columns.values()), strict=True) if columns else [()]
+        return list(zip(first.tolist(), rows, strict=True)), place_of
+
+    unlike, place_of = machines.find(deciding, tell_apart)
 
     def say(idx: int) -> str:
         machine = machines.at(idx)
         return "; ".join((*model.supports(trace, machine), *reasons_against_launch(machine, launch)))
 
-    known = []
-    for idx in first.tolist():
-        values = tuple((path, column[idx].item()) for path, column in columns.items())
-        known.append(_MESSAGES.find((trace, machines.base), (model.name, launch, values), partial(say, idx)))
+    known = [
+        _MESSAGES.find((trace, machines.base), (model.name, launch, tuple(columns), values), partial(say, idx))
+        for idx, values in unlike
+    ]
     return np.array(known, np.object_)[place_of]
 
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,7 @@ class Store:
         listed = ", ".join(_select(name, column) for name, column in columns.items())
         with self._writing(path):
             path.parent.mkdir(exist_ok=True)
-            with duckdb.connect(config={"threads": 1}) as connection:
+            with _open_cursor() as connection:
                 try:
                     how = "FORMAT parquet, COMPRESSION zstd"
                     connection.execute(f"COPY (SELECT {listed} FROM part) TO {_quote(str(draft))} ({how})")
@@ -207,9 +208,7 @@ class Store:
 
     def read_part(self, table: str, idx: int) -> dict[str, NDArray[Any]]:
         """Read a part that is finished; NULL becomes NaN."""
-        import duckdb
-
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with _open_cursor() as connection:
             read = connection.execute(f"SELECT * FROM read_parquet({_escape(self.part_path(table, idx))})")
             return {name: _plain(column) for name, column in read.fetchnumpy().items()}
 
@@ -287,6 +286,22 @@ def open_store(folder: str | Path) -> Store:
     store = Store(Path(folder))
     store.run()
     return store
+
+
+def _open_cursor() -> duckdb.DuckDBPyConnection:
+    """Open a connection to the database of this process."""
+    return _open_database(os.getpid()).cursor()
+
+
+@cache
+def _open_database(process: int) -> duckdb.DuckDBPyConnection:
+    """Open a database without tables, once in each process: that takes as long as to write a part.
+
+    A process that was forked keeps that of its parent, too, but cannot use it, or end it: its threads are elsewhere.
+    """
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
 
 
 def _explain(error: str, tables: Mapping[str, Path]) -> str:

@@ -128,16 +128,25 @@ from archmodel.sweep.run import run_sweep
 
 sweep, whole, killed, n_kills = load_sweep(eval(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 run_sweep(sweep, Path(sys.argv[5]), n_workers=1)  # compiles and imports
-start_s = time.perf_counter()
-run_sweep(sweep, whole, n_workers=1)
-elapsed_s = time.perf_counter() - start_s
-draw = random.Random(7)
-for _ in range(n_kills):
+
+def start(folder):
     child = os.fork()
     if not child:
-        run_sweep(sweep, killed, n_workers=1)
+        run_sweep(sweep, folder, n_workers=1)
         os._exit(0)
-    time.sleep(draw.uniform(0, elapsed_s / 8))
+    return child
+
+start_s = time.perf_counter()
+child = start(whole)
+while not (whole / "points" / "part-00000.parquet").exists():
+    time.sleep(0.001)
+first_s = time.perf_counter() - start_s
+os.waitpid(child, 0)
+part_s = (time.perf_counter() - start_s - first_s) / 23
+draw = random.Random(7)
+for idx in range(n_kills):
+    child = start(killed)
+    time.sleep(draw.uniform(0, first_s) if idx % 2 else first_s + draw.uniform(0, 3 * part_s))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     print(*(f"{path.name}={path.stat().st_mtime_ns}" for path in killed.glob("points/part-*.parquet")), flush=True)
