@@ -1,4 +1,4 @@
-"""Commands as the event engine takes them: what one PE among all sees of shared resources, and lanes of requests."""
+"""Commands as the event engine takes them: whether they can run, what one PE among all sees, lanes of requests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from archmodel.kernels.compile import kernel
 from archmodel.kernels.program import (
     CAST,
     HOLD,
+    IN_A,
+    IN_B,
+    ISSUE,
     LANE,
     LINK,
     N_RESOURCES,
     NONE,
     OCCUPANCY,
+    OUT,
     OWN,
+    PUSH,
+    RESERVE,
     RESOURCE,
     SERVICE,
     SRAM,
@@ -23,6 +29,49 @@ from archmodel.kernels.program import (
 )
 
 N_CASTS = 4
+
+
+@kernel
+def can_run(commands: Any, loops: Any, capacity: Any, most_tokens: int) -> bool:
+    """Whether nothing in a program keeps a command from ever running, or buffers from being as they were at the end.
+
+    Parameters
+    ----------
+    commands, loops, capacity
+        Of the program: ndarray (C, 17), (5,), (B,) int64.
+    most_tokens : int
+        Of a buffer.
+
+    Sources
+    -------
+    Follows from what commands take and give: ``docs/methods/timing.md``.
+    """
+    balance, n_body_end = np.zeros(capacity.size, np.int64), loops[0] + loops[1]
+    for b in range(capacity.size):
+        if not 1 <= capacity[b] <= most_tokens:
+            return False
+    for c in range(commands.shape[0]):
+        if min(commands[c, ISSUE], commands[c, OCCUPANCY], commands[c, SERVICE]) < 0:
+            return False
+        limit = 0
+        for taken in (IN_A, IN_B):
+            if commands[c, taken] != NONE:
+                n_needed, n_popped = commands[c, taken + 1], commands[c, taken + 2]
+                if n_popped > n_needed or n_needed > capacity[commands[c, taken]]:
+                    return False
+                limit = max(limit, abs(n_popped))
+        out, n_reserved, n_pushed = commands[c, OUT], commands[c, RESERVE], commands[c, PUSH]
+        if out != NONE:
+            if max(n_reserved, n_pushed) > capacity[out]:
+                return False
+            limit = max(limit, abs(n_reserved))
+            balance[out] += (loops[3] if loops[0] <= c < n_body_end else 1) * (n_reserved - n_pushed)
+        if commands[c, RESOURCE] != NONE and limit == 0:
+            return False
+    for b in range(capacity.size):
+        if balance[b] != 0:
+            return False
+    return bool(commands.shape[0] > 0)
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
 from archmodel.kernels.pe_timing import PeTiming
@@ -13,6 +15,9 @@ AHEAD = "_ahead"
 """Ending of the buffer that holds tiles of a stream in the cache, before they are loaded."""
 BEHIND = "_behind"
 """Ending of the buffer that holds tiles of a stream in the cache, before they are written back."""
+
+
+_read_width = lru_cache(maxsize=1024)(read_width)  # handing a timing to a kernel takes longer than all else here
 
 
 def plain_issue(timing: PeTiming) -> int:
@@ -55,7 +60,7 @@ def load_rows(
     cast = cast if timing.has_broadcast else "own"
     n_bytes = float(n_rows * row_bytes)
     latency, source = timing.sram_latency, "sram"
-    service = service_cycles(n_bytes, read_width(CASTS.index(cast), timing))
+    service = service_cycles(n_bytes, _read_width(CASTS.index(cast), timing))
     prefetches: tuple[Command, ...] = ()
     inputs: tuple[Input, ...] = ()
     if is_far:

@@ -46,7 +46,7 @@ class Pass:
 
     def without_finish(self) -> Pass:
         """Make the pass over a part of a row."""
-        return replace(self, finish="", n_finish=0)
+        return replace(self, finish="", n_finish=0) if self.finish else self
 
 
 def on_vector(site: Site, one: Pass) -> bool:

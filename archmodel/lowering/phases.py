@@ -123,8 +123,7 @@ class Site:
 
     def place(self, name: str) -> Place:
         """Where the operand of a name is."""
-        names = [operand.name for operand in self.op.operands()]
-        return self.places[names.index(name)]
+        return self.places[_operand_names(self.op).index(name)]
 
     @property
     def result(self) -> Place:
@@ -141,6 +140,11 @@ class Site:
         """Make a phase of a program."""
         grid, depth = program.grid, program.queue_depth
         return Phase(name, tabulate(program), grid, depth, self.is_round_robin, program=program)
+
+
+@lru_cache(maxsize=4096)
+def _operand_names(op: OperatorKind) -> tuple[str, ...]:
+    return tuple(operand.name for operand in op.operands())
 
 
 Way = tuple[Phase, ...]
@@ -180,7 +184,7 @@ def lowers_ways(*kinds: str) -> Callable[[WayLowering], WayLowering]:
 
 def ways_of(kind: str) -> WayLowering | None:
     """Give the function that lists the ways to do operators of a kind; ``None`` where that is not how it is lowered."""
-    lowerings()
+    import_plugins("archmodel.lowerings")
     return _WAYS.get(kind)
 
 
@@ -216,7 +220,8 @@ def lower_phases(trace: Trace, idx: int, machine: Machine, placement: Placement)
 @lru_cache(maxsize=4096)
 def lower_site(site: Site) -> tuple[Phase, ...]:
     """Lower an operator; raises as `lower_phases`."""
-    return lowerings()[site.op.kind](site)
+    import_plugins("archmodel.lowerings")
+    return _LOWERINGS[site.op.kind](site)
 
 
 class MachineSites:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError
+from archmodel.kernels.engine_pack import can_run
 from archmodel.kernels.program import N_COMMAND_FIELDS, NONE
 
 Ints = NDArray[np.int64]
@@ -26,8 +27,7 @@ MAX_TOKENS = 64
 """Largest circular buffer and queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """Tokens that a command needs in a buffer, and those that it frees when it ends."""
 
     buffer: str
@@ -35,8 +35,7 @@ class Input:
     n_popped: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command of a program.
 
     Parameters
@@ -172,27 +171,46 @@ class CommandTable(NamedTuple):
 
 def tabulate(program: Program) -> CommandTable:
     """Turn a program into arrays; `InputError` lists the commands that can never run."""
-    body = program.body if program.n_inner else ()
-    listed = (*program.prologue, *body, *program.epilogue)
-    places = {name: idx for idx, name in enumerate(program.buffers)}
-    faults, rows = _wrong_sizes(program), list[list[int]]()
-    known: dict[int, tuple[list[int], list[str]]] = {}  # prologue, body and epilogue have commands in common
+    table = _write(program)
+    is_sized = 1 <= program.queue_depth <= MAX_TOKENS
+    is_sized &= program.n_inner >= 0 and program.n_outer >= 1 and program.slack_cycles >= 0
+    if table is None or not (is_sized and can_run(*table, MAX_TOKENS)):
+        raise InputError("program", _find_faults(program))
+    return table
+
+
+def _list_commands(program: Program) -> tuple[Command, ...]:
+    return (*program.prologue, *(program.body if program.n_inner else ()), *program.epilogue)
+
+
+def _write(program: Program) -> CommandTable | None:
+    """Write the arrays; ``None`` where commands name what there is not."""
+    listed, places = _list_commands(program), {name: idx for idx, name in enumerate(program.buffers)}
+    n_body = len(program.body) if program.n_inner else 0
+    rows: dict[int, list[int]] = {}  # prologue, body and epilogue have commands in common
+    try:
+        for command in listed:
+            if id(command) not in rows:
+                rows[id(command)] = _row(command, places)
+    except KeyError:
+        return None
+    if any(len(row) != N_COMMAND_FIELDS for row in rows.values()):
+        return None
+    loops = [len(program.prologue), n_body, len(program.epilogue), n_body and program.n_inner, program.n_outer]
+    commands = np.array([rows[id(command)] for command in listed], dtype=np.int64).reshape(-1, N_COMMAND_FIELDS)
+    return CommandTable(commands, np.array(loops), np.array(list(program.buffers.values()), dtype=np.int64))
+
+
+def _find_faults(program: Program) -> list[Fault]:
+    """Say what is wrong with a program that can never run."""
+    listed, n_body = _list_commands(program), len(program.body) if program.n_inner else 0
+    faults = _wrong_sizes(program)
     for idx, command in enumerate(listed):
-        if id(command) not in known:
-            reasons = _why_stuck(command, program)
-            known[id(command)] = [] if reasons else _row(command, places), reasons
-        row, reasons = known[id(command)]
-        faults += [Fault(f"command {idx + 1} ({command.unit})", reason) for reason in reasons]
-        rows.append(row)
+        faults += [Fault(f"command {idx + 1} ({command.unit})", reason) for reason in _why_stuck(command, program)]
     if not listed:
         faults.append(Fault("", "has no commands"))
-    times = [1] * len(program.prologue) + [program.n_inner] * len(body) + [1] * len(program.epilogue)
-    faults = faults or _unbalanced(program.buffers, listed, times)
-    if faults:
-        raise InputError("program", faults)
-    loops = [len(program.prologue), len(body), len(program.epilogue), len(body) and program.n_inner, program.n_outer]
-    commands = np.array(rows, dtype=np.int64).reshape(-1, N_COMMAND_FIELDS)
-    return CommandTable(commands, np.array(loops), np.array(list(program.buffers.values()), dtype=np.int64))
+    times = [1] * len(program.prologue) + [program.n_inner] * n_body + [1] * len(program.epilogue)
+    return faults or _unbalanced(program.buffers, listed, times)
 
 
 def _row(command: Command, places: Mapping[str, int]) -> list[int]:

@@ -45,6 +45,8 @@ class SiteColumns:
         Positions in the trace.
     sites
         One of each V.
+    near_first
+        Which of the U that is (V,).
     near
         Which of those each of the U is (U,).
     far
@@ -57,6 +59,7 @@ class SiteColumns:
 
     operators: tuple[int, ...]
     sites: tuple[Site, ...]
+    near_first: Ints
     near: Ints
     far: Far
     first: Ints
@@ -73,7 +76,8 @@ class SiteColumns:
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
-        return put_far(self.sites[self.near[idx]], self.far, idx)
+        near = self.near[idx]
+        return self.sites[near] if self.near_first[near] == idx else put_far(self.sites[near], self.far, idx)
 
 
 def put_far(site: Site, far: Far, idx: int) -> Site:
@@ -112,6 +116,7 @@ class SiteFinder:
         self._far_first, self._far = distinct([machines.columns[path] for path in far], n)
         self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
         self._objects: dict[int, tuple[MachineSites, Placement]] = {}
+        self._widths: dict[tuple[float, int], tuple[float, int]] = {}
 
     def split(self) -> Iterator[Ints]:
         """Split the machines by which kinds of tensors are in DRAM: operands are then in the same places."""
@@ -141,12 +146,14 @@ class SiteFinder:
         first, place = distinct([*codes, *shares], len(some))
         machine = some[first]
         near_first, near = distinct([self._near[machine]], len(first))
-        sites = tuple(self._site(idxs[0], placed, int(some[each]), caches[each]) for each in first[near_first].tolist())
-        width, latency = self._find_widths(placed.write_frac)[self._far[machine]].T
+        sites = tuple(
+            self._site(idxs[0], placed, has_rows, int(some[each]), caches[each]) for each in first[near_first].tolist()
+        )
+        width, latency = self._find_widths(placed.write_frac, self._far[machine]).T
         far = Far(caches[first] if self._is_cache else np.zeros(len(first)), width, latency)
         if has_rows:
             far = self._reach_rows(far, self._far[machine], *(share[first] for share in shares))
-        return SiteColumns(idxs, sites, near, far, machine, place)
+        return SiteColumns(idxs, sites, near_first, near, far, machine, place)
 
     def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
         """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""
@@ -159,20 +166,24 @@ class SiteFinder:
         channels[:] = [each.dram for each in objects]
         return replace(far, rows=rows, channels=channels[unlike])
 
-    def _find_widths(self, write_frac: float) -> Floats:
-        """DRAM [B/cycle] and its latency [cycles] for each of the unlike values of what is behind the SRAM."""
-        rows = []
-        for first in self._far_first.tolist():
-            sites, _ = self._object(first)
+    def _find_widths(self, write_frac: float, unlike: Ints) -> Floats:
+        """DRAM [B/cycle] and its latency [cycles], by which of the unlike values behind the SRAM each has."""
+        numbers, place = np.unique(unlike, return_inverse=True)
+        return np.array([self._find_width(write_frac, each) for each in numbers.tolist()], np.float64)[place]
+
+    def _find_width(self, write_frac: float, unlike: int) -> tuple[float, int]:
+        if (write_frac, unlike) not in self._widths:
+            sites, _ = self._object(int(self._far_first[unlike]))
             machine = sites.machine
             assert machine.timing is not None  # whoever asks has checked
             latency = math.ceil(machine.timing.memory.dram_latency_s * machine.clock_hz)
-            rows.append((sites.dram.width(write_frac), latency))
-        return np.array(rows, np.float64)
+            self._widths[write_frac, unlike] = sites.dram.width(write_frac), latency
+        return self._widths[write_frac, unlike]
 
-    def _site(self, idx: int, placed: PlacedOperator, machine: int, cache_bytes: float) -> Site:
+    def _site(self, idx: int, placed: PlacedOperator, has_rows: bool, machine: int, cache_bytes: float) -> Site:
         sites, placement = self._object(machine)
-        rows = find_row_access(self.trace, self.trace.operators[idx], sites.machine, placement)
+        operator = self.trace.operators[idx]
+        rows = find_row_access(self.trace, operator, sites.machine, placement) if has_rows else None
         return sites.site(placed, float(cache_bytes), rows, exchange_cycles=0)
 
     def _object(self, idx: int) -> tuple[MachineSites, Placement]:

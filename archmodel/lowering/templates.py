@@ -164,13 +164,15 @@ def count_far(site: Site, far: Far) -> VariantCounts:
     known = _templates(replace(site, timing=nothing, dram=NO_DRAM, rows=rows))
     left = np.arange(n)
     while len(left):
-        first = far.take(left[:1])
+        others = far if len(left) == n else far.take(left)
+        first = others.take(slice(1))
         template = next((each for each in known if each.is_of(first)[0]), None)
         if template is None:
             known.append(template := _make(site, first))
-        some = left[template.is_of(far.take(left))]
-        found.cycles[some], found.work_cycles[some] = template.count(far.take(some))
-        left = np.setdiff1d(left, some)
+        is_its = template.is_of(others)
+        some = left[is_its]
+        found.cycles[some], found.work_cycles[some] = template.count(far if len(some) == n else far.take(some))
+        left = left[~is_its]
     return found
 
 

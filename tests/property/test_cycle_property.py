@@ -338,7 +338,7 @@ def test_less_work_and_more_space_never_take_longer_where_nobody_competes(data):
 
     def spare(command):
         less = {name: getattr(command, name) // 2 for name in NUMBERS}
-        return dataclasses.replace(command, **less) if command.unit == spared else command
+        return command._replace(**less) if command.unit == spared else command
 
     parts = {name: tuple(map(spare, getattr(program, name))) for name in ("prologue", "body", "epilogue")}
     buffers = {name: capacity + more for name, capacity in program.buffers.items()}
