@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from archmodel.dtypes import dtype_bytes
-from archmodel.economy.energy import estimate_energy
+from archmodel.economy.area import estimate_area
+from archmodel.economy.energy import EnergyRates
 from archmodel.economy.types import Economy
 from archmodel.economy.values import Value, lanes_of
 from archmodel.economy.work import StepWork
@@ -79,7 +80,7 @@ def choose_design_limit(machine: Machine, estimate: PowerEstimate) -> DesignLimi
     return DesignLimit(machine.power.tdp_w, note.kind, f"power.tdp is {note.kind}")
 
 
-def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
+def estimate_power(machine: Machine, economy: Economy, rates: EnergyRates | None = None) -> PowerEstimate:
     """Estimate typical power and the design limit.
 
     Parameters
@@ -88,6 +89,8 @@ def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
         One chip, or many in columns.
     economy
         Parameters.
+    rates
+        Energy of its operations and bytes, if they are there already.
 
     Model
     -----
@@ -124,5 +127,6 @@ def estimate_power(machine: Machine, economy: Economy) -> PowerEstimate:
         "link": link * point.traffic_frac,
     }
     work = StepWork({dtype: macs}, ops.get("simd", {}), ops.get("vector", {}))
-    energy = estimate_energy(machine, work, traffic, 1.0, economy)
+    rates = rates or EnergyRates(machine, estimate_area(machine, economy), economy)
+    energy = rates.estimate(work, traffic, 1.0)
     return PowerEstimate(energy.power_w, energy.power_w / point.typical_over_tdp_frac, energy.parts_j)

@@ -128,20 +128,21 @@ class Evaluator:
 
     def _fill(self, table: Table, points: Points, group: Group, messages: NDArray[np.object_]) -> None:
         """Fill the rows of machines that are evaluated together."""
-        machines, file = group.machines, self.sweep.file
+        machines, file, mine = group.machines, self.sweep.file, points[group.rows]
         chips = self.economics.chips(machines) if group.is_priced else None
         for name, column in chips.columns.items() if chips else ():
-            table[name][group.rows] = column
+            table[name][_all_of(group.rows, points)] = column
         for part in self.sweep.base.parts:
-            for inside, trace, launch in self._runs(part, points[group.rows], group.rows, messages):
+            for inside, trace, launch in self._runs(part, mine, group.rows, messages):
                 rows, some, its_chips = group.rows[inside], machines, chips
                 if len(inside) < machines.n_machines:
                     some = machines.take(inside)
                     its_chips = chips.take(inside, some) if chips else None
                 totals = evaluate_columns(file.model, trace, some, launch, file.mode)
+                where = _all_of(rows, points)
                 for name, column in self.economics.workload(trace, totals, its_chips).items():
-                    table[f"{part.label}_{name}"][rows] = column
-                table[f"{part.label}_bound"][rows] = _BOUND_NAMES[totals.bound]
+                    table[f"{part.label}_{name}"][where] = column
+                table[f"{part.label}_bound"][where] = _BOUND_NAMES[totals.bound]
                 for row in np.flatnonzero(totals.messages != ""):
                     _add_message(messages, rows[[row]], f"{part.label}: {totals.messages[row]}")
 
@@ -151,10 +152,8 @@ class Evaluator:
         """Give the runs of one workload: which points, what, and how it is launched; one for each of its settings."""
         axes = self.sweep.space.axes
         varied = [idx for idx, axis in enumerate(axes) if _concerns(axis, part)]
-        codes, first, place = np.unique(self.sweep.space.codes(points, varied), return_index=True, return_inverse=True)
-        for number in range(len(codes)):
-            inside = np.flatnonzero(place == number)
-            choices = [axes[idx].choices[points[first[number], idx]] for idx in varied]
+        for inside in self.sweep.space.split(points, varied):
+            choices = [axes[idx].choices[points[inside[0], idx]] for idx in varied]
             settings = dict(part.settings)
             for choice in choices:
                 settings |= choice.settings.get(part.label, {})
@@ -170,6 +169,11 @@ class Evaluator:
 
 def _concerns(axis: Axis, part: Part) -> bool:
     return any(choice.launch or part.label in choice.settings for choice in axis.choices)
+
+
+def _all_of(rows: NDArray[np.int64], points: Points) -> Any:
+    """Give rows as they are filled fastest: as a slice if they are all rows."""
+    return slice(None) if len(rows) == len(points) else rows
 
 
 def _add_message(messages: NDArray[np.object_], rows: NDArray[np.int64], text: str) -> None:

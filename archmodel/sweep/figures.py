@@ -93,7 +93,8 @@ class Economics:
         """
         machine = machines.machine()
         area = estimate_area(machine, self.economy)
-        power = estimate_power(machine, self.economy)
+        rates = EnergyRates(machine, area, self.economy)
+        power = estimate_power(machine, self.economy, rates)
         cost = estimate_chip_cost(machine, area, power.tdp_w, self.economy)
         fleet = estimate_fleet(power.tdp_w, cost.chip_usd, self.economy)
         values = (
@@ -107,7 +108,7 @@ class Economics:
             fleet.capex_usd,
         )
         columns = {name: _spread(value, machines) for name, value in zip(CHIP, values, strict=True)}
-        return Chips(columns, EnergyRates(machine, area, self.economy))
+        return Chips(columns, rates)
 
     def workload(self, trace: Trace, totals: Totals, chips: Chips | None) -> Columns:
         """Give the columns of a workload, `PER_WORKLOAD`; throughput is per chip.

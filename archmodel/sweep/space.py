@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,23 @@ class Space:
         for idx in axes:
             codes = codes * len(self.axes[idx]) + points[:, idx]
         return codes
+
+    def split(self, points: Points, axes: Sequence[int]) -> Iterator[NDArray[np.int64]]:
+        """Split points by their choices on some axes: gives the rows of those that choose the same there.
+
+        Parameters
+        ----------
+        points
+            (N, axes), which choice of every axis.
+        axes
+            Which of the axes count.
+        """
+        if not axes:
+            yield np.arange(len(points))
+            return
+        codes, place = np.unique(self.codes(points, axes), return_inverse=True)
+        for number in range(len(codes)):
+            yield np.flatnonzero(place == number)
 
     def sample(self, n: int, seed: int) -> NDArray[np.int64]:
         """Draw points without repetition; all of them if there are no more than that.
