@@ -43,7 +43,7 @@ def test_hardware_keeps_the_law_where_its_core_is_the_limit(core, rows, need, tm
         replace(point, expected={name: value for name, value in point.expected.items() if name != "models"})
         for point in (*effect_points(core), *quick_points(core))
     ]
-    simulation = simulate(find_unit("pe"), core.replace(" ", "-"), need("icarus"), points, tmp_path)
+    simulation = simulate(find_unit("pe"), core.replace(" ", "-"), need("verilator"), points, tmp_path)
     assert simulation.faults == []
     busy = [row["hardware_frac"] for row in rows if row["core"] == core]
     assert [hardware_utilisation(row) for row in simulation.points[: len(busy)]] == busy
