@@ -5,23 +5,33 @@ BIN := $(VENV)/bin
 KERNEL_TESTS := tests/unit/test_kernels_roofline.py tests/unit/test_timing_laws.py tests/unit/test_event_engine.py \
 	tests/unit/test_shared_resources.py \
 	$(wildcard tests/unit/test_*_law.py)
+# Of what runs side by side, the output stays together, where make can do that.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: demo test mutation docs bench lock clean
+.PHONY: demo test checked-kernels plain-kernels mypy lint-imports codespell ruff mutation docs bench lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/archmodel demo --output results/demo
 
 test: $(VENV)/.installed
+	$(MAKE) --jobs 2 $(SYNC) checked-kernels ruff mypy lint-imports codespell plain-kernels
+	$(BIN)/pytest -n 3 --junit-xml results/junit.xml
+
+# Kernels with checks of bounds; to optimise them fully would take longer than it saves.
+checked-kernels:
+	NUMBA_BOUNDSCHECK=1 NUMBA_OPT=1 $(BIN)/pytest -n 2 --quiet -k "not python_form" $(KERNEL_TESTS) \
+		tests/unit/test_matmul_programs.py
+
+# Kernels as the Python that they are written in.
+plain-kernels:
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 --quiet $(KERNEL_TESTS)
+
+mypy lint-imports codespell:
+	$(BIN)/$@
+
+ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/codespell
-	NUMBA_BOUNDSCHECK=1 $(BIN)/pytest -n 2 --dist loadscope --quiet -k "not python_form" $(KERNEL_TESTS) \
-		tests/unit/test_matmul_programs.py
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 --dist loadscope --quiet $(KERNEL_TESTS)
-	$(BIN)/pytest -n 3 --dist loadscope --ignore tests/rtl
-	$(BIN)/pytest tests/rtl --sim all --junit-xml results/rtl/junit.xml
 
 # Seeds faults into hardware blocks and timing laws, one at a time, and writes down what found them.
 mutation: $(VENV)/.installed

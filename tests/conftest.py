@@ -21,3 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     rtl.addoption("--waves", action="store_true", help="trace all signals; waves of failures are kept anyway")
     required = os.environ.get("ARCHMODEL_REQUIRE_SIM", "")
     rtl.addoption("--require-sim", default=required, help="fail, not skip, without these simulators: verilator,icarus")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    from work_order import LongestFirst  # which needs xdist
+
+    return LongestFirst(config, log)

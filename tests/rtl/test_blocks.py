@@ -10,6 +10,8 @@ from archmodel.verify.lint import lint
 from archmodel.verify.mutation import read_faults
 from archmodel.verify.run import coverage_faults, point_rows
 
+pytestmark = pytest.mark.timeout(900)  # whoever comes first builds a grid, and plays on it
+
 
 @pytest.mark.judges("simulation")
 def test_rtl_equals_model(results):

@@ -11,6 +11,8 @@ import pytest
 from archmodel.verify.contract import find_unit, unit_names
 from archmodel.verify.mutation import law_file, read_faults, try_faults
 
+pytestmark = pytest.mark.timeout(900)  # whoever comes first builds a grid, and plays on it
+
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "seeded-faults.md"
 KERNELS = Path(str(files("archmodel"))) / "kernels"
 
