@@ -90,7 +90,7 @@ class Ahead(Varying):
         """Count the tiles on a machine, of so many bytes each for all of the streams [B]."""
 
         def on(far: Far) -> Any:
-            return np.clip(np.floor(far.cache_bytes / 2 / n_bytes), 2, MOST_CACHED)
+            return np.minimum(MOST_CACHED, np.maximum(2, np.floor(far.cache_bytes / 2 / n_bytes)))
 
         return cls.of(max(2, min(MOST_CACHED, int(timing.cache_bytes / 2 / n_bytes))), on)
 

@@ -199,6 +199,12 @@ def lowerings() -> Mapping[str, Lowering]:
     return MappingProxyType(dict(sorted(_LOWERINGS.items())))
 
 
+def can_lower(kind: str) -> bool:
+    """Whether operators of a kind can be lowered."""
+    import_plugins("archmodel.lowerings")
+    return kind in _LOWERINGS
+
+
 def lower_phases(trace: Trace, idx: int, machine: Machine, placement: Placement) -> tuple[Phase, ...]:
     """Lower one operator of a trace to its phases.
 

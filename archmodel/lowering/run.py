@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -222,8 +223,7 @@ def run_table(
     n_servers = N_RESOURCES + followed.n_ports - 1
     state = _new_state(pack, n_servers)
     n_pes, n_units = state.units.shape[:2]
-    busy, stall = np.zeros((n_pes, n_units), dtype=np.int64), np.zeros((n_pes, n_units, N_CAUSES), dtype=np.int64)
-    served = np.zeros(n_servers, dtype=np.int64)
+    busy, stall, served = _zeros((n_pes, n_units), (n_pes, n_units, N_CAUSES), (n_servers,))
     record = new_record(n_pes, table.capacity.size, 0, 0, 0) if record is None else record
     repeats = _new_log(state, is_watching=not is_grid and not record.is_of_part)
     cycles, n_commands, n_skipped = run_program(pack, state, repeats, record, busy, stall, served)
@@ -319,24 +319,25 @@ def _new_state(pack: ProgramPack, n_servers: int) -> EngineState:
     n_units, n_buffers, n_slots = len(UNITS), pack.capacity.size, pack.slot_size.shape[0]
     capacity = pack.capacity.tolist()
     n_tokens, n_requests = _power_of_two(max(capacity, default=1)), _power_of_two(sum(capacity))
-    zeros = {
-        "units": (n_pes, n_units, N_UNIT_FIELDS),
-        "buffers": (n_pes, n_buffers, N_BUFFER_FIELDS),
-        "tokens": (n_pes, n_buffers, n_tokens, N_TOKEN_FIELDS),
-        "cores": (n_pes, N_CORE_FIELDS),
-        "queues": (n_pes, n_units, _power_of_two(pack.queue_depth), N_QUEUE_FIELDS),
-        "asks": (n_pes, n_lanes, N_ASK_FIELDS),
-        "requests": (n_pes, n_lanes, n_requests, N_REQUEST_FIELDS),
-        "slots": (n_slots, n_requests, N_SLOT_FIELDS),
-        "slot_granted": (n_slots,),
-        "slot_free_at": (n_slots,),
-        "line": (n_servers, _power_of_two(n_slots * n_requests), N_WAIT_FIELDS),
-        "n_joined": (n_servers,),
-        "n_left": (n_servers,),
-        "free_at": (n_servers,),
-        "last_granted": (n_servers,),
-    }
-    state = EngineState(**{name: np.zeros(shape, dtype=np.int64) for name, shape in zeros.items()})
+    state = EngineState(
+        *_zeros(
+            (n_pes, n_units, N_UNIT_FIELDS),
+            (n_pes, n_buffers, N_BUFFER_FIELDS),
+            (n_pes, n_buffers, n_tokens, N_TOKEN_FIELDS),
+            (n_pes, N_CORE_FIELDS),
+            (n_pes, n_units, _power_of_two(pack.queue_depth), N_QUEUE_FIELDS),
+            (n_pes, n_lanes, N_ASK_FIELDS),
+            (n_pes, n_lanes, n_requests, N_REQUEST_FIELDS),
+            (n_slots, n_requests, N_SLOT_FIELDS),
+            (n_slots,),
+            (n_slots,),
+            (n_servers, _power_of_two(n_slots * n_requests), N_WAIT_FIELDS),
+            (n_servers,),
+            (n_servers,),
+            (n_servers,),
+            (n_servers,),
+        )
+    )
     state.slots[:, :, N_MISSING] = pack.slot_size[:, N_MEMBERS, None]
     state.asks[:, :, ASKS_SLOT] = pack.cast_slot
     state.last_granted[:] = NONE  # in turn, the first is the first
@@ -352,10 +353,25 @@ def _new_log(state: EngineState, *, is_watching: bool) -> RepeatLog:
     n_servers = state.free_at.size
     n_phase = (n_phase + n_lanes * (2 + 3 * n_requests) + 2 * n_servers) if is_watching else 0
     n_counts = 1 + n_units * (3 + N_CAUSES) + n_buffers * N_BUFFER_COUNTS + 2 * n_lanes + n_servers
-    shapes = [(2, N_WATCH_FIELDS), (n_phase,), (2, n_phase), (2,), (n_counts,), (2, n_counts), (2, n_units)]
-    watch, phase, saved, size, counts, saved_counts, saved_free = (np.zeros(shape, dtype=np.int64) for shape in shapes)
+    watch, phase, saved, size, counts, saved_counts, saved_free = _zeros(
+        (2, N_WATCH_FIELDS), (n_phase,), (2, n_phase), (2,), (n_counts,), (2, n_counts), (2, n_units)
+    )
     ring = max(n_queue, n_tokens, n_requests)
     return RepeatLog(watch, phase, saved, size, counts, saved_counts, saved_free, ring)
+
+
+def _zeros(*shapes: tuple[int, ...]) -> list[Ints]:
+    """Make arrays of zeros, all in one piece of memory: programs are many, and small."""
+    parts = _cut(shapes)
+    block = np.zeros(parts[-1][1], dtype=np.int64)
+    return [block[begin:end].reshape(shape) for (begin, end), shape in zip(parts, shapes, strict=True)]
+
+
+@lru_cache(maxsize=4096)
+def _cut(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int]]:
+    """Find where each of some arrays begins and ends."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    return list(zip([0, *ends], ends, strict=False))
 
 
 def _power_of_two(n: int) -> int:

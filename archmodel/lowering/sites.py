@@ -68,10 +68,8 @@ class SiteColumns:
     def timings(self, unlike: Ints) -> Floats:
         """Give rows of `PeTiming`, of sites that are alike but for DRAM and cache."""
         rows = np.repeat(np.array([self.sites[self.near[unlike[0]]].timing], np.float64), len(unlike), axis=0)
-        far = self.far.take(unlike)
-        rows[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = np.column_stack(
-            (far.cache_bytes, far.dram_width, far.dram_latency)
-        )
+        rows[:, CACHE_BYTES] = self.far.cache_bytes[unlike]
+        rows[:, DRAM_WIDTH], rows[:, DRAM_LATENCY] = self.far.dram_width[unlike], self.far.dram_latency[unlike]
         return rows
 
     def site(self, idx: int) -> Site:

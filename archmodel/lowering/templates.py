@@ -90,7 +90,12 @@ def _take_apart(phase: Phase) -> PhaseTemplate:
     assert program is not None  # ways are written as programs
     listed = (*program.prologue, *(program.body if program.n_inner else ()), *program.epilogue)
     varying = [(c, *each) for c, command in enumerate(listed) for each in _vary(command)]
-    tokens = [(b, each.on) for b, each in enumerate(program.buffers.values()) if isinstance(each, Varying)]
+    filled = {command.output for command in listed}
+    tokens = [
+        (b, size.on)
+        for b, (name, size) in enumerate(program.buffers.items())
+        if isinstance(size, Varying) and name in filled
+    ]
     cells = np.array([(c, column) for c, column, _ in varying], np.int64).reshape(-1, 2)
     buffers = np.array([b for b, _ in tokens], np.int64)
     grid = np.array((phase.grid.n_batch, phase.grid.n_m, phase.grid.n_n, phase.grid.n_k))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_product
-from archmodel.lowering.phases import Phase, Site, find_site, lower_site, lowerings
+from archmodel.lowering.phases import Phase, Site, can_lower, find_site, lower_site, lowerings
 from archmodel.lowering.products import is_product_alone, lower_one_product
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.remembered import Remembered
@@ -271,7 +271,7 @@ def _unknown(trace: Trace, machine: Machine, model: str) -> tuple[str, ...]:
 def reason_unknown(operator: Operator, machine: Machine) -> str:
     """Say why an operator is not counted; empty when it is."""
     op = operator.op.principal
-    if op.kind not in lowerings():
+    if not can_lower(op.kind):
         return f"does not know operator kind {op.kind!r}; it knows {', '.join(lowerings())}"
     peak = machine.peak_flop_per_s("matrix", operator.dtype) / machine.clock_hz
     if peak and op.work().matrix_flop / peak > MOST_CYCLES:
