@@ -68,7 +68,7 @@ def open_executor(
     n = n_workers or len(os.sched_getaffinity(0))
     if name == "threads":
         evaluator = Evaluator(sweep)
-        _ = evaluator.base  # once, before every thread needs it
+        _ = evaluator.base, evaluator.machines  # once, before every thread needs them
         with ThreadPoolExecutor(n, "archmodel") as pool:
             yield _Threads(evaluator, pool, n)
         return
