@@ -51,8 +51,9 @@ function drawPareto() {
   const axis = { zeroline: false, gridcolor: "#e4e4e4", automargin: true }, place = byId("pareto"), isFirst = !place.data;
   const isNarrow = place.clientWidth < 600;
   const layout = { ...STYLE, xaxis: { ...axis, title: title(x) }, yaxis: { ...axis, title: title(y, isNarrow) }, hovermode: "closest" };
-  Plotly.react(place, traces, layout, CONFIG);
+  const drawn = Plotly.react(place, traces, layout, CONFIG);
   if (isFirst) place.on("plotly_click", chooseDot);
+  return drawn;
 }
 
 function drawParallel() {
@@ -100,7 +101,7 @@ function seconds(time) {
 function drawBreakdown(id, labels, times, boundOf) {
   const { groups, colours } = data.breakdown;
   byId(id).hidden = !times;
-  if (!times) return;
+  if (!times) return undefined;
   const totals = times.map((of) => of.reduce((sum, time) => sum + time, 0));
   const bars = labels.map((label, i) => {
     const bound = boundOf(label);
@@ -111,7 +112,7 @@ function drawBreakdown(id, labels, times, boundOf) {
     customdata: times.map((of) => seconds(of[g])), marker: { color: colours[g], line: { color: "#fff", width: 1 } },
     hovertemplate: "%{x:.1f} %, %{customdata}<extra>%{fullData.name}</extra>",
   })).filter((trace) => trace.x.some((share) => share > 0));
-  Plotly.react(id, traces, {
+  return Plotly.react(id, traces, {
     ...STYLE, barmode: "stack", legend: { ...STYLE.legend, traceorder: "normal" }, yaxis: { automargin: true, autorange: "reversed" },
     xaxis: { title: { text: "Share of time [%]" }, range: [0, 100] },
   }, CONFIG);

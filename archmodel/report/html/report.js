@@ -205,21 +205,23 @@ const near = new IntersectionObserver(
 const whenIdle = (go) => (window.requestIdleCallback ?? setTimeout)(go);
 
 function draw(id) {
-  if (!due.delete(id)) return;
+  if (!due.delete(id)) return undefined;
   near.unobserve(byId(id));
-  DRAWINGS[id]();
+  return DRAWINGS[id]();
 }
 
 function drawSoon(id) {
   if (!window.Plotly) return; // once it is there, all of them are due
-  if (!due.size) whenIdle(drawNext);
+  if (!due.size && window.archmodelReady) whenIdle(drawNext);
   due.add(id);
   near.observe(byId(id));
 }
 
+const drawFirst = () => draw(due.values().next().value);
+
 function drawNext() {
   if (!due.size) return;
-  draw(due.values().next().value);
+  drawFirst();
   whenIdle(drawNext);
 }
 
@@ -236,7 +238,7 @@ if (rowIds.length) {
   describeChosen();
 }
 document.querySelectorAll("table.sorts").forEach(makeSortable);
-document.addEventListener("DOMContentLoaded", () => { // Plotly is there
+document.addEventListener("DOMContentLoaded", async () => { // Plotly is there
   for (const [id, { data: traces, layout }] of Object.entries(data.figures ?? {})) {
     DRAWINGS[id] = () => Plotly.newPlot(id, traces, { ...STYLE, ...layout }, CONFIG);
   }
@@ -244,9 +246,10 @@ document.addEventListener("DOMContentLoaded", () => { // Plotly is there
     DRAWINGS[place.id] = () => drawBlocks(place, data.blocks[place.dataset.blocks]);
   }
   document.querySelectorAll(".figure, .blocks").forEach((place) => place.id in DRAWINGS && drawSoon(place.id));
-  draw(due.values().next().value);
+  await drawFirst();
   requestAnimationFrame(() => setTimeout(() => { // now it is painted, too
     performance.mark("archmodel ready");
     window.archmodelReady = true;
+    whenIdle(drawNext);
   }));
 });
