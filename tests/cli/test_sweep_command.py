@@ -108,8 +108,8 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path, executor):
     if executor == "dask":
         pytest.importorskip("distributed", reason="no distributed; run: pip install 'archmodel[cluster]'")
     path, folder = tmp_path / "long.yaml", tmp_path / "out"
-    sizes = "axes:\n  sram.capacity: {low: 64 MiB, high: 512 MiB, n: 200}"
-    path.write_text(FILE.replace("n: 5", "n: 50").replace("axes:", sizes), encoding="utf-8")
+    more = "axes:\n  pe.rows: [4, 5, 6, 7, 8]\n  sram.capacity: {low: 64 MiB, high: 512 MiB, n: 200}"
+    path.write_text(FILE.replace("n: 5", "n: 50").replace("axes:", more), encoding="utf-8")  # 100,000 points, 24 parts
     # Whoever runs tests in the background has interrupts ignored, and so would the sweep.
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     script += "from archmodel.cli import main; sys.exit(main())"
