@@ -31,6 +31,13 @@ _PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_f
 """What decides where tensors are, and no more."""
 _ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "io_dies")
 """What no program of a chip on its own sees."""
+ONLY_PRODUCTS = (
+    "matrix", "local.width_bytes_per_cycle", "timing.engines.step_depth", "timing.engines.gap_cycles",
+    "timing.engines.load_cycles", "timing.engines.matrix_latency_cycles", "timing.engines.accumulator_bytes",
+    "timing.engines.partial_width_bytes_per_cycle", "timing.engines.hop_cycles",
+    "timing.engines.reduction_width_bytes_per_cycle",
+)  # fmt: skip
+"""What only products see (`archmodel.lowering.timing.without_matrix`)."""
 _FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s")
 """What only those see that reach beyond the SRAM."""
 
@@ -110,7 +117,10 @@ class SiteFinder:
         self._live = max(trace.live_bytes, default=0.0)
         seen = [path for path in machines.columns if not is_under(path, (*_PLACING, *_ELSEWHERE))]
         far = [path for path in seen if is_under(path, _FAR)]
-        _, self._near = distinct([machines.columns[path] for path in seen if path not in far], n)
+        near = [path for path in seen if path not in far]
+        _, self._near = distinct([machines.columns[path] for path in near], n)
+        plain = [path for path in near if not is_under(path, ONLY_PRODUCTS)]
+        _, self._near_plain = distinct([machines.columns[path] for path in plain], n)
         self._far_first, self._far = distinct([machines.columns[path] for path in far], n)
         self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
         self._objects: dict[int, tuple[MachineSites, Placement]] = {}
@@ -132,7 +142,8 @@ class SiteFinder:
 
     def _find_unlike(self, idxs: tuple[int, ...], placed: PlacedOperator, some: Ints, caches: Floats) -> SiteColumns:
         """Tell apart what one operator is on some machines."""
-        codes: list[NDArray[Any]] = [self._near[some]]
+        unlike = self._near if placed.has_products else self._near_plain
+        codes: list[NDArray[Any]] = [unlike[some]]
         has_rows = reaches_rows(self.trace.operators[idxs[0]].op)
         if has_rows or any(place.is_far for place in (*placed.places, *placed.tail.operands)):
             codes += [self._far[some], caches]
@@ -143,7 +154,7 @@ class SiteFinder:
             shares = [np.broadcast_to(share, self.machines.n_machines)[some] for share in found]
         first, place = distinct([*codes, *shares], len(some))
         machine = some[first]
-        near_first, near = distinct([self._near[machine]], len(first))
+        near_first, near = distinct([unlike[machine]], len(first))
         sites = tuple(
             self._site(idxs[0], placed, has_rows, int(some[each]), caches[each]) for each in first[near_first].tolist()
         )

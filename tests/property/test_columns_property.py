@@ -8,8 +8,9 @@ import pytest
 import archmodel as am
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_shape import MatmulShape
-from archmodel.lowering.timing import lower_timing
-from archmodel.machine.columns import MachineColumns
+from archmodel.lowering.sites import ONLY_PRODUCTS, is_under
+from archmodel.lowering.timing import lower_timing, without_matrix
+from archmodel.machine.columns import MachineColumns, list_leaves, put_leaves
 from archmodel.mapping.matmul import find_mappings, list_mappings
 from archmodel.models import find_model
 from archmodel.models.columns import BINDERS, evaluate_columns
@@ -58,6 +59,23 @@ def compare(model, trace, machines, n_threads=1):
     assert all(np.isfinite(n_bytes[is_able]).all() for n_bytes in totals.traffic_bytes.values())
     assert all(np.isnan(n_bytes[~is_able]).all() for n_bytes in totals.traffic_bytes.values())
     return totals
+
+
+def test_what_only_products_see_is_left_out_for_all_others():
+    machine = am.machine("mtia_2i")
+    seen = {path: value for path, value in list_leaves(machine) if is_under(path, ONLY_PRODUCTS) and value is not None}
+    assert len(seen) > len(ONLY_PRODUCTS)
+    for path, value in seen.items():
+        other = put_leaves(machine, {path: 2 * value})
+        plain, with_products = (
+            [lower(lower_timing(each, each.timing, "fp16", 1e6)) for each in (machine, other)]
+            for lower in (without_matrix, tuple)
+        )
+        assert plain[0] == plain[1], path
+        assert with_products[0] != with_products[1] or path[:2] in (
+            ("matrix", "efficiency_frac"),
+            ("matrix", "macs_per_cycle"),
+        )
 
 
 @pytest.mark.parametrize("label", WORKLOADS)
