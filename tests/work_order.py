@@ -8,22 +8,26 @@ from xdist.scheduler import LoadScopeScheduling
 
 from archmodel.verify.contract import unit_names
 
-# Groups of tests that take a minute or more, the longest first: whoever began one last would be busy alone at the end.
+_BLOCKS = tuple(unit_names())
+# Groups of tests that take longest, before those that take seconds: whoever began one last would be busy alone.
 LONGEST = (
     "tests/docs/test_docs.py",
     "grid",
     "tests/rtl/test_command.py",
     "tests/rtl/test_pe_cores.py",
     "pe",
-    "riscv_core",
+    *_BLOCKS,
+    "tests/rtl/test_estimates.py",
+    "tests/rtl/test_kernels_on_hardware.py",
     "tests/unit/test_matmul_programs.py",
-    "tests/cli/test_sweep_command.py",
     "tests/browser/test_browser_report.py",
     "tests/unit/test_sweep_runs.py",
     "tests/property/test_cycle_property.py",
+    "tests/unit/test_sweep_cluster.py",
+    "tests/cli/test_sweep_command.py",
+    "tests/cli/test_wheel.py",
 )
 _NAME_OF_BLOCK = re.compile(r"tests/rtl/.*\[(?:verilator-|icarus-)?(\w+)[-\]]")
-_BLOCKS = frozenset(unit_names())
 
 
 class LongestFirst(LoadScopeScheduling):
