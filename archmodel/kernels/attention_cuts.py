@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -93,58 +92,6 @@ def enter(i: int, cycles: float, v: int, likely: Any, best: Any) -> None:
         likely[rank, v], best[rank, v] = i, cycles
 
 
-@kernel
-def find_likely(
-    shape: AttentionShape, timings: Any, cuts: Any, missed_frac: Any, lanes: Any, beside: Any, far: Any, out_likely: Any
-) -> int:
-    """Find the cuts that the closed form has to judge on each machine, those that look fastest first.
-
-    Model
-    -----
-    Of the cuts that fit local memory, those whose busiest unit or memory is at work for the least cycles: in all steps,
-    and for one step in sequence.
-
-    Parameters
-    ----------
-    shape, timings, cuts, missed_frac, lanes, beside
-        As in `count_cuts`.
-    far : ndarray (V, 3) float64
-        Of machines that differ in nothing else that decides: cache [B], DRAM [B/cycle] and its latency [cycles].
-    out_likely : ndarray (4, V) int64
-        Written to: cuts; −1 where fewer fit.
-
-    Returns
-    -------
-    int
-        Cuts that fit.
-
-    Sources
-    -------
-    Follows from the units of a PE; that no other cut is faster is assumed.
-    """
-    t, step, n_fit = read_timing(timings, 0), new_step(), 0
-    work, served = np.empty(N_UNITS + N_RESOURCES, np.int64), np.empty((step.leads.size, 2))
-    best = np.full(out_likely.shape, math.inf)
-    out_likely[:] = NONE
-    for i in range(cuts.shape[0]):
-        cut = read_cut(cuts, i)
-        pipeline = plan_pipeline(shape, t.has_prefetch, cut)
-        if count_local_bytes(shape, t, cut, pipeline) > t.local_bytes:
-            continue
-        n_fit += 1
-        n = write_step(step, shape, t, cut, pipeline, missed_frac[i], lanes[i], beside[i], False)
-        n_served = add_work(step, n, cut, work, served)
-        most, total = 0, 0
-        for station in range(work.size):
-            most, total = max(most, work[station]), total + work[station]
-        for v in range(far.shape[0]):
-            dram = 0
-            for k in range(n_served):
-                dram += service_cycles(served[k, 0], far[v, DRAM_WIDTH]) * int(served[k, 1])
-            enter(i, float(cut.n_steps * max(most, dram) + total + dram), v, out_likely, best)
-    return n_fit
-
-
 @kernel_part
 def put_far(program: AttentionProgram, n: int, cache_bytes: float, dram_width: float, dram_latency: int) -> None:
     """Put the DRAM and the cache of a machine into a program.
@@ -167,12 +114,40 @@ def put_far(program: AttentionProgram, n: int, cache_bytes: float, dram_width: f
             program.capacity[b] = count_ahead(cache_bytes, program.ahead_bytes[b])
 
 
+@kernel_part
+def count_program(program: AttentionProgram, n: int, cut: Cut, table: Any, out_cycles: Any, out_work: Any) -> None:
+    """Count the cycles of a program in closed form.
+
+    Parameters
+    ----------
+    program, n, cut
+        A program, its commands, and the cut that it is of.
+    table : ndarray (10, 20) int64
+        Working memory.
+    out_cycles, out_work : ndarray (2,), (15,) int64
+        Written to: cycles, and those if nothing overlapped; cycles at work of each station.
+    """
+    for row in range(N_WORK_ROWS):
+        for column in range(table.shape[1]):
+            table[row, column] = 0  # there are more buffers than stations
+    out_cycles[0], out_cycles[1] = count_cycles(
+        program.commands, n, program.loops, program.capacity, cut.n_groups, cut.n_sharing, 1, 1, table
+    )
+    for station in range(N_STATIONS):
+        out_work[station] = table[TOTAL, station]
+
+
 @kernel
-def count_cuts(
+def judge_cuts(
     shape: AttentionShape, timings: Any, cuts: Any, missed_frac: Any, lanes: Any, beside: Any, far: Any, likely: Any,
-    program: AttentionProgram, out_cycles: Any, out_work: Any,
-) -> None:  # fmt: skip
-    """Count the cycles of cuts on machines, in closed form.
+    best: Any, program: AttentionProgram, out_cycles: Any, out_work: Any,
+) -> int:  # fmt: skip
+    """Find the cuts that look fastest on each machine, and count their cycles in closed form.
+
+    Model
+    -----
+    Of the cuts that fit local memory, those look fastest whose busiest unit or memory is at work for the least cycles:
+    in all steps, and for one step in sequence.
 
     Parameters
     ----------
@@ -185,37 +160,52 @@ def count_cuts(
     missed_frac, lanes, beside : ndarray (N,) float64, (N, 7) int64, (N, 2, 6) int64
         As in `archmodel.kernels.attention_steps.write_step`, of each cut.
     far : ndarray (V, 3) float64
-        As in `find_likely`.
+        Of machines that differ in nothing else that decides: cache [B], DRAM [B/cycle] and its latency [cycles].
     likely : ndarray (R, V) int64
-        Cuts of each machine.
+        Cuts of each machine, those that look fastest first; −1: written to, and left where fewer fit.
+    best : ndarray (R, V) float64
+        Working memory of infinities; without rows where cuts are given.
     program : AttentionProgram
         Written to: the program of the last of these cuts, on the last machine that has it.
     out_cycles, out_work : ndarray (R, V, 2), (R, V, 15) int64
         Written to: cycles, and those if nothing overlapped; cycles at work of each station.
 
+    Returns
+    -------
+    int
+        Cuts that fit, where none are given.
+
     Sources
     -------
-    As `archmodel.kernels.closed_form.count_cycles`: ``docs/methods/timing.md``.
+    The closed form: ``docs/methods/timing.md``. That no other cut is faster than those that look fastest is assumed.
     """
-    t, slot, last = read_timing(timings, 0), new_step(), new_step()
-    work, is_judged = np.empty((N_WORK_ROWS, max(N_STATIONS, N_BUFFERS)), np.int64), np.zeros(cuts.shape[0], np.bool_)
-    for rank in range(likely.shape[0]):
-        for v in range(likely.shape[1]):
-            is_judged[likely[rank, v]] = True
-    for i in range(cuts.shape[0]):
-        if not is_judged[i]:
-            continue
+    t, slot, last, n_fit = read_timing(timings, 0), new_step(), new_step(), 0
+    work, served = np.empty(N_UNITS + N_RESOURCES, np.int64), np.empty((slot.leads.size, 2))
+    for i in range(cuts.shape[0] if best.shape[0] > 0 else 0):
         cut = read_cut(cuts, i)
-        n = write_program(program, slot, last, shape, t, cut, missed_frac[i], lanes[i], beside[i])
+        pipeline = plan_pipeline(shape, t.has_prefetch, cut)
+        if count_local_bytes(shape, t, cut, pipeline) > t.local_bytes:
+            continue
+        n_fit += 1
+        n = write_step(slot, shape, t, cut, pipeline, missed_frac[i], lanes[i], beside[i], False)
+        n_served, most, total = add_work(slot, n, cut, work, served), 0, 0
+        for station in range(work.size):
+            most, total = max(most, work[station]), total + work[station]
+        for v in range(far.shape[0]):
+            dram = 0
+            for k in range(n_served):
+                dram += service_cycles(served[k, 0], far[v, DRAM_WIDTH]) * int(served[k, 1])
+            enter(i, float(cut.n_steps * max(most, dram) + total + dram), v, likely, best)
+    table = np.empty((N_WORK_ROWS, max(N_STATIONS, N_BUFFERS)), np.int64)
+    for i in range(cuts.shape[0]):
+        n = 0
         for rank in range(likely.shape[0]):
             for v in range(likely.shape[1]):
                 if likely[rank, v] != i:
                     continue
+                if n == 0:
+                    cut = read_cut(cuts, i)
+                    n = write_program(program, slot, last, shape, t, cut, missed_frac[i], lanes[i], beside[i])
                 put_far(program, n, far[v, CACHE_BYTES], far[v, DRAM_WIDTH], int(far[v, DRAM_LATENCY]))
-                work[:] = 0  # there may be more buffers than stations
-                cycles, serial = count_cycles(
-                    program.commands, n, program.loops, program.capacity, cut.n_groups, cut.n_sharing, 1, 1, work
-                )
-                out_cycles[rank, v, 0], out_cycles[rank, v, 1] = cycles, serial
-                for station in range(N_STATIONS):
-                    out_work[rank, v, station] = work[TOTAL, station]
+                count_program(program, n, cut, table, out_cycles[rank, v], out_work[rank, v])
+    return n_fit

@@ -136,7 +136,9 @@ def number_lanes(commands: Any, loops: Any, out_parts: Any, out_lanes: Any) -> i
     The order of grants follows from the queues in front of units: ``docs/methods/timing.md``.
     """
     n_lanes, n_body_end = 0, loops[0] + loops[1]
-    lane_of = np.full(out_parts.shape[0] * N_CASTS * N_RESOURCES, NONE)
+    lane_of = np.empty(out_parts.shape[0] * N_CASTS * N_RESOURCES, np.int64)
+    for kind in range(lane_of.size):
+        lane_of[kind] = NONE
     for c in range(commands.shape[0]):
         out_parts[commands[c, UNIT], 0 if c < loops[0] else 1 if c < n_body_end else 2] += 1
         if commands[c, RESOURCE] != NONE:

@@ -9,7 +9,7 @@ import numpy as np
 
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.attention_blocks import MOST_KEYS, MOST_ROWS
-from archmodel.kernels.attention_cuts import N_JUDGED, count_cuts, find_likely
+from archmodel.kernels.attention_cuts import N_JUDGED, judge_cuts
 from archmodel.kernels.attention_program import MOST_COMMANDS, AttentionProgram
 from archmodel.kernels.attention_shape import N_GATHER_FIELDS, AttentionShape
 from archmodel.kernels.attention_steps import N_BUFFERS
@@ -50,21 +50,26 @@ class Cuts:
         missed_frac, beside = find_missed(setting, tried.cuts), _gather_biases(setting, tried.cuts)
         return cls(setting, tried, (setting.shape, timings, tried.cuts, missed_frac, tried.lanes, beside))
 
-    def find_likely(self, far: Far) -> Ints:
-        """Find the cuts that the closed form has to judge on each machine, those that look fastest first (R, V).
+    def judge(self, far: Far) -> tuple[Ints, Ints, Ints]:
+        """Find the cuts that look fastest on each machine, and count them in closed form.
 
         Parameters
         ----------
         far
             Of machines that differ in nothing else that decides.
 
+        Returns
+        -------
+        (ndarray (R, V) int64, ndarray (R, V, 2) int64, ndarray (R, V, 15) int64)
+            Cuts, those that look fastest first; cycles, and those if nothing overlapped; cycles at work by station.
+
         Raises
         ------
         UnsupportedError
             When the smallest blocks do not fit local memory.
         """
-        likely = np.empty((N_JUDGED, len(far.cache_bytes)), np.int64)
-        n_fit = find_likely(*self.given, _as_rows(far), likely)
+        likely = np.full((N_JUDGED, len(far.cache_bytes)), NONE)
+        n_fit, cycles, work = self._judge(far, likely, np.full(likely.shape, math.inf), _new_program())
         if n_fit == 0:
             reason = (
                 f"attention: blocks of {MOST_ROWS[0]} queries and {MOST_KEYS[0]} keys with head_dim "
@@ -72,22 +77,7 @@ class Cuts:
                 "memory; make it larger"
             )
             raise UnsupportedError("lowering", (reason,))
-        return likely[:n_fit]
-
-    def count(self, likely: Ints, far: Far) -> tuple[Ints, Ints]:
-        """Count the cycles of some cuts on each machine in closed form.
-
-        Parameters
-        ----------
-        likely, far
-            As `find_likely` gives and takes them.
-
-        Returns
-        -------
-        (ndarray (R, V, 2) int64, ndarray (R, V, 15) int64)
-            Cycles, and those if nothing overlapped; cycles at work by station.
-        """
-        return self._count(likely, far, _new_program())
+        return likely[:n_fit], cycles[:n_fit], work[:n_fit]
 
     def n_splits(self, chosen: Ints) -> Ints:
         """Give the parts of the keys under some cuts."""
@@ -98,16 +88,16 @@ class Cuts:
         """Lower attention under a cut; parts of the keys are left as they are."""
         site, (_, _, n_sharing, _, n_groups, *_) = self.setting.site, self.tried.cuts[idx].tolist()
         program = _new_program()
-        self._count(np.array([[idx]]), far_of(site), program)
+        self._judge(far_of(site), np.array([[idx]]), np.empty((0, 1)), program)
         n_commands, n_buffers = int(program.loops[:3].sum()), np.count_nonzero(program.capacity)
         table = CommandTable(program.commands[:n_commands].copy(), program.loops, program.capacity[:n_buffers])
         grid = Grid(n_batch=n_groups, n_m=n_sharing)
         return Phase("attend", table, grid, site.timing.queue_depth, site.is_round_robin)
 
-    def _count(self, likely: Ints, far: Far, program: AttentionProgram) -> tuple[Ints, Ints]:
+    def _judge(self, far: Far, likely: Ints, best: Floats, program: AttentionProgram) -> tuple[int, Ints, Ints]:
         cycles, work = np.empty((*likely.shape, 2), np.int64), np.empty((*likely.shape, N_STATIONS), np.int64)
-        count_cuts(*self.given, _as_rows(far), likely, program, cycles, work)
-        return cycles, work
+        n_fit = judge_cuts(*self.given, _as_rows(far), likely, best, program, cycles, work)
+        return n_fit, cycles, work
 
 
 def far_of(site: Site) -> Far:

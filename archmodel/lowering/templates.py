@@ -217,8 +217,7 @@ class _Attention:
 
     def count(self, far: Far) -> VariantCounts:
         """Count the cut that is fastest on each machine, of those that look fastest."""
-        likely = self.cuts.find_likely(far)
-        cycles, work = self.cuts.count(likely, far)
+        likely, cycles, work = self.cuts.judge(far)
         n_splits = self.cuts.n_splits(likely)
         for n in np.unique(n_splits[n_splits > 1]).tolist():
             if n not in self.combined:

@@ -30,8 +30,8 @@ def lower_attention(site: Site) -> tuple[Phase, ...]:
     if site.array is not None:
         return _lower_unfused(site, site.op)
     cuts, far = list_cuts(site), far_of(site)
-    likely = cuts.find_likely(far)
-    took, splits = cuts.count(likely, far)[0][:, 0, 0].tolist(), cuts.n_splits(likely[:, 0]).tolist()
+    likely, cycles, _ = cuts.judge(far)
+    took, splits = cycles[:, 0, 0].tolist(), cuts.n_splits(likely[:, 0]).tolist()
     combined = {n: combine_parts(site, n) for n in splits}
     took = [n_cycles + sum(phase.count()[0] for phase in combined[n]) for n_cycles, n in zip(took, splits, strict=True)]
     best = min(range(len(took)), key=took.__getitem__)
