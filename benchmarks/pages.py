@@ -56,7 +56,7 @@ def measure() -> list[Figure]:
 
 
 def open_alone(chromium: str, page: Path, profile: Path) -> tuple[float, float]:
-    """Open a page as a double click does; returns when it is ready, and for how long its thread was at work by then [s].
+    """Open a page as a double click does; returns when it is ready, and how long its thread was at work by then [s].
 
     The page marks when it is ready; Chromium writes its marks down.
     """

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from archmodel.errors import Fault, InputError, suggest
+from archmodel.report.columns import Column, is_logarithmic
 from archmodel.report.figure import CHOSEN, FigureInfo, house_style, new_figure, plain_text, save_figure, short_text
-from archmodel.report.points import Column, Source, SweepPoints, SweptAxis, is_logarithmic, open_points, quote
+from archmodel.report.points import Source, SweepPoints, SweptAxis, open_points, quote
 from archmodel.results import ResultTable
 from archmodel.units import format_number
 

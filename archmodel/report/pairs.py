@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archmodel.errors import Fault, InputError
+from archmodel.report.columns import Column, Scale
 from archmodel.report.figure import (
     BASE,
     CHOSEN,
@@ -22,7 +23,7 @@ from archmodel.report.figure import (
     save_figure,
     wrap_text,
 )
-from archmodel.report.points import Column, Scale, Source, SweepPoints, list_choices, open_points
+from archmodel.report.points import Source, SweepPoints, list_choices, open_points
 from archmodel.report.sample import BASE_MACHINE, BEST, DOMINATED, FRONT_REST, Sample, cloud_size, read_sample
 from archmodel.results import ResultTable
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.errors import Fault, InputError
+from archmodel.report.columns import Column
 from archmodel.report.figure import (
     CHOSEN,
     CLOUD,
@@ -23,7 +24,7 @@ from archmodel.report.figure import (
     save_figure,
     short_text,
 )
-from archmodel.report.points import Column, Source, SweepPoints, SweptAxis, open_points
+from archmodel.report.points import Source, SweepPoints, SweptAxis, open_points
 from archmodel.report.sample import BASE_MACHINE, BEST, DOMINATED, FRONT_REST, Sample, read_sample
 from archmodel.results import ResultTable
 from archmodel.units import format_number

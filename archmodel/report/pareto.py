@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from archmodel.errors import Fault, InputError
+from archmodel.report.columns import Column, is_logarithmic
 from archmodel.report.figure import (
     BASE,
     CHOSEN,
@@ -21,7 +22,7 @@ from archmodel.report.figure import (
     plain_text,
     save_figure,
 )
-from archmodel.report.points import Column, Source, SweepPoints, is_logarithmic, list_choices, open_points
+from archmodel.report.points import Source, SweepPoints, list_choices, open_points
 from archmodel.report.sample import BASE_MACHINE, BEST, DOMINATED, FRONT_REST, Sample, cloud_size, read_sample
 from archmodel.results import ResultTable
 

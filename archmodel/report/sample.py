@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from archmodel.errors import Fault, InputError
-from archmodel.report.points import MOST_DRAWN, Column, SweepPoints, quote, spread_order
+from archmodel.report.columns import Column
+from archmodel.report.points import MOST_DRAWN, SweepPoints, quote, spread_order
 
 BEST, FRONT_REST, DOMINATED, BASE_MACHINE = "front of the two", "front", "dominated", "base machine"
 """Kinds of points: none is better in the first two columns; others on the front of the sweep; dominated ones; and the

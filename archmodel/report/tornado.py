@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archmodel.errors import Fault, InputError
+from archmodel.report.columns import Column
 from archmodel.report.figure import (
     COLOURS,
     INK,
@@ -20,7 +21,7 @@ from archmodel.report.figure import (
     save_figure,
     short_text,
 )
-from archmodel.report.points import Column, Source, SweepPoints, open_points
+from archmodel.report.points import Source, SweepPoints, open_points
 from archmodel.report.sample import choose_point
 from archmodel.results import ResultTable
 

@@ -12,11 +12,12 @@ from made_up import AXES, OBJECTIVES, write_results
 
 import archmodel as am
 from archmodel import report
+from archmodel.report.columns import scale_of
 from archmodel.report.heatmap import heatmap_info
 from archmodel.report.pairs import pairs_info
 from archmodel.report.parallel import parallel_info
 from archmodel.report.pareto import pareto_info
-from archmodel.report.points import SweptAxis, open_points, scale_of
+from archmodel.report.points import SweptAxis, open_points
 from archmodel.report.tornado import tornado_info
 from archmodel.results.store import open_store
 

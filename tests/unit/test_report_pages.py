@@ -16,12 +16,13 @@ from made_up import AXES, OBJECTIVES, write_results
 import archmodel as am
 from archmodel.api import open_sweep, report
 from archmodel.errors import ArchmodelError, InputError
+from archmodel.report.columns import Column
 from archmodel.report.html import Inputs, open_front, sweep_page, write_page
 from archmodel.report.html import write as writing
 from archmodel.report.html.front import MOST_ROWS, pick
 from archmodel.report.html.page import table
 from archmodel.report.pareto import pareto_info
-from archmodel.report.points import Column, open_points
+from archmodel.report.points import open_points
 from archmodel.results.store import open_store
 
 HOSTILE = "</script><script>alert(1)</script>"

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from archmodel.report.points import Column, Scale
+from archmodel.report.columns import Column, Scale
 from archmodel.report.wording import query_command
 from archmodel.units import format_number
 

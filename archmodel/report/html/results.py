@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from archmodel.report.columns import Column
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.blocks import draw_blocks
 from archmodel.report.html.figures import draw_line, draw_points, group_colours
 from archmodel.report.html.inputs import Inputs
 from archmodel.report.html.page import Page, Section, figure, folded, paragraph, reproduction, source, table
 from archmodel.report.machine_facts import ASSUMED, SET
-from archmodel.report.points import Column
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
 from archmodel.units import format_si

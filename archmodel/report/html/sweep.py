@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from archmodel.report.columns import Column
 from archmodel.report.figure import short_text
 from archmodel.report.html.front import MOST_DETAILED, Front
 from archmodel.report.html.inputs import Inputs
@@ -24,7 +25,7 @@ from archmodel.report.html.page import (
 )
 from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sweep_data
 from archmodel.report.machine_facts import ASSUMED, SET
-from archmodel.report.points import Column, SweepPoints
+from archmodel.report.points import SweepPoints
 from archmodel.report.sample import KNEE
 from archmodel.report.wording import query_command, say_settings, show_unit
 

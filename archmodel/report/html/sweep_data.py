@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archmodel.report.columns import Column
 from archmodel.report.figure import BASE, CHOSEN, CLOUD, FRONT
 from archmodel.report.html.blocks import draw_blocks
 from archmodel.report.html.figures import draw_steps, group_colours
 from archmodel.report.html.front import Front
 from archmodel.report.html.page import finite
-from archmodel.report.points import MOST_DRAWN, Column, SweepPoints, quote, spread_order
+from archmodel.report.points import MOST_DRAWN, SweepPoints, quote, spread_order
 
 MOST_AXES = 12
 """Axes in the table of the front and in parallel coordinates; the chosen machine has all of them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from archmodel.report.columns import Column
 from archmodel.report.figure import FigureInfo
 from archmodel.report.html.figures import draw_line, draw_points
 from archmodel.report.html.page import Page, Section, figure, paragraph, reproduction, source, table
-from archmodel.report.points import MOST_DRAWN, Column
+from archmodel.report.points import MOST_DRAWN
 from archmodel.results.store import Store
 
 SUMMARY = (
