@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -146,9 +147,9 @@ def find_missed(setting: Setting, cuts: Ints) -> Floats:
 
 def _gather_biases(setting: Setting, cuts: Ints) -> Ints:
     """Write what gathers the bias of a block under each cut (N, 2, 6)."""
-    written = np.full((len(cuts), 2, N_GATHER_FIELDS), NONE)
     if setting.bias is None:
-        return written
+        return _no_biases(len(cuts))
+    written = _no_biases(len(cuts)).copy()
     known: dict[tuple[int, int, int], list[list[int]]] = {}
     for row, (n_rows, n_keys, n_sharing, _, n_groups, _, n_steps, _) in zip(written, cuts.tolist(), strict=True):
         block = math.ceil(n_rows / setting.shape.group), n_keys, n_groups * n_sharing * n_steps
@@ -156,6 +157,11 @@ def _gather_biases(setting: Setting, cuts: Ints) -> Ints:
             known[block] = _gather_bias(setting, setting.bias, *block)
         row[: len(known[block])] = known[block]
     return written
+
+
+@lru_cache(maxsize=64)
+def _no_biases(n_cuts: int) -> Ints:
+    return np.full((n_cuts, 2, N_GATHER_FIELDS), NONE)
 
 
 def _gather_bias(setting: Setting, bias: Place, n_positions: int, n_keys: int, n_blocks: int) -> list[list[int]]:

@@ -26,7 +26,7 @@ from archmodel.mapping import Placement
 from archmodel.workload.types import Trace
 
 Ints = NDArray[np.int64]
-_ALIKE = Remembered(64)
+_ALIKE, _MACHINES = Remembered(64), Remembered(256)
 _PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_frac", "dram.capacity_bytes")
 """What decides where tensors are, and no more."""
 _ELSEWHERE = ("launch", "power", "published", "scale_up", "wave", "die_mm2", "matrix.efficiency_frac", "io_dies")
@@ -201,7 +201,9 @@ class SiteFinder:
             n = self.machines.n_machines
             single: dict[str, Any] = {name: float(np.broadcast_to(value, n)[idx]) for name, value in values.items()}
             placement = Placement(**single)
-            self._objects[idx] = (MachineSites(self.machines.at(idx)), placement)
+            values: Any = tuple((path, column[idx].item()) for path, column in self.machines.columns.items())
+            sites = _MACHINES.find((self.machines.base,), values, lambda: MachineSites(self.machines.at(idx)))
+            self._objects[idx] = (sites, placement)
         return self._objects[idx]
 
 

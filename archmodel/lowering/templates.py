@@ -28,8 +28,9 @@ from archmodel.workload.operators.attention import Attention
 Ints = NDArray[np.int64]
 Number = Callable[[Far], Any]
 """Gives a number of a program for many machines."""
-MOST_KEPT = 4096
-"""Operators on machines that are alike but for DRAM and cache, whose programs are kept."""
+MOST_KEPT = 1 << 13
+"""Operators on machines that are alike but for DRAM and cache, whose programs are kept: more than lie between machines
+of a sweep that differ in matrix engines only."""
 
 
 class VariantCounts(NamedTuple):
