@@ -201,8 +201,8 @@ class SiteFinder:
             n = self.machines.n_machines
             single: dict[str, Any] = {name: float(np.broadcast_to(value, n)[idx]) for name, value in values.items()}
             placement = Placement(**single)
-            values: Any = tuple((path, column[idx].item()) for path, column in self.machines.columns.items())
-            sites = _MACHINES.find((self.machines.base,), values, lambda: MachineSites(self.machines.at(idx)))
+            own = tuple((path, column[idx].item()) for path, column in self.machines.columns.items())
+            sites = _MACHINES.find((self.machines.base,), own, lambda: MachineSites(self.machines.at(idx)))
             self._objects[idx] = (sites, placement)
         return self._objects[idx]
 
