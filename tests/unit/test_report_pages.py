@@ -10,6 +10,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
+import plotly
 import pytest
 from made_up import AXES, OBJECTIVES, write_results
 
@@ -227,6 +228,14 @@ def test_the_page_needs_nothing_but_its_folder(page):
         text = (page.parent / name).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|fetch\(|XMLHttpRequest|import\(|@import|url\(|innerHTML", text)
     assert sum(path.stat().st_size for path in page.parent.iterdir()) < 8e6
+
+
+def test_plotly_is_as_it_came_but_for_two_parentheses(page):
+    came = (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    written = (page.parent / "plotly.min.js").read_text(encoding="utf-8")
+    start = came.index("() => {")  # what all of it is in
+    assert start < 1000
+    assert written == f"{came[:start]}({came[start:].rstrip().removesuffix('));')})));{came[len(came.rstrip()) :]}"
 
 
 def test_anchors_lead_somewhere_and_names_are_unique(page):

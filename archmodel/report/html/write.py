@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,8 @@ from archmodel.report.figure import write_file
 from archmodel.report.html.page import Page, render_page
 
 SUBJECT = "report"
+_FACTORY = re.compile(r"\A(.{,1000}? : this, )(\(\) => \{.*\})(\)\);\s*)", re.DOTALL)
+"""Plotly: what its file begins with, the function that is all of it, and the end of the call that runs it."""
 
 
 def write_page(page: Page, folder: Path) -> Path:
@@ -46,8 +49,13 @@ def write_page(page: Page, folder: Path) -> Path:
 
 
 def plotly_script() -> str:
-    """Give the script that draws figures in a browser; `ArchmodelError` when plotly, which brings it, is missing."""
+    """Give the script that draws figures in a browser; `ArchmodelError` when plotly, which brings it, is missing.
+
+    The function that is all of it is set in parentheses: from these browsers see that it will be called, and compile it
+    while it loads. Otherwise they read it twice, the second time while the page waits.
+    """
     plotly = find_spec("plotly")
     if plotly is None or plotly.origin is None:
         raise ArchmodelError("a report needs plotly; run: pip install 'archmodel[html]'")
-    return (Path(plotly.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    text = (Path(plotly.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    return _FACTORY.sub(r"\1(\2)\3", text, count=1)
