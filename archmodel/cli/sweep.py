@@ -131,14 +131,12 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
         return code
     if front:
         print_table(f"{run['title']} (the best point by each objective)", *tabulate_best(run, front))
-        note(
-            f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} "
-            f"outside the conditions, {len(front)} on the front; all of it: archmodel query {folder} "
-            "'select * from front'"
-        )
-    else:
-        why, sql = SweepPoints(found.store).why_empty()
-        note(f"note: no point is on the front: {why}; see: {query_command(str(folder), sql)}")
+    sql = "select * from front" if front else SweepPoints(found.store).why_empty()[1]
+    note(
+        f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
+        f"the conditions, {len(front)} on the front; {'all of it' if front else 'see'}: "
+        f"{query_command(str(folder), sql)}"
+    )
     for text in (*say_search(found.rows_of(HYPERVOLUME)), *say_rungs(found.rows_of(FIDELITY))):
         note(f"note: {text}")
     note(f"note: {n_assumed['machine']} values of the machine and {n_assumed['economy']} of the economy are assumed; "

@@ -48,14 +48,14 @@ def test_the_best_points_are_printed(run, file, tmp_path):
     assert "of the economy are assumed; they are listed in" in notes[-1]
 
 
-def test_without_a_front_the_note_says_why_and_shows_the_way(run, tmp_path):
+def test_without_a_front_the_note_shows_the_way_to_what_is_lacking(run, tmp_path):
     path, folder = tmp_path / "strict.yaml", str(tmp_path / "out")
     path.write_text(f"{FILE}where: ['tdp_w <= 1 W']\n", encoding="utf-8")
     code, out, err = run("sweep", str(path), "-o", folder)
     assert (code, out) == (0, "")
     sql = "SELECT min(tdp_w), max(tdp_w) FROM points WHERE status = 'ok'"
-    why = "of 10 points 0 have no answer, 10 do not meet the conditions (tdp_w <= 1 W) and 0 have no finite value of every"
-    said = f'note: no point is on the front: {why} objective; see: archmodel query {folder} "{sql}"'
+    counts = "10 points, 0 without an answer, 10 outside the conditions, 0 on the front"
+    said = f'note: {counts}; see: archmodel query {folder} "{sql}"'
     assert said in err.splitlines()
     assert run("query", folder, sql)[0] == 0
 
