@@ -154,7 +154,7 @@ def _grid(machine: Machine) -> Box:
     size = cols * cell_width, rows * cell_height
     place = left + (width - size[0]) / 2, top + (height - size[1]) / 2
     title = ", ".join(fact.text for fact in facts)
-    title += ", folded" if (rows, cols) != (machine.pe.rows, machine.pe.cols) else ""
+    title += ", drawn folded" if (rows, cols) != (machine.pe.rows, machine.pe.cols) else ""
     return Box("grid", title, *place, *size, tuple(facts), (), (rows, cols), routers)
 
 

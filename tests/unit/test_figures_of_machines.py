@@ -64,7 +64,7 @@ def test_every_pe_is_drawn(rows, cols):
     (grid,) = (box for box in lay_out(am.machine("h100_sxm", {"pe.rows": str(rows), "pe.cols": str(cols)}))
                if box.role == "grid")  # fmt: skip
     assert grid.cells == drawn
-    assert grid.title.endswith(", folded") == (drawn != (rows, cols))
+    assert grid.title.endswith(", drawn folded") == (drawn != (rows, cols))
     assert grid.title.startswith(f"{rows * cols} PE{'s' if rows * cols > 1 else ''}: {rows} × {cols}{SET}")
 
 
