@@ -15,19 +15,20 @@ from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, count_
 from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
+from archmodel.kernels.matmul_best import CYCLES, N_BEST, NO_CANDIDATE, begin_best, choose, is_settled, keep
 from archmodel.kernels.matmul_bounds import (
     AHEAD_A,
     AHEAD_B,
-    N_BOUNDS,
     REQUESTS_A,
     REQUESTS_B,
     RESULT_BYTES,
     TAIL_BYTES,
-    bound_cycles,
-    bound_matmul,
+    Glance,
+    glance,
 )
+from archmodel.kernels.matmul_likely import Bounds, begin_bounds, count_bounds, find_likely, find_seeds, look_at
 from archmodel.kernels.matmul_program import count_ahead, set_buffers, write_matmul
-from archmodel.kernels.matmul_search import read_mapping, time_matmul
+from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping
 from archmodel.kernels.matmul_shape import (
     FAR_A,
     FAR_B,
@@ -35,9 +36,8 @@ from archmodel.kernels.matmul_shape import (
     N_BUFFERS,
     MatmulMapping,
     MatmulShape,
-    count_dram_bytes,
 )
-from archmodel.kernels.matmul_tiles import N_M, N_N, Candidates
+from archmodel.kernels.matmul_tiles import N_SEEDS, Candidates
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREFETCH, SERVICE, UNIT, WRITE_BACK
@@ -45,27 +45,17 @@ from archmodel.kernels.window import image_bytes
 
 CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
 """Fields of `PeTiming` in which variants differ."""
-NO_CANDIDATE = -1
-"""Returned by a search whose bounds have refuted all candidates, the fastest one too."""
 _MOST_TOGETHER, _WIDEST = 6, 1.6  # unlike DRAMs that are searched together, and how much faster the fastest may be
 
 
 class Program(NamedTuple):
-    """Working memory of the closed form, as `time_matmul` takes it; and the capacity with most tiles buffered."""
+    """Working memory: a program, its capacity with most tiles buffered too, and what `count_cycles` needs."""
 
     commands: Any
     loops: Any
     capacity: Any
     most_capacity: Any
     work: Any
-
-
-class Bounds(NamedTuple):
-    """Of unlike candidates: bounds (U, 21), bytes of a and b from DRAM (U, 2) [B], least cycles by DRAM (U, P)."""
-
-    bounds: Any
-    from_dram: Any
-    least: Any
 
 
 class Points(NamedTuple):
@@ -78,123 +68,6 @@ class Points(NamedTuple):
     latencies: Any
     firsts: Any
     of: Any
-
-
-class Best(NamedTuple):
-    """The best so far on each machine: its cycles, how many places have it, these, their first ones, serial cycles."""
-
-    cycles: Any
-    n_places: Any
-    places: Any
-    candidates: Any
-    serials: Any
-
-
-@kernel_part
-def _put_machine(program: Program, n: int, bounds: Bounds, u: int, rows: Any, v: int) -> None:
-    """Put the DRAM and the cache of a machine into a program that prefetches, as `write_matmul` would have."""
-    its_bounds, commands = bounds.bounds[u], program.commands
-    for c in range(n):
-        n_bytes = its_bounds[RESULT_BYTES]
-        if commands[c, UNIT] == PREFETCH:
-            n_bytes = its_bounds[TAIL_BYTES]
-            if commands[c, OUT] == FAR_A:
-                n_bytes = bounds.from_dram[u, 0] / its_bounds[REQUESTS_A]
-            elif commands[c, OUT] == FAR_B:
-                n_bytes = bounds.from_dram[u, 1] / its_bounds[REQUESTS_B]
-            commands[c, LATENCY] = int(rows[v, DRAM_LATENCY])
-        elif commands[c, UNIT] != WRITE_BACK:
-            continue
-        commands[c, SERVICE] = commands[c, HOLD] = service_cycles(n_bytes, rows[v, DRAM_WIDTH])
-    for capacity in (program.capacity, program.most_capacity):
-        capacity[FAR_A] = count_ahead(rows[v, CACHE_BYTES], its_bounds[AHEAD_A])
-        capacity[FAR_B] = count_ahead(rows[v, CACHE_BYTES], its_bounds[AHEAD_B])
-
-
-@kernel_part
-def _is_settled(best: Best, v: int, c: int, place: int, bound: float) -> bool:
-    """Whether a candidate cannot be chosen: too slow, or at best as fast as an earlier one of its place."""
-    if bound < best.cycles[v]:
-        return False
-    if bound > best.cycles[v]:
-        return True
-    for j in range(best.n_places[v]):
-        if best.places[v, j] == place:
-            return bool(best.candidates[v, j] <= c)
-    return False
-
-
-@kernel_part
-def _keep(best: Best, v: int, c: int, place: int, cycles: int, serial: int) -> None:
-    """Keep a candidate if it is better than those so far, or as good and the first of its place."""
-    if cycles > best.cycles[v]:
-        return
-    if cycles < best.cycles[v]:
-        best.cycles[v], best.n_places[v] = cycles, 0
-    at = best.n_places[v]
-    for j in range(best.n_places[v]):
-        if best.places[v, j] == place:
-            at = j
-    if at == best.n_places[v]:
-        best.n_places[v] += 1
-    elif best.candidates[v, at] < c:
-        return
-    best.places[v, at], best.candidates[v, at], best.serials[v, at] = place, c, serial
-
-
-@kernel_part
-def _choose(best: Best, v: int) -> int:
-    """Choose the least serial of the best candidates of all places on a machine, of equal ones that of the first."""
-    chosen = -1
-    for j in range(best.n_places[v]):
-        less = chosen < 0 or best.serials[v, j] < best.serials[v, chosen]
-        if less or (best.serials[v, j] == best.serials[v, chosen] and best.places[v, j] < best.places[v, chosen]):
-            chosen = j
-    return NO_CANDIDATE if chosen < 0 else int(best.candidates[v, chosen])
-
-
-@kernel_part
-def _count(program: Program, n: int, mapping: MatmulMapping, capacity: Any) -> Any:
-    """Count the closed form of a program."""
-    return count_cycles(
-        program.commands, n, program.loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k,
-        program.work,
-    )  # fmt: skip
-
-
-@kernel_part
-def _judge(
-    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, u: int, bounds: Bounds, points: Points,
-    program: Program, best: Best,
-) -> int:  # fmt: skip
-    """Count like candidates on each machine on which one could be chosen; returns how often, or `NO_CANDIDATE`.
-
-    More buffers never take longer: where the one with most is too slow, the other one is, too.
-    """
-    first, last = candidates.firsts[u], candidates.firsts[u + 1] - 1
-    place, mapping, n, n_counted = candidates.places[first], read_mapping(candidates.mappings, first), 0, 0
-    for v in some:
-        least = bounds.least[u, points.of[v]]
-        if _is_settled(best, v, first, place, least):
-            continue
-        if n == 0:
-            n = write_matmul(shape, mapping, read_timing(rows, v), program.commands, program.loops, program.capacity)
-            program.most_capacity[:] = program.capacity
-            set_buffers(shape, read_mapping(candidates.mappings, last), program.most_capacity)
-        else:
-            _put_machine(program, n, bounds, u, rows, v)
-        cycles, serial = _count(program, n, mapping, program.most_capacity)
-        n_counted += 1
-        if cycles < least:
-            return NO_CANDIDATE
-        if cycles > best.cycles[v]:
-            continue
-        if first < last:
-            fewer_cycles, fewer_serial = _count(program, n, mapping, program.capacity)
-            _keep(best, v, first, place, fewer_cycles, fewer_serial)
-            n_counted += 1
-        _keep(best, v, last, place, cycles, serial)
-    return n_counted
 
 
 @kernel_part
@@ -222,74 +95,181 @@ def _find_points(rows: Any, some: Any) -> Points:
 
 
 @kernel_part
-def _bound_all(shape: MatmulShape, t: PeTiming, candidates: Candidates, points: Points) -> Bounds:
-    """Count what each candidate takes at least on each unlike DRAM."""
-    n_unlike = candidates.tiles.shape[0]
-    bounds, from_dram = np.empty((n_unlike, N_BOUNDS)), np.empty((n_unlike, 2))
-    least = np.empty((n_unlike, points.widths.size))
-    for u in range(n_unlike):
-        mapping, tiles = read_mapping(candidates.mappings, candidates.firsts[u]), candidates.tiles[u]
-        bound_matmul(shape, mapping, tiles, t, bounds[u])
-        bytes_a, bytes_b = count_dram_bytes(shape, mapping, int(tiles[N_M]), int(tiles[N_N]), t.cache_bytes)
-        from_dram[u, 0], from_dram[u, 1] = bytes_a, bytes_b
-        bound_cycles(bounds[u], bytes_a, bytes_b, points.widths, points.latencies, least[u])
-    return Bounds(bounds, from_dram, least)
+def _put_machine(commands: Any, n: int, bounds: Any, bytes_a: float, bytes_b: float, rows: Any, v: int) -> None:
+    """Put the DRAM of a machine into a program that prefetches, as `write_matmul` would have."""
+    for c in range(n):
+        n_bytes = bounds[RESULT_BYTES]
+        if commands[c, UNIT] == PREFETCH:
+            n_bytes = bounds[TAIL_BYTES]
+            if commands[c, OUT] == FAR_A:
+                n_bytes = bytes_a / bounds[REQUESTS_A]
+            elif commands[c, OUT] == FAR_B:
+                n_bytes = bytes_b / bounds[REQUESTS_B]
+            commands[c, LATENCY] = int(rows[v, DRAM_LATENCY])
+        elif commands[c, UNIT] != WRITE_BACK:
+            continue
+        commands[c, SERVICE] = commands[c, HOLD] = service_cycles(n_bytes, rows[v, DRAM_WIDTH])
 
 
 @kernel_part
-def _is_likely(least: Any, most: Any) -> bool:
+def _count(
+    commands: Any, n: int, loops: Any, capacity: Any, mapping: MatmulMapping, ahead_a: int, ahead_b: int, work: Any
+) -> Any:
+    """Count the closed form of a program on a machine whose cache holds so many tiles ahead."""
+    capacity[FAR_A], capacity[FAR_B] = ahead_a, ahead_b
+    return count_cycles(
+        commands, n, loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, work
+    )
+
+
+@kernel_part
+def _judge(
+    shape: MatmulShape, rows: Any, candidates: Candidates, u: int, together: Any, of: Any, first_point: int,
+    n_points: int, known: Bounds, program: Program, best: Any,
+) -> int:  # fmt: skip
+    """Count like candidates on each machine on which one could be chosen; returns how often, or `NO_CANDIDATE`.
+
+    More buffers never take longer: where the one with most is too slow, the other one is, too. Machines with the same
+    DRAM, whose caches hold as many tiles, take as long.
+    """
+    mappings, places, firsts, _, _, _ = candidates
+    commands, loops, capacity, most_capacity, work = program
+    bounds, bytes_a, bytes_b = known.bounds[u], known.from_dram[u, 0], known.from_dram[u, 1]
+    first, last, n, n_counted, placed = firsts[u], firsts[u + 1] - 1, 0, 0, -1
+    place, mapping = places[first], read_mapping(mappings, first)
+    least, counted = known.least, np.full((n_points, 5), -1, dtype=np.int64)
+    for v in together:
+        p = of[v] - first_point
+        if is_settled(best, v, first, place, least[u, of[v]]):
+            continue
+        ahead_a = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_A])
+        ahead_b = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_B])
+        is_new = counted[p, 0] != ahead_a or counted[p, 1] != ahead_b
+        if n == 0:
+            n, placed = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity), v
+            most_capacity[:] = capacity
+            set_buffers(shape, read_mapping(mappings, last), most_capacity)
+        if is_new:
+            if placed != v:
+                _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
+            placed = v
+            cycles, serial = _count(commands, n, loops, most_capacity, mapping, ahead_a, ahead_b, work)
+            counted[p, 0], counted[p, 1], counted[p, 2], counted[p, 3], counted[p, 4] = (
+                ahead_a,
+                ahead_b,
+                cycles,
+                serial,
+                -1,
+            )
+            n_counted += 1
+        cycles, serial = counted[p, 2], counted[p, 3]
+        if cycles < least[u, of[v]]:
+            return NO_CANDIDATE
+        if first < last and cycles <= best[v, CYCLES]:
+            if counted[p, 4] < 0:
+                if placed != v:
+                    _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
+                placed = v
+                counted[p, 4], _ = _count(commands, n, loops, capacity, mapping, ahead_a, ahead_b, work)
+                n_counted += 1
+            keep(best, v, first, place, counted[p, 4], serial)
+        keep(best, v, last, place, cycles, serial)
+    return n_counted
+
+
+@kernel_part
+def _find_most(best: Any, some: Any, of: Any, first: int, most: Any) -> None:
+    """Find the cycles of the best so far on the slowest machine with each of the DRAMs from ``first`` on."""
+    most[:] = 0
+    for v in some:
+        most[of[v] - first] = max(most[of[v] - first], best[v, CYCLES])
+
+
+@kernel_part
+def _is_likely(least: Any, u: int, first: int, most: Any) -> bool:
     """Whether a candidate could be chosen for a machine: its bound is not above the best so far."""
     is_likely = False
     for p in range(most.size):
-        is_likely |= least[p] <= most[p]
+        is_likely |= least[u, first + p] <= most[p]
     return is_likely
 
 
 @kernel_part
-def _find_likely(least: Any, first: int, most: Any) -> Any:
-    """Find the candidates that could be chosen for machines with DRAMs from ``first`` on, the most promising first."""
-    end, n, n_unlike = first + most.size, 0, least.shape[0]
-    likely, promise = np.empty(n_unlike, dtype=np.int64), np.empty(n_unlike)
-    for u in range(n_unlike):
-        if _is_likely(least[u, first:end], most):
-            likely[n], promise[n] = u, (least[u, first:end] / most).min()
-            n += 1
-    return likely[:n][np.argsort(promise[:n])]
+def _find_unlike(candidates: Candidates, c: int) -> int:
+    """Find which of the unlike candidates one is."""
+    return int(np.searchsorted(candidates.firsts, c, side="right") - 1)
 
 
 @kernel_part
-def _find_most(best: Best, some: Any, points: Points, first: int, most: Any) -> None:
-    """Find the cycles of the best so far on the slowest machine with each of the DRAMs from ``first`` on."""
-    most[:] = 0
-    for v in some:
-        p = points.of[v] - first
-        most[p] = max(most[p], best.cycles[v])
+def _search_together(
+    shape: MatmulShape, rows: Any, t: PeTiming, candidates: Candidates, together: Any, points: Points, first: int,
+    end: int, seen: Glance, known: Bounds, program: Program, best: Any,
+) -> int:  # fmt: skip
+    """Search on machines with DRAMs of similar speed; returns as `search_variants`."""
+    most, of, least = np.full(end - first, np.inf), points.of, known.least
+    apart = 1.0 if t.has_prefetch and t.cache_bytes > 0 else 0.0
+    tried, looked_at, n_counted = find_seeds(candidates.seeds, first, end), np.arange(seen.cycles.size), 0
+    # What was best in the last search, then what is best of an eighth of those left, then all that are left then.
+    for every in (0, 8, 1):
+        if every > 0:
+            looked_at = look_at(looked_at, seen, apart, points.widths[first:end], most)
+            tried = looked_at[::every]
+        count_bounds(shape, candidates, tried, t, points.widths, points.latencies, known)
+        tried = find_likely(tried, least, first, most)
+        for u in tried[:1] if every > 1 else tried:
+            if _is_likely(least, u, first, most):
+                n = _judge(shape, rows, candidates, u, together, of, first, most.size, known, program, best)
+                if n == NO_CANDIDATE:
+                    return NO_CANDIDATE
+                n_counted += n
+                _find_most(best, together, of, first, most)
+    return n_counted
 
 
 @kernel_part
-def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, program: Program, best: Best) -> int:
-    """Find the best candidates on machines whose caches keep the same operands; returns as `search_variants`."""
-    points = _find_points(rows, some)
-    bounds = _bound_all(shape, read_timing(rows, some[0]), candidates, points)
-    seed: Any = np.argmin(bounds.least[:, 0])
-    n_counted = 0
+def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, program: Program, best: Any) -> Any:
+    """Search on machines whose caches keep the same operands; returns as `search_variants`, and the bounds."""
+    points, t, n_counted = _find_points(rows, some), read_timing(rows, some[0]), 0
+    seen = glance(shape, candidates.facts, t)
+    known = begin_bounds(candidates.tiles.shape[0], points.widths.size)
     for i in range(points.firsts.size - 1):
         first, end = points.firsts[i], points.firsts[i + 1]
         together = some[(points.of[some] >= first) & (points.of[some] < end)]
-        most, likely = np.full(end - first, np.inf), np.full(1, seed)
-        for turn in range(2):
-            for u in likely:
-                if _is_likely(bounds.least[u, first:end], most):
-                    n = _judge(shape, rows, together, candidates, u, bounds, points, program, best)
-                    if n == NO_CANDIDATE:
-                        return NO_CANDIDATE
-                    n_counted += n
-                    _find_most(best, together, points, first, most)
-            if turn == 0:
-                likely = _find_likely(bounds.least, first, most)
-        # What is best here is where the search begins on DRAMs that are somewhat faster.
-        seed = max(0, np.searchsorted(candidates.firsts, _choose(best, together[-1]), side="right") - 1)
-    return n_counted
+        n = _search_together(shape, rows, t, candidates, together, points, first, end, seen, known, program, best)
+        if n == NO_CANDIDATE:
+            return NO_CANDIDATE, known
+        n_counted += n
+        for v in together:
+            candidates.seeds[points.of[v] % N_SEEDS] = _find_unlike(candidates, choose(best, v))
+    return n_counted, known
+
+
+@kernel_part
+def _write_answers(
+    shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, known: Bounds, program: Program, best: Any,
+    out_mappings: Any, out_cycles: Any, out_work: Any,
+) -> None:  # fmt: skip
+    """Write mapping, cycles and work of what is chosen on each machine, those with the same one together."""
+    commands, loops, capacity, _, work = program
+    chosen = np.empty(some.size, dtype=np.int64)
+    for i in range(some.size):
+        chosen[i] = choose(best, some[i])
+    for c in np.unique(chosen):
+        mapping, u, n = read_mapping(candidates.mappings, c), _find_unlike(candidates, c), 0
+        bounds, bytes_a, bytes_b = known.bounds[u], known.from_dram[u, 0], known.from_dram[u, 1]
+        for v in some[chosen == c]:
+            if n == 0:
+                n = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity)
+            else:
+                _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
+            ahead_a = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_A])
+            ahead_b = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_B])
+            cycles, serial = _count(commands, n, loops, capacity, mapping, ahead_a, ahead_b, work)
+            out_cycles[v, 0], out_cycles[v, 1] = cycles, serial
+            for field in range(N_MAPPING_FIELDS):
+                out_mappings[v, field] = candidates.mappings[c, field]
+            for station in range(N_STATIONS):
+                out_work[v, station] = work[TOTAL, station]
 
 
 @kernel_part
@@ -301,8 +281,9 @@ def _split_caches(shape: MatmulShape, rows: Any) -> Any:
         half = max(1.0, rows[v, CACHE_BYTES] / 2)
         one_a = image_bytes(shape.window, shape.m, shape.k, shape.a_bytes)
         one_b = shape.k * shape.n * shape.b_bytes
-        by_a = transfer_up(one_a, half) if one_a > half else 0
-        by_b = transfer_up(one_b, half) if one_b > half else 0
+        by_a, by_b = transfer_up(one_a, half), transfer_up(one_b, half)
+        if not (shape.is_a_far and shape.is_b_far):  # how often what is far is swept decides, not by how many parts
+            by_a, by_b = min(2, by_a) if shape.is_a_far else 0, min(2, by_b) if shape.is_b_far else 0
         kind = 0
         while kind < n_kinds and (sweeps[kind, 0] != by_a or sweeps[kind, 1] != by_b):
             kind += 1
@@ -321,11 +302,11 @@ def search_variants(
 
     Model
     -----
-    Branch and bound. What every candidate takes at least is counted first, on all unlike DRAMs. Those of similar speed
-    are searched together: first the candidate that looks best on slower ones, then all whose bound is not above the
-    best so far somewhere, the most promising first. The program of a candidate is written once, and its closed form
-    counted for those machines on which it could still be chosen. A candidate that is left out is slower than the one
-    chosen, or as fast and behind another one of its place.
+    Branch and bound. What every candidate takes at least is first counted at a glance. Unlike DRAMs of similar speed
+    are searched together: first the candidate that looks best on slower ones; then, of those that sums do not refute,
+    all whose bound is not above the best so far somewhere, the most promising first. The program of a candidate is
+    written once, and its closed form counted for all machines on which it could still be chosen. A candidate that is
+    left out is slower than the one chosen, or as fast and behind another one of its place.
 
     Parameters
     ----------
@@ -358,27 +339,12 @@ def search_variants(
         np.empty(N_BUFFERS, dtype=np.int64), np.empty(N_BUFFERS, dtype=np.int64),
         np.empty((N_WORK_ROWS, N_STATIONS), dtype=np.int64),
     )  # fmt: skip
-    n_machines, n_counted = rows.shape[0], 0
-    size = (n_machines, candidates.places[-1] + 1)
-    best = Best(
-        np.full(n_machines, np.iinfo(np.int64).max), np.zeros(n_machines, dtype=np.int64),
-        np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64),
-    )  # fmt: skip
-    kinds = _split_caches(shape, rows)
+    n_counted, best, kinds = 0, begin_best(rows.shape[0], candidates.places[-1] + 1), _split_caches(shape, rows)
     for kind in range(kinds.max() + 1):
         some = np.flatnonzero(kinds == kind)
-        n = _search_some(shape, rows, some, candidates, program, best)
-        if n == NO_CANDIDATE:
+        n, known = _search_some(shape, rows, some, candidates, program, best)
+        if n == NO_CANDIDATE or best[:, N_BEST][some].min() == 0:
             return NO_CANDIDATE
+        _write_answers(shape, rows, some, candidates, known, program, best, out_mappings, out_cycles, out_work)
         n_counted += n
-    for v in range(n_machines):
-        c = _choose(best, v)
-        if c == NO_CANDIDATE:
-            return NO_CANDIDATE
-        out_mappings[v] = candidates.mappings[c]
-        out_cycles[v] = time_matmul(
-            shape, read_mapping(candidates.mappings, c), read_timing(rows, v), program.commands, program.loops,
-            program.capacity, program.work,
-        )  # fmt: skip
-        out_work[v] = program.work[TOTAL, :N_STATIONS]
     return n_counted

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
+from archmodel.kernels.matmul_best import NO_CANDIDATE
 from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
 from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
 from archmodel.kernels.matmul_tiles import Candidates, tell_apart
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, NO_CANDIDATE, search_variants
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -28,12 +29,18 @@ STATIONARY = ("output", "weight", "input")
 """What stays in place, as coded in `MatmulMapping`."""
 MOST_CHAINED = 8
 """Longest chain of PEs that add up one result."""
-# Fields of `PeTiming` that decide which mappings fit, how long a multiply takes, and a load or a chain of PEs.
-_CUTTING = ("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
-_MULTIPLYING = ("n_tiles", "tile_cols", "step_depth", "gap_cycles", "load_cycles", "local_width", "partial_width")
-_LOADING = (
-    "dma_width", "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate",
-    "hop_cycles", "reduction_width",
+
+
+def _find_columns(*fields: str) -> list[int]:
+    return [PeTiming._fields.index(field) for field in fields]
+
+
+# Fields of `PeTiming` that decide which mappings fit; and how long a multiply takes, a load or a chain of PEs.
+_CUTTING = _find_columns("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
+_LASTING = _find_columns(
+    "n_tiles", "tile_cols", "step_depth", "gap_cycles", "load_cycles", "local_width", "partial_width", "dma_width",
+    "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate", "hop_cycles",
+    "reduction_width",
 )  # fmt: skip
 
 
@@ -109,29 +116,36 @@ def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> F
 
 
 def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
-    timing = read_timing(timings, 0)
-    candidates = _list_candidates(_as_cut(shape), _keep_fields(timing, (*_CUTTING, *_MULTIPLYING, *_LOADING)), n_pes)
+    cutting, lasting = (tuple(timings[0, columns].tolist()) for columns in (_CUTTING, _LASTING))
+    candidates = _list_candidates(_as_cut(shape), cutting, lasting, n_pes)
     if not len(candidates.mappings):
-        raise UnsupportedError("mapping", (_say_too_small(shape, timing),))
+        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timings, 0)),))
     n_machines = len(timings)
     found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
     if search_variants(shape, timings, candidates, *found) == NO_CANDIDATE:
+        timing = read_timing(timings, 0)
         raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
     return found
 
 
 @lru_cache(maxsize=32)
-def _list_candidates(shape: MatmulShape, timing: PeTiming, n_pes: int) -> Candidates:
-    """List the mappings that fit, with what machines have in common that differ in no field of the timing."""
+def _list_candidates(
+    shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
+) -> Candidates:
+    """List the mappings that fit, with what machines have in common that differ in no field of these."""
+    timing = _make_timing(cutting, lasting)
     # Windows of images are cut for the DMA engine.
-    cutting = timing if shape.window.is_image else _keep_fields(timing, _CUTTING)
-    candidates: Candidates = tell_apart(shape, timing, *_list_mappings(shape, cutting, n_pes))
+    alone = lasting if shape.window.is_image else ()
+    candidates: Candidates = tell_apart(shape, timing, *_list_mappings(shape, cutting, alone, n_pes))
     return candidates
 
 
 @lru_cache(maxsize=32)
-def _list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _list_mappings(
+    shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """List the mappings that fit (N, 9), and the place of each (N,)."""
+    timing = _make_timing(cutting, lasting)
     grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
     most = MOST_CANDIDATES * len(grids)
     mappings, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
@@ -139,15 +153,19 @@ def _list_mappings(shape: MatmulShape, timing: PeTiming, n_pes: int) -> tuple[ND
     return mappings[:n].copy(), places[:n].copy()
 
 
+def _make_timing(cutting: tuple[float, ...], lasting: tuple[float, ...]) -> PeTiming:
+    """Make the timing of a PE of which nothing but some fields are known."""
+    row = np.zeros((1, len(PeTiming._fields)))
+    row[0, _CUTTING] = cutting
+    if lasting:
+        row[0, _LASTING] = lasting
+    timing: PeTiming = read_timing(row, 0)
+    return timing
+
+
 def _as_cut(shape: MatmulShape) -> MatmulShape:
     """Give a product without what no candidate depends on: where operands are, what is done to results."""
     return shape._replace(is_a_far=False, is_b_far=False, is_c_far=False, is_tail_far=False, operations=1)
-
-
-def _keep_fields(timing: PeTiming, fields: tuple[str, ...]) -> PeTiming:
-    """Give the timing of a PE with nothing but some fields."""
-    nothing = read_timing(np.zeros((1, len(timing))), 0)
-    return nothing._replace(**{name: getattr(timing, name) for name in fields})
 
 
 def as_plain(shape: MatmulShape) -> MatmulShape:

@@ -8,10 +8,11 @@ import pytest
 import archmodel as am
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.matmul_batch import read_timing
-from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul
+from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul, glance
+from archmodel.kernels.matmul_likely import look_at
 from archmodel.kernels.matmul_search import list_candidates, read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
-from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles, tell_apart
+from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles, read_tiles, tell_apart
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN, Window
@@ -19,6 +20,8 @@ from archmodel.lowering.timing import lower_timing
 from archmodel.mapping.matmul import find_mappings, list_mappings
 
 N_CHOSEN = 60
+# Fields of `PeTiming`.
+LANES, DMA_WIDTH, OWN_WIDTH, ROW_WIDTH = 14, 20, 34, 35
 GRIDS = np.array([(1, 8, 8, 1), (1, 1, 16, 4), (1, 64, 1, 1), (1, 2, 4, 8)])
 
 
@@ -59,13 +62,14 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
     commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
     capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
     candidates, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
-    tiles, bounds, bound = np.empty(N_TILE_FIELDS), np.empty(N_BOUNDS), np.empty(1)
+    rows_of_tiles, bounds, bound = np.empty((1, N_TILE_FIELDS)), np.empty(N_BOUNDS), np.empty(1)
     for _ in range(6):
         shape, rows = draw_shape(source, is_image=is_image), draw_timings(source, machine, 2)
         n = list_candidates(shape, read_timing(rows, 0), GRIDS, candidates, places)
         for c in source.permutation(n)[:N_CHOSEN].tolist():
             mapping = read_mapping(candidates, c)
-            count_tiles(shape, mapping, read_timing(rows, 0), tiles)
+            count_tiles(shape, mapping, read_timing(rows, 0), rows_of_tiles[0])
+            tiles = read_tiles(rows_of_tiles, 0)
             bound_matmul(shape, mapping, tiles, read_timing(rows, 0), bounds)
             for v in range(len(rows)):
                 t = read_timing(rows, v)
@@ -74,6 +78,26 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
                 bound_cycles(bounds, *map(float, from_dram), *dram, bound)
                 cycles, _ = time_matmul(shape, mapping, t, commands, loops, capacity, work)
                 assert bound[0] <= cycles, (shape, mapping, t)
+
+
+@pytest.mark.parametrize("base", ["mtia_2i", "mtia_v1", "rivos_like"])
+def test_no_candidate_is_refuted_at_a_glance_by_its_own_cycles(base):
+    source, machine = np.random.default_rng(8), am.machine(base)
+    commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
+    capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
+    mappings, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
+    for _ in range(24):
+        shape, rows = draw_shape(source, is_image=bool(source.random() < 0.5)), draw_timings(source, machine, 1)
+        rows[:, [LANES, DMA_WIDTH, OWN_WIDTH, ROW_WIDTH]] *= source.choice([0.1, 1.0, 4.0], 4)
+        t = read_timing(rows, 0)
+        n = list_candidates(shape, t, GRIDS, mappings, places)
+        candidates = tell_apart(shape, t, mappings[:n], places[:n])
+        seen, apart = glance(shape, candidates.facts, t), float(t.has_prefetch and t.cache_bytes > 0)
+        for u in source.permutation(len(candidates.tiles))[:N_CHOSEN].tolist():
+            mapping = read_mapping(mappings, candidates.firsts[u + 1] - 1)
+            cycles, _ = time_matmul(shape, mapping, t, commands, loops, capacity, work)
+            left = look_at(np.array([u]), seen, apart, np.array([t.dram_width]), np.array([float(cycles)]))
+            assert left.tolist() == [u], (shape, mapping, t)
 
 
 @pytest.mark.parametrize("base", ["mtia_2i", "tt_wormhole_n150"])

@@ -301,7 +301,7 @@ def test_a_bound_above_the_cycles_of_the_best_candidate_is_no_answer(monkeypatch
     sound = mapper.find_mappings(shape, rows, n_pes)
     monkeypatch.setattr(mapper, "search_variants", matmul_variants.search_variants.py_func)
     assert mapper.find_mappings(shape, rows, n_pes).mappings.tolist() == sound.mappings.tolist()
-    monkeypatch.setattr(matmul_variants, "_search_some", lambda *_: 0)
+    monkeypatch.setattr(matmul_variants, "_search_some", lambda *_: (0, None))
     with pytest.raises(RuntimeError) as caught:
         mapper.find_mappings(shape, rows, n_pes)
     assert str(caught.value) == (
