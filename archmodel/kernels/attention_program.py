@@ -131,49 +131,80 @@ def write_finish(
 
 @kernel_part
 def set_capacity(
-    program: AttentionProgram, n: int, shape: AttentionShape, t: PeTiming, cut: Cut, pipeline: Pipeline
+    program: AttentionProgram,
+    shape: AttentionShape,
+    cut: Cut,
+    pipeline: Pipeline,
+    has_broadcast: bool,
+    is_turning: bool,
 ) -> None:
-    """Set how many blocks buffers hold, and leave out those from which nothing is taken.
+    """Set how many blocks each buffer holds, or the bytes by which that depends on the cache.
 
     Parameters
     ----------
     program : AttentionProgram
-        Written to: capacities, and the buffers of the first ``n`` commands.
-    n : int
-        Commands.
-    shape, t, cut, pipeline
-        What, where, how.
+        Written to.
+    shape, cut, pipeline
+        What, how.
+    has_broadcast, is_turning : bool
+        PEs can share a read; the layout unit transposes.
     """
-    commands, capacity, ahead, places = program.commands, program.capacity, program.ahead_bytes, program.places
+    capacity, ahead = program.capacity, program.ahead_bytes
     for b in range(N_BUFFERS):
-        capacity[b], ahead[b], places[b] = 2, 0.0, NONE
+        capacity[b] = 2
+        ahead[b] = 0.0
     capacity[QUERIES] = min(pipeline.n_ahead, cut.n_steps) + 2
-    capacity[KEYS] = 2 if shape.has_values or t.layout_rows == 0 else 4
-    capacity[BIASES_AHEAD] = capacity[RESULTS_BEHIND] = MOST_CACHED
-    capacity[PARTIAL], capacity[DONE] = 1, pipeline.depth + 2
+    if is_turning and not shape.has_values:
+        capacity[KEYS] = 4
+    capacity[BIASES_AHEAD] = MOST_CACHED
+    capacity[RESULTS_BEHIND] = MOST_CACHED
+    capacity[PARTIAL] = 1
+    capacity[DONE] = pipeline.depth + 2
     n_pes = cut.n_groups * cut.n_sharing
-    n_streams = cut.n_groups if t.has_broadcast else n_pes
+    n_streams = cut.n_groups if has_broadcast else n_pes
     value_bytes = cut.n_keys * shape.value_dim * shape.v_bytes if shape.has_values else 0.0
     ahead[QUERIES_AHEAD] = max(1.0, n_pes * (cut.n_rows * shape.head_dim * shape.q_bytes))
     ahead[KEYS_AHEAD] = max(1.0, n_streams * (cut.n_keys * shape.head_dim * shape.k_bytes))
-    ahead[ROWS_AHEAD] = ahead[VALUES_AHEAD] = max(1.0, n_streams * value_bytes)
+    ahead[ROWS_AHEAD] = max(1.0, n_streams * value_bytes)
+    ahead[VALUES_AHEAD] = ahead[ROWS_AHEAD]
+
+
+@kernel_part
+def leave_out_buffers(program: AttentionProgram, n: int, cache_bytes: float) -> None:
+    """Leave out the buffers from which nothing is taken, and fill in what depends on the cache.
+
+    Parameters
+    ----------
+    program : AttentionProgram
+        Written to: capacities, and the buffers of the commands.
+    n : int
+        Commands.
+    cache_bytes : float
+        Capacity of the cache [B].
+    """
+    commands, capacity, ahead, places = program.commands, program.capacity, program.ahead_bytes, program.places
+    for b in range(N_BUFFERS):
+        places[b] = NONE
     for c in range(n):
         for column in (IN_A, IN_B):
-            if commands[c, column] != NONE:
-                places[commands[c, column]] = 0
+            buffer = commands[c, column]
+            if buffer != NONE:
+                places[buffer] = 0
     n_buffers = 0
     for b in range(N_BUFFERS):
         if places[b] != NONE:
-            places[b], capacity[n_buffers], ahead[n_buffers] = n_buffers, capacity[b], ahead[b]
-            if ahead[b] > 0:
-                capacity[n_buffers] = count_ahead(t.cache_bytes, ahead[b])
+            places[b] = n_buffers
+            ahead[n_buffers] = ahead[b]
+            capacity[n_buffers] = count_ahead(cache_bytes, ahead[b]) if ahead[b] > 0 else capacity[b]
             n_buffers += 1
     for b in range(n_buffers, N_BUFFERS):
-        capacity[b], ahead[b] = 0, 0.0
+        capacity[b] = 0
+        ahead[b] = 0.0
     for c in range(n):
         for column in (IN_A, IN_B, OUT):
-            if commands[c, column] != NONE:
-                commands[c, column] = places[commands[c, column]]
+            buffer = commands[c, column]
+            if buffer != NONE:
+                commands[c, column] = places[buffer]
 
 
 @kernel_part
@@ -229,5 +260,6 @@ def write_program(
     n_taken = depth if pipeline.has_pieces else 1
     n = write_finish(program, n, shape, t, cut, float(n_whole), lanes[FINISH_WHOLE], n_taken)
     loops[2] = n - n_before
-    set_capacity(program, n, shape, t, cut, pipeline)
+    set_capacity(program, shape, cut, pipeline, t.has_broadcast, t.layout_rows > 0)
+    leave_out_buffers(program, n, t.cache_bytes)
     return n
