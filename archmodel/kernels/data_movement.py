@@ -43,7 +43,8 @@ def count_row_beats(row_bytes: float, width: float, fragment_bytes: int) -> int:
     fragment_bytes : int
         Largest request of the network [B].
     """
-    n_full = int(row_bytes // fragment_bytes)
+    n_full = int(row_bytes / fragment_bytes)  # faster than whole division; it may have been rounded up
+    n_full -= 1 if n_full * fragment_bytes > row_bytes else 0
     return n_full * transfer_up(float(fragment_bytes), width) + transfer_up(row_bytes - n_full * fragment_bytes, width)
 
 
