@@ -179,7 +179,17 @@ def even_part(n: int, most: int) -> int:
 
 @kernel_part
 def put_cut(cuts: Any, i: int, cut: Cut) -> None:
-    """Write a cut to row ``i`` of an array."""
+    """Write a cut to a row of an array.
+
+    Parameters
+    ----------
+    cuts : ndarray (N, 8) int64
+        Written to.
+    i : int
+        The row.
+    cut : Cut
+        The cut.
+    """
     cuts[i, 0], cuts[i, 1], cuts[i, 2], cuts[i, 3] = cut.n_rows, cut.n_keys, cut.n_sharing, cut.n_splits
     cuts[i, 4], cuts[i, 5], cuts[i, 6], cuts[i, 7] = cut.n_groups, cut.n_turns, cut.n_steps, cut.n_heads
 

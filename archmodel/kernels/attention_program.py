@@ -28,7 +28,6 @@ from archmodel.kernels.attention_steps import (
     ROWS_AHEAD,
     VALUES_AHEAD,
     Step,
-    put_lanes,
     write_queries,
     write_step,
 )
@@ -36,7 +35,7 @@ from archmodel.kernels.compile import kernel_part
 from archmodel.kernels.matmul_program import count_ahead
 from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
 from archmodel.kernels.program import DRAM, IN_A, IN_B, N_COMMAND_FIELDS, NEED_A, NONE, OUT, POP_A, RESOURCE
-from archmodel.kernels.tile_commands import write_store
+from archmodel.kernels.tile_commands import put_lanes, write_store
 
 MOST_COMMANDS = 160
 """Each command of a step is in prologue or epilogue once for each of at most six steps that fill the pipeline."""

@@ -79,10 +79,12 @@ def plan_pipeline(shape: AttentionShape, has_prefetch: bool, cut: Cut) -> Pipeli
 
     Parameters
     ----------
-    shape, cut
-        What, how.
+    shape : AttentionShape
+        What.
     has_prefetch : bool
         What the cache lacks is brought by a command of its own.
+    cut : Cut
+        How.
     """
     n_ahead = 4 if shape.is_softmax else 2
     is_fetching = has_prefetch and (shape.is_q_far or shape.is_k_far or shape.is_v_far)
@@ -121,7 +123,15 @@ def count_results(shape: AttentionShape, has_prefetch: bool, cuts: Any, out: Any
 
 @kernel_part
 def count_pieces(shape: AttentionShape, cut: Cut, n_blocks: float) -> int:
-    """Count the contiguous pieces of so many blocks of queries or results."""
+    """Count the contiguous pieces of blocks of queries or results.
+
+    Parameters
+    ----------
+    shape, cut
+        What, how.
+    n_blocks : float
+        Blocks, or a piece of one.
+    """
     return max(1, math.ceil(n_blocks * cut.n_rows / min(shape.group, cut.n_rows)))
 
 

@@ -33,24 +33,28 @@ from archmodel.kernels.matrix_engine import (
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import (
     DRAM,
-    IN_B,
     MATRIX,
     N_COMMAND_FIELDS,
-    NEED_B,
     NONE,
     OCCUPANCY,
     OWN,
-    POP_B,
     PREFETCH,
     PUSH,
     RESERVE,
     RESOURCE,
     SAME_B,
     SERVICE,
-    SIMD,
     UNIT,
 )
-from archmodel.kernels.tile_commands import put, read_width, take_and_give, write_load, write_turn
+from archmodel.kernels.tile_commands import (
+    put,
+    put_lanes,
+    read_width,
+    take_and_give,
+    take_second,
+    write_load,
+    write_turn,
+)
 
 # Circular buffers, in the order of those that a program has. In the cache, blocks of a stream before they are loaded
 # (``…_AHEAD``) and results before they are written back.
@@ -190,32 +194,16 @@ def write_keys(
 
 
 @kernel_part
-def put_lanes(commands: Any, n: int, t: PeTiming, unit: int, occupancy: int, taken: int, given: int) -> int:
-    """Write work of lanes or vector cores; returns the new number of commands.
+def lead_last(step: Step, n: int, lead: int) -> None:
+    """Say how far the last command is ahead; DRAM has nothing to do with it.
 
     Parameters
     ----------
-    commands : ndarray (C, 17) int64
-        Written to.
-    n : int
-        Commands so far.
-    t : PeTiming
-        Where.
-    unit, occupancy : int
-        Who does it, and cycles.
-    taken, given : int
-        Buffers; −1: nothing is given.
+    step, n
+        As in `write_step`.
+    lead : int
+        Steps.
     """
-    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
-    n = put(commands, n, unit, issue, occupancy, t.simd_latency if unit == SIMD else 0, NONE, 0, OWN)
-    n_given = 1 if given != NONE else 0
-    take_and_give(commands, n - 1, taken, 1, given, n_given, n_given)
-    return n
-
-
-@kernel_part
-def lead_last(step: Step, n: int, lead: int) -> None:
-    """Say how far the last of so many commands is ahead; DRAM has nothing to do with it."""
     step.far_bytes[n - 1] = 0.0
     lead_by(step, n - 1, n, lead, 0)
 
@@ -247,12 +235,6 @@ def write_product(
     n = put(step.commands, n, MATRIX, best_issue, best, t.matrix_latency, NONE, 0, OWN)
     lead_last(step, n, lead)
     return n
-
-
-@kernel_part
-def take_second(commands: Any, c: int, taken: int) -> None:
-    """Give a command a second input, a token of a buffer."""
-    commands[c, IN_B], commands[c, NEED_B], commands[c, POP_B] = taken, 1, 1
 
 
 @kernel_part

@@ -22,11 +22,13 @@ from archmodel.kernels.program import (
     LOAD,
     N_COMMAND_FIELDS,
     NEED_A,
+    NEED_B,
     NONE,
     OCCUPANCY,
     OUT,
     OWN,
     POP_A,
+    POP_B,
     PREFETCH,
     PUSH,
     RESERVE,
@@ -34,6 +36,7 @@ from archmodel.kernels.program import (
     SAME_A,
     SAME_B,
     SERVICE,
+    SIMD,
     SRAM,
     STORE,
     UNIT,
@@ -243,4 +246,44 @@ def write_store(
         take_and_give(commands, n - 1, near, 1, far, 1, 1)
         n = put(commands, n, WRITE_BACK, 0, 1, 0, DRAM, to_dram, OWN)
         take_and_give(commands, n - 1, far, 1, NONE, 0, 0)
+    return n
+
+
+@kernel_part
+def take_second(commands: Any, c: int, taken: int) -> None:
+    """Give a command a second input, a token of a buffer.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Written to.
+    c : int
+        The command.
+    taken : int
+        The buffer.
+    """
+    commands[c, IN_B], commands[c, NEED_B], commands[c, POP_B] = taken, 1, 1
+
+
+@kernel_part
+def put_lanes(commands: Any, n: int, t: PeTiming, unit: int, occupancy: int, taken: int, given: int) -> int:
+    """Write work of lanes or vector cores; returns the new number of commands.
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Written to.
+    n : int
+        Commands so far.
+    t : PeTiming
+        Where.
+    unit, occupancy : int
+        Who does it, and cycles.
+    taken, given : int
+        Buffers; −1: nothing is given.
+    """
+    issue = issue_cycles(1, 1, t.instruction_cycles, t.n_contexts)
+    n = put(commands, n, unit, issue, occupancy, t.simd_latency if unit == SIMD else 0, NONE, 0, OWN)
+    n_given = 1 if given != NONE else 0
+    take_and_give(commands, n - 1, taken, 1, given, n_given, n_given)
     return n
