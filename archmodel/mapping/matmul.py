@@ -128,7 +128,7 @@ def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Fou
     return found
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=48)
 def _list_candidates(
     shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
 ) -> Candidates:
@@ -140,7 +140,7 @@ def _list_candidates(
     return candidates
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=48)
 def _list_mappings(
     shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
