@@ -302,11 +302,11 @@ def search_variants(
 
     Model
     -----
-    Branch and bound. What every candidate takes at least is first counted at a glance. Unlike DRAMs of similar speed
-    are searched together: first the candidate that looks best on slower ones; then, of those that sums do not refute,
-    all whose bound is not above the best so far somewhere, the most promising first. The program of a candidate is
-    written once, and its closed form counted for all machines on which it could still be chosen. A candidate that is
-    left out is slower than the one chosen, or as fast and behind another one of its place.
+    Branch and bound. What every candidate takes at least is first counted at a glance. Some unlike DRAMs are searched
+    together: first the candidates that were best in the last search, then the best of an eighth of those that sums do
+    not refute, then all whose bound is not above the best so far somewhere, the most promising first. The program of a
+    candidate is written once, and its closed form counted for all machines on which it could still be chosen. A
+    candidate that is left out is slower than the one chosen, or as fast and behind another one of its place.
 
     Parameters
     ----------
