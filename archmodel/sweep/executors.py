@@ -157,7 +157,8 @@ def _open_client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
     try:
         if scheduler is None:
             with _interrupts_held():
-                cluster = dask.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+                # Any free port: the one that a scheduler takes otherwise may be that of another sweep.
+                cluster = dask.LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
             with cluster, dask.Client(cluster) as client, _silent_when_ended(client):
                 yield client
         else:

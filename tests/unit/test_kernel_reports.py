@@ -225,10 +225,16 @@ def _played_by_hand(monkeypatch, played):
 def test_the_longest_point_of_a_kernel_is_drawn_by_a_command(tmp_path, capsys):
     target = tmp_path / "x.svg"
     assert main(["plot", "commands", "pe", "gemm", "-o", str(target)]) == 0
-    assert capsys.readouterr().err == f"wrote {target} and {tmp_path / 'x.data.csv'}\n"
+    assert capsys.readouterr().err == (
+        "note: the hardware of pe is built, and runs gemm in a simulator; the first time takes minutes\n"
+        f"wrote {target} and {tmp_path / 'x.data.csv'}\n"
+    )
     assert "RTL: 200 cycles" in target.read_text()
     assert main(["plot", "commands", "pe", "gem", "-o", str(target)]) == 2
-    assert capsys.readouterr().err == "1 error in kernel\n  unknown kernel 'gem'; did you mean 'gemm'?\n"
+    assert capsys.readouterr().err == (
+        "note: the hardware of pe is built, and runs gem in a simulator; the first time takes minutes\n"
+        "1 error in kernel\n  unknown kernel 'gem'; did you mean 'gemm'?\n"
+    )
 
 
 @pytest.mark.usefixtures("_played_by_hand")

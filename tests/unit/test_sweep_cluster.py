@@ -114,3 +114,9 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(executors, "CONNECT_S", 0.5)
     with pytest.raises(am.InputError, match=r"--scheduler: 'tcp://127\.0\.0\.1:9' is no scheduler that answers: .*"):
         am.sweep(GIVEN, tmp_path, executor="dask", scheduler="tcp://127.0.0.1:9")
+
+
+def test_two_clusters_of_one_computer_do_not_disturb_each_other():
+    """A warning that something is in use would be an error here."""
+    with executors._open_client(1, None) as one, executors._open_client(1, None) as other:
+        assert one.scheduler.address != other.scheduler.address
