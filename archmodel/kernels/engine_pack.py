@@ -35,12 +35,22 @@ N_CASTS = 4
 def can_run(commands: Any, loops: Any, capacity: Any, most_tokens: int) -> bool:
     """Whether nothing in a program keeps a command from ever running, or buffers from being as they were at the end.
 
+    Model
+    -----
+    There are commands, and none takes a negative time, frees more tokens than it needs, or handles more than a buffer
+    holds. Who asks for a shared resource frees or takes space in a buffer, which limits how often at a time. In a turn,
+    commands add as many tokens to each buffer as they take space for.
+
     Parameters
     ----------
-    commands, loops, capacity
-        Of the program: ndarray (C, 17), (5,), (B,) int64.
+    commands : ndarray (C, 17) int64
+        Columns as in ``archmodel.kernels.program``.
+    loops : ndarray (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    capacity : ndarray (B,) int64
+        Tokens of each buffer.
     most_tokens : int
-        Of a buffer.
+        That a buffer may have.
 
     Sources
     -------

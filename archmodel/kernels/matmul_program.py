@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from archmodel.kernels.compile import kernel, kernel_part
-from archmodel.kernels.data_movement import reduction_cycles, service_cycles, transfer_cycles
+from archmodel.kernels.data_movement import reduction_cycles
 from archmodel.kernels.lanes import issue_cycles, simd_cycles
 from archmodel.kernels.matmul_shape import (
     ACCUMULATED,
@@ -40,7 +40,6 @@ from archmodel.kernels.matrix_engine import (
 )
 from archmodel.kernels.pe_timing import MOST_CACHED, PeTiming
 from archmodel.kernels.program import (
-    DRAM,
     IN_B,
     LINK,
     MATRIX,
@@ -53,12 +52,9 @@ from archmodel.kernels.program import (
     SAME_B,
     SAME_C,
     SIMD,
-    SRAM,
-    STORE,
     VECTOR,
-    WRITE_BACK,
 )
-from archmodel.kernels.tile_commands import put, take_and_give, write_load, write_turn
+from archmodel.kernels.tile_commands import put, take_and_give, take_second, write_load, write_store, write_turn
 from archmodel.kernels.window import cut_windows, image_bytes
 
 
@@ -172,8 +168,6 @@ def write_multiply(
 def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> int:
     """Write what follows a block: add up over the chain, convert on the lanes, store; returns the new number.
 
-    A cache takes the result and writes it back to DRAM on its own.
-
     Parameters
     ----------
     commands : ndarray (32, 17) int64
@@ -207,27 +201,11 @@ def write_result(commands: Any, n: int, shape: MatmulShape, mapping: MatmulMappi
         n = put(commands, n, SIMD, issue, took, t.simd_latency, NONE, 0, OWN)
     take_and_give(commands, n - 1, source, 1, WORKED if shape.turns_c else RESULT, 1, 1)
     if shape.tail_bytes > 0:
-        commands[n - 1, IN_B], commands[n - 1, NEED_B], commands[n - 1, POP_B] = NEAR_TAIL, 1, 1
+        take_second(commands, n - 1, NEAR_TAIL)
     if shape.turns_c:
         n = write_turn(commands, n, WORKED, RESULT, divide_up(mapping.block_m, mapping.grid_k), mapping.block_n, t)
     row_bytes = mapping.block_n * shape.c_bytes / mapping.grid_k
-    n_bytes = mapping.block_m * row_bytes
-    took = transfer_cycles(
-        mapping.block_m, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
-        t.bucket_bytes, t.bucket_rate,
-    )  # fmt: skip
-    to_dram = service_cycles(n_bytes, t.dram_width)
-    if shape.is_c_far and t.cache_bytes == 0:
-        n = put(commands, n, STORE, issue, took, t.sram_latency, DRAM, to_dram, OWN)
-        take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
-        return n
-    n = put(commands, n, STORE, issue, took, t.sram_latency, SRAM, service_cycles(n_bytes, t.store_width), OWN)
-    take_and_give(commands, n - 1, RESULT, 1, NONE, 0, 0)
-    if shape.is_c_far:
-        take_and_give(commands, n - 1, RESULT, 1, FAR_RESULT, 1, 1)
-        n = put(commands, n, WRITE_BACK, 0, 1, 0, DRAM, to_dram, OWN)
-        take_and_give(commands, n - 1, FAR_RESULT, 1, NONE, 0, 0)
-    return n
+    return write_store(commands, n, RESULT, FAR_RESULT, mapping.block_m, row_bytes, shape.is_c_far, t)
 
 
 @kernel_part

@@ -224,6 +224,11 @@ def _sum_up(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming,
 def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> Candidates:
     """Tell apart the candidates that bounds see, and count what most machines of a sweep have in common of each.
 
+    Model
+    -----
+    Candidates that follow one another and differ only in how many tiles are buffered are one; with most tiles buffered,
+    `count_tiles` and sums of it say of it what holds of all.
+
     Parameters
     ----------
     shape : MatmulShape
@@ -234,6 +239,10 @@ def tell_apart(shape: MatmulShape, t: PeTiming, mappings: Any, places: Any) -> C
         From `list_candidates`.
     places : ndarray (N,) int64
         Of each.
+
+    Sources
+    -------
+    As `count_tiles`.
     """
     n, n_unlike = mappings.shape[0], 0
     firsts = np.empty(n + 1, dtype=np.int64)

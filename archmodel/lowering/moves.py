@@ -78,7 +78,7 @@ def load_rows(
 def store_rows(
     timing: PeTiming, n_rows: int, row_bytes: float, out_of: str, *, is_far: bool, n_popped: int = 1
 ) -> tuple[Command, ...]:
-    """Bring contiguous rows out of local memory, as `archmodel.kernels.matmul_program.write_result` does.
+    """Bring contiguous rows out of local memory, as `archmodel.kernels.tile_commands.write_store` does.
 
     Parameters
     ----------

@@ -90,10 +90,12 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
 
     Parameters
     ----------
-    shape, n_pes
-        Product, and PEs of each machine.
+    shape
+        The product.
     timings
         Fields of `PeTiming`, a row per machine (V, 39). Rows differ in what `matmul_variants.search_variants` allows.
+    n_pes
+        PEs of each machine.
 
     Raises
     ------
