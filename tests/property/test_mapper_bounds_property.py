@@ -14,14 +14,15 @@ from archmodel.kernels.matmul_search import list_candidates, read_mapping, time_
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
 from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles, read_tiles, tell_apart
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
+from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 from archmodel.kernels.window import PLAIN, Window
 from archmodel.lowering.timing import lower_timing
 from archmodel.mapping.matmul import find_mappings, list_mappings
 
 N_CHOSEN = 60
-# Fields of `PeTiming`.
-LANES, DMA_WIDTH, OWN_WIDTH, ROW_WIDTH = 14, 20, 34, 35
+# Fields of `PeTiming` that decide what a candidate waits for.
+VARIED = [PeTiming._fields.index(name) for name in ("lanes", "dma_width", "own_width", "row_width", "dram_width")]
 GRIDS = np.array([(1, 8, 8, 1), (1, 1, 16, 4), (1, 64, 1, 1), (1, 2, 4, 8)])
 
 
@@ -45,6 +46,12 @@ def draw_shape(source, *, is_image):
     return shape._replace(window=window)
 
 
+def draw_turned(source, shape, t):
+    """The same with a or the result transposed at random, where there is what does so."""
+    turns_a, turns_c = ((source.random(2) < 0.5) & (t.layout_rows > 0)).tolist()
+    return shape._replace(turns_a=turns_a, turns_c=turns_c)
+
+
 def draw_timings(source, machine, n):
     """Timings of machines that differ in DRAM and cache, if there is a cache that is prefetched to."""
     timing = lower_timing(machine, machine.timing, "bf16", float(source.choice([0.0, 1e6, 2e8])))
@@ -65,6 +72,8 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
     rows_of_tiles, bounds, bound = np.empty((1, N_TILE_FIELDS)), np.empty(N_BOUNDS), np.empty(1)
     for _ in range(6):
         shape, rows = draw_shape(source, is_image=is_image), draw_timings(source, machine, 2)
+        rows[:, VARIED] *= source.choice([0.1, 1.0, 4.0], len(VARIED))
+        shape = draw_turned(source, shape, read_timing(rows, 0))
         n = list_candidates(shape, read_timing(rows, 0), GRIDS, candidates, places)
         for c in source.permutation(n)[:N_CHOSEN].tolist():
             mapping = read_mapping(candidates, c)
@@ -88,8 +97,9 @@ def test_no_candidate_is_refuted_at_a_glance_by_its_own_cycles(base):
     mappings, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
     for _ in range(24):
         shape, rows = draw_shape(source, is_image=bool(source.random() < 0.5)), draw_timings(source, machine, 1)
-        rows[:, [LANES, DMA_WIDTH, OWN_WIDTH, ROW_WIDTH]] *= source.choice([0.1, 1.0, 4.0], 4)
+        rows[:, VARIED] *= source.choice([0.1, 1.0, 4.0], len(VARIED))
         t = read_timing(rows, 0)
+        shape = draw_turned(source, shape, t)
         n = list_candidates(shape, t, GRIDS, mappings, places)
         candidates = tell_apart(shape, t, mappings[:n], places[:n])
         seen, apart = glance(shape, candidates.facts, t), float(t.has_prefetch and t.cache_bytes > 0)
@@ -111,6 +121,9 @@ def test_mapper_finds_the_first_of_all_mappings_of_a_convolution(base):
             first = list_mappings(shape, read_timing(rows, v), machine.pe.n_pes)[0]
             assert found.mappings[v].tolist() == [int(value) for value in first.mapping]
             assert found.cycles[v].tolist() == [first.cycles, first.serial_cycles]
+        # A search begins where the last one has ended; what it finds does not depend on that.
+        again = find_mappings(shape, rows[::-1].copy(), machine.pe.n_pes)
+        assert [column[::-1].tolist() for column in again] == [column.tolist() for column in found]
 
 
 @pytest.mark.parametrize("is_far", [False, True])
