@@ -18,18 +18,18 @@ test: $(VENV)/.installed
 	$(BIN)/pytest -n 3 --junit-xml results/junit.xml
 
 # Kernels with checks of bounds; to optimise them fully would take longer than it saves.
-checked-kernels:
+checked-kernels: $(VENV)/.installed
 	NUMBA_BOUNDSCHECK=1 NUMBA_OPT=1 $(BIN)/pytest -n 2 --quiet -k "not python_form" $(KERNEL_TESTS) \
 		tests/unit/test_matmul_programs.py
 
 # Kernels as the Python that they are written in.
-plain-kernels:
+plain-kernels: $(VENV)/.installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n 2 --quiet $(KERNEL_TESTS)
 
-mypy lint-imports codespell:
+mypy lint-imports codespell: $(VENV)/.installed
 	$(BIN)/$@
 
-ruff:
+ruff: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

@@ -123,7 +123,8 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
         "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
     ).rows())  # fmt: skip
     code = EXIT_USER_ERROR if counts["n_failed"] == counts["n_points"] else EXIT_OK
-    n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
+    points = SweepPoints(found.store)
+    n_assumed = points.n_assumed
     if is_json:
         print_json({"folder": str(folder), **counts, "n_front": len(front), "objectives": run["objectives"],
                     "n_assumed": n_assumed, "front": front, "hypervolume": found.rows_of(HYPERVOLUME),
@@ -131,7 +132,7 @@ def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
         return code
     if front:
         print_table(f"{run['title']} (the best point by each objective)", *tabulate_best(run, front))
-    sql = "select * from front" if front else SweepPoints(found.store).why_empty()[1]
+    sql = "select * from front" if front else points.why_empty()[1]
     note(
         f"note: {counts['n_points']} points, {counts['n_failed']} without an answer, {counts['n_infeasible']} outside "
         f"the conditions, {len(front)} on the front; {'all of it' if front else 'see'}: "

@@ -137,6 +137,12 @@ class SweepPoints:
         return said, f"SELECT point, {names} FROM points WHERE is_feasible"
 
     @cached_property
+    def n_assumed(self) -> dict[str, int]:
+        """How many values of the ``machine`` and of the ``economy`` are assumed; those that the sweep sets are not."""
+        asked, assumed = self.run["asked"], self.run["assumed"]
+        return {about: sum(path not in asked[about]["set"] for path in assumed[about]) for about in assumed}
+
+    @cached_property
     def objectives(self) -> tuple[Column, ...]:
         """What was wanted, in the order of the sweep."""
         return tuple(
@@ -218,10 +224,7 @@ class SweepPoints:
         sweep = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
         machine = asked["machine"]["name"]
         given = {**asked["machine"]["set"], **asked["economy"]["set"]}
-        n_assumed = {
-            name: sum(path not in given for path in run["assumed"][about])
-            for about, name in (("machine", machine), ("economy", "the economy"))
-        }
+        n_assumed = {machine: self.n_assumed["machine"], "the economy": self.n_assumed["economy"]}
         said = say_inputs(
             asked["archmodel"], f"model {model}{sweep}, base machine {machine}",
             [f"{path}={value}" for path, value in given.items()], n_assumed, by="the sweep",

@@ -80,12 +80,23 @@ def say_inputs(
     return f"{names}.{said} Assumed values: {', '.join(f'{n:,} of {name}' for name, n in n_assumed.items())}."
 
 
+def list_assumed(run: Mapping[str, Any], provenance: Mapping[str, Any]) -> set[str]:
+    """List the values that are assumed; those that the user set are not.
+
+    Parameters
+    ----------
+    run, provenance
+        Of a result.
+    """
+    return set(provenance.get("assumed", ())) - set(run.get("set", {}))
+
+
 def say_results(results: Sequence[Result]) -> str:
     """Say what the numbers of one or more results rest on, see `say_inputs`."""
     given = sorted({text for result in results for text in _given(result.run)})
     assumed: dict[str, set[str]] = {}
     for result in results:
-        assumed.setdefault(result.machine, set()).update(_assumed(result.run, result.provenance))
+        assumed.setdefault(result.machine, set()).update(list_assumed(result.run, result.provenance))
     models = " and ".join(dict.fromkeys(result.model for result in results))
     counts = {machine: len(paths) for machine, paths in assumed.items()}
     return say_inputs(results[0].provenance["archmodel"], f"model {models}", given, counts)
@@ -93,7 +104,7 @@ def say_results(results: Sequence[Result]) -> str:
 
 def say_timeline(timeline: Timeline) -> str:
     """Say what a timeline rests on, see `say_inputs`."""
-    about, n_assumed = f"model cycle, mode {timeline.mode}", len(_assumed(timeline.run, timeline.provenance))
+    about, n_assumed = f"model cycle, mode {timeline.mode}", len(list_assumed(timeline.run, timeline.provenance))
     given = _given(timeline.run)
     return say_inputs(timeline.provenance["archmodel"], about, given, {timeline.machine: n_assumed})
 
@@ -108,7 +119,3 @@ def say_machine(machine: Machine) -> str:
 
 def _given(run: Mapping[str, Any]) -> list[str]:
     return [f"{path}={text}" for path, text in run.get("set", {}).items()]
-
-
-def _assumed(run: Mapping[str, Any], provenance: Mapping[str, Any]) -> Collection[str]:
-    return set(provenance.get("assumed", ())) - set(run.get("set", {}))

@@ -201,6 +201,14 @@ def test_browser_sorts_other_tables_by_what_they_hold(window, tmp_path):
     assert table.evaluate(values) == falling
 
 
+def test_browser_sorts_points_as_numbers(window, small):
+    page, _ = small
+    table = window.open(page).locator("table.sorts", has_text="The best machines by model")
+    table.get_by_role("button", name="point", exact=True).click()
+    points = table.locator("tbody th").all_inner_texts()
+    assert points == sorted(points, key=int) != sorted(points)
+
+
 @pytest.mark.parametrize("write", [write_run, write_verification], ids=["compare", "verify"])
 def test_browser_shows_other_reports(window, tmp_path, write):
     page = write(tmp_path)

@@ -142,6 +142,32 @@ def test_own_files_of_a_run_are_beside_its_page(run, tmp_path, monkeypatch):
     assert '<a href="inputs/mine.yaml">inputs/mine.yaml</a>, <a href="inputs/work.yaml">' in text
 
 
+def test_what_is_set_is_not_counted_as_assumed(run, tmp_path):
+    said = []
+    for name, given in (("plain", ()), ("set", ("--set", "clock=1.5 GHz"))):
+        code, _, err = run("run", "mtia_2i", WORKLOAD, *given, "-o", str(tmp_path / name))
+        assert code == 0
+        text = report(tmp_path / name).read_text(encoding="utf-8")
+        said += re.findall(r"^note: (\d+) values of mtia_2i are assumed", err, re.MULTILINE)
+        said += re.findall(r"<summary>(\d+) assumed values</summary>", text)
+    assert len(said) == 4
+    assert len(set(said)) == 1
+
+
+def test_a_report_writes_nothing_outside_of_its_folder(run, tmp_path):
+    folder = tmp_path / "sent"
+    assert run("run", "mtia_2i", WORKLOAD, "-o", str(folder))[0] == 0
+    kept = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for name in ("../../taken.yaml", str(tmp_path / "taken.yaml")):
+        kept["inputs"] = {"places": {}, "texts": {name: "extends: mtia_2i"}}
+        (folder / "run.json").write_text(json.dumps(kept), encoding="utf-8")
+        with pytest.raises(InputError) as caught:
+            report(folder)
+        text = "is outside of it; the results name a copy that archmodel has not made, do not trust them"
+        assert str(caught.value) == f"1 error in report\n  {folder / 'report'}: {name!r} {text}"
+    assert list(tmp_path.rglob("taken.yaml")) == []
+
+
 def test_results_of_another_command_stay(run, tmp_path):
     folder = str(tmp_path / "kept")
     assert run("run", "mtia_2i", WORKLOAD, "-o", folder)[0] == 0

@@ -7,24 +7,20 @@ import math
 import re
 import shutil
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import plotly
 import pytest
-from made_up import AXES, OBJECTIVES, write_results
+from page_reader import Reader, columns_of, data_of, read
 
 import archmodel as am
 from archmodel.api import open_sweep, report
 from archmodel.errors import ArchmodelError, InputError
 from archmodel.report.columns import Column
-from archmodel.report.html import Inputs, open_front, sweep_page, write_page
 from archmodel.report.html import write as writing
-from archmodel.report.html.front import MOST_ROWS, pick
 from archmodel.report.html.page import table
 from archmodel.report.pareto import pareto_info
 from archmodel.report.points import open_points
-from archmodel.results.store import open_store
 
 HOSTILE = "</script><script>alert(1)</script>"
 GIVEN = {
@@ -47,49 +43,6 @@ GIVEN = {
 }
 
 
-class Reader(HTMLParser):
-    """Collects what a page consists of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.cells: list[str] = []
-        self.texts: dict[str, str] = {}
-        self._open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.tags[tag] += 1
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given[name] for name in ("src", "href") if name in given]
-        self._open.append(tag)
-        if tag in ("td", "th"):
-            self.cells.append("")
-
-    def handle_data(self, data):
-        inside = self._open[-1] if self._open else ""
-        self.texts[inside] = self.texts.get(inside, "") + data
-        if inside in ("td", "th"):
-            self.cells[-1] += data
-
-    def handle_endtag(self, tag):
-        if tag in self._open:
-            while self._open.pop() != tag:
-                pass
-
-
-def read(page: Path) -> Reader:
-    return Reader(page.read_text(encoding="utf-8"))
-
-
-def data_of(page: Path) -> dict:
-    text = page.read_text(encoding="utf-8")
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text)[1])
-
-
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     return am.sweep(GIVEN, tmp_path_factory.mktemp("report") / "results")
@@ -98,10 +51,6 @@ def found(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(found):
     return report(found.store.folder)
-
-
-def columns_of(page: Path) -> dict[str, dict]:
-    return {column["name"]: column for column in data_of(page)["columns"]}
 
 
 def test_numbers_of_the_front_are_those_of_its_table(found, page):
@@ -283,119 +232,6 @@ def test_queries_of_the_page_have_answers(found, page):
     assert len(codes) >= 8
     for sql in codes:
         found.query(sql.replace("&#x27;", "'").replace("&lt;", "<").replace("&gt;", ">"))
-
-
-# --- results that are not what one hopes for
-
-
-def make(folder: Path, change=lambda rows: rows, **given) -> Path:
-    """Write made-up results, with all that a report reads of them."""
-    write_results(folder, change=lambda rows: [{**row, "ranking_latency_s": 1e-3} for row in change(rows)], **given)
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    run["asked"]["machine"]["sha256"] = run["asked"]["economy"]["sha256"] = run["sha256"] = "0" * 64
-    run["asked"] |= {
-        "workloads": {"ranking": {"workload": "made/up", "settings": {}, "share": 1.0, "sha256": "0" * 64}},
-        "mode": None, "launch": "graph", "where": [], "seed": 0, "search": None,
-    }  # fmt: skip
-    run["units"]["ranking_latency_s"] = "s"
-    run |= {"description": {"title": run["title"]}, "versions": {"archmodel": "1.2.3"}}
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
-    return folder
-
-
-def write_made(folder: Path) -> Path:
-    front = open_front(open_store(folder))
-    return write_page(sweep_page(front, {"ranking": {"batch": 8}}, Inputs()), folder / "report")
-
-
-def test_without_a_front_the_page_says_why(tmp_path):
-    def spoil(rows):
-        return [row | {"is_feasible": False, "status": "unsupported" if row["point"] % 2 else "ok"} for row in rows]
-
-    page = write_made(make(tmp_path / "empty", change=spoil))
-    reader = read(page)
-    said = ("There are none: of 96 points 48 have no answer, 48 do not meet the conditions and 0 have no finite value "
-            "of every objective.")  # fmt: skip
-    assert said in page.read_text(encoding="utf-8")
-    assert not {"pareto", "detail", "ladder", "front"} & set(reader.ids)
-    assert columns_of(page)["point"]["values"] == []
-
-
-def test_one_point_is_a_front(tmp_path):
-    axes = {name: dict(list(choices.items())[:1]) for name, choices in AXES.items()}
-    page = write_made(make(tmp_path / "one", axes=axes))
-    assert columns_of(page)["point"]["values"] == [0]
-    assert all(values == [] for values in data_of(page)["cloud"].values())
-
-
-def test_what_has_no_finite_value_is_left_out(tmp_path):
-    def spoil(rows):
-        rows[0] |= {"throughput": math.inf}
-        rows[1] |= {"throughput": math.nan, "tdp_w": -math.inf}
-        return [row | {"tdp_w": math.inf if row["point"] % 3 else row["tdp_w"]} for row in rows]
-
-    page = write_made(make(tmp_path / "infinite", change=spoil))
-    columns = columns_of(page)
-    assert not {0, 1} & set(columns["point"]["values"])
-    for point, tdp_w in zip(columns["point"]["values"], columns["tdp_w"]["values"], strict=True):
-        assert (tdp_w is None) == bool(point % 3)
-
-
-OWN = {
-    "parts/mine.yaml": "extends: ../base.yaml\nclock: {value: 1.2 GHz, kind: assumed, source: a guess}\n",
-    "base.yaml": "extends: mtia_2i\nsram: {width: {value: 4096 B/cycle, kind: assumed, source: another}}\n",
-    "work/load.yaml": "title: Made up\nsource: made up\nbuilder: dlrm\n"
-    "defaults: {batch: 256, dtype: fp16, weight_dtype: null, table_dtype: fp16}\nmodel: {n_dense_features: 13, "
-    "bottom: [64], dim: 64, tables: [[100000, 1]], top: [256, 1]}\n",
-}
-
-
-def test_own_files_are_beside_the_page_and_give_the_results_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name, text in OWN.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    given = {
-        "title": "mine", "machine": "parts/mine.yaml", "axes": {"dram.bandwidth": ["204.8 GB/s", "409.6 GB/s"]},
-        "workloads": [{"workload": str(tmp_path / "work/load.yaml")}], "objectives": {"throughput": "max"},
-    }  # fmt: skip
-    found = am.sweep(given, tmp_path / "results")
-    page = report(tmp_path / "results")
-    copies = {path.relative_to(page.parent / "inputs").as_posix(): path for path in page.parent.rglob("*.yaml")
-              if path.name != "sweep.yaml"}  # fmt: skip
-    assert {name: path.read_text(encoding="utf-8") for name, path in copies.items()} == OWN
-    assert {link for link in read(page).links if link.startswith("inputs/")} == {f"inputs/{name}" for name in OWN}
-    elsewhere = shutil.copytree(page.parent, tmp_path / "elsewhere" / "sent")
-    for name in OWN:
-        (tmp_path / name).unlink()
-    monkeypatch.chdir(elsewhere)
-    again = am.sweep("sweep.yaml", "again")
-    assert again.run["asked"]["machine"]["sha256"] == found.run["asked"]["machine"]["sha256"]
-    assert list(again.front().rows()) == list(found.front().rows())
-
-
-def test_two_hundred_axes_fit(tmp_path):
-    axes = {**AXES, **{f"spare{i}": {"a": {f"spare{i}": 1.0}} for i in range(196)}}
-    page = write_made(make(tmp_path / "wide", axes=axes))
-    columns = [column for column in columns_of(page).values() if column["kind"] == "axis"]
-    assert len(columns) == 200
-    assert sum(column["is_shown"] for column in columns) == 12
-    assert ", with the first 12 of 200 axes." in page.read_text(encoding="utf-8")
-
-
-def test_one_objective_is_enough(tmp_path):
-    objectives = {"throughput": OBJECTIVES["throughput"]}
-    page = write_made(make(tmp_path / "single", objectives=objectives))
-    assert data_of(page)["objectives"] == ["throughput"]
-
-
-def test_a_large_front_is_spread_over_the_page():
-    points = list(range(10_000))
-    kept = pick(points, [77, 9_998], MOST_ROWS)
-    assert MOST_ROWS <= len(kept) <= MOST_ROWS + 2
-    assert {0, 77, 9_998, 9_999} <= set(kept)
-    assert kept == sorted(kept)
-    assert pick([5, 3, 4], [3], 3) == [5, 3, 4]
 
 
 @pytest.fixture

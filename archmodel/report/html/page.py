@@ -11,9 +11,13 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from archmodel.machine.types import SET_BY_USER
 from archmodel.report.columns import Column, Scale
 from archmodel.report.wording import query_command
 from archmodel.units import format_number
+
+IS_ASSUMED = f"kind = 'assumed' AND source <> '{SET_BY_USER}'"
+"""Which rows of a table of parameters are assumed."""
 
 
 @dataclass(frozen=True, slots=True)

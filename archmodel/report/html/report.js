@@ -29,7 +29,7 @@ function cell(column, row) {
 
 function compare(x, y, sign) { // what has no value is last, both ways
   if (x === null || y === null) return sign * ((x === null) - (y === null));
-  return typeof x === "string" ? x.localeCompare(y) : x - y;
+  return typeof x === "string" ? x.localeCompare(y, "en", { numeric: true }) : x - y;
 }
 
 function fill(table, headings, rows, kind) {

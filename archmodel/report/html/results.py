@@ -12,7 +12,7 @@ from archmodel.report.figure import FigureInfo
 from archmodel.report.html.blocks import draw_blocks
 from archmodel.report.html.figures import draw_line, draw_points, group_colours
 from archmodel.report.html.inputs import Inputs
-from archmodel.report.html.page import Page, Section, figure, folded, paragraph, reproduction, source, table
+from archmodel.report.html.page import IS_ASSUMED, Page, Section, figure, folded, paragraph, reproduction, source, table
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
@@ -139,7 +139,7 @@ def _roofline(
 
 
 def _assumptions(run: Mapping[str, Any], store: Store) -> str:
-    sql = "SELECT machine, path, value, source FROM parameters WHERE kind = 'assumed' ORDER BY machine, path"
+    sql = f"SELECT machine, path, value, source FROM parameters WHERE {IS_ASSUMED} ORDER BY machine, path"
     rows = [(row["path"], row["machine"], row["value"], row["source"]) for row in store.query(sql).rows()]
     listed = table("Assumed values", ("parameter", "machine", "value", "why"), rows)
     remarks = "".join(paragraph(text, "remark") for text in run["warnings"])

@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
+from archmodel.machine.types import SET_BY_USER
 from archmodel.report.columns import Column
 from archmodel.report.figure import short_text
 from archmodel.report.html.front import MOST_DETAILED, Front
 from archmodel.report.html.inputs import Inputs
 from archmodel.report.html.page import (
+    IS_ASSUMED,
     Page,
     Section,
     figure,
@@ -89,17 +91,16 @@ def _question(points: SweepPoints, runs: Mapping[str, Mapping[str, Any]], text: 
 def _assumptions(points: SweepPoints) -> str:
     run, asked = points.run, points.run["asked"]
     given = {**asked["machine"]["set"], **asked["economy"]["set"]}
-    n_assumed = {about: len(paths) for about, paths in run["assumed"].items()}
     swept = {row["path"] for row in rows_of(points, "choices")}
     rows = [
         (row["path"], row["about"], row["value"], row["source"], "set by an axis" if row["path"] in swept else "")
-        for row in rows_of(points, "parameters") if row["kind"] == "assumed"
+        for row in rows_of(points, "parameters") if row["kind"] == "assumed" and row["source"] != SET_BY_USER
     ]  # fmt: skip
     model = ", then ".join(asked["fidelity"]) or asked["model"]
     parts = [
         paragraph(
             f"Model {model}{f', mode {mode}' if (mode := asked['mode']) else ''}, launch {asked['launch']}. "
-            f"{n_assumed['machine']} values of the machine and {n_assumed['economy']} of the "
+            f"{points.n_assumed['machine']} values of the machine and {points.n_assumed['economy']} of the "
             "economy are assumed, not published or measured; they are listed here with the reason for each."
         ),
         *(paragraph(text, "remark") for text in run["notes"]),
@@ -108,8 +109,7 @@ def _assumptions(points: SweepPoints) -> str:
         parts.append(table("Set by the sweep", ("path", "value"), [(path, str(text)) for path, text in given.items()]))
     headings = ("parameter", "of", "value", "why", "remark")
     parts.append(folded(f"{len(rows)} assumed values", table("Assumed values of the base machine", headings, rows)))
-    sql = "SELECT * FROM parameters WHERE kind = 'assumed'"
-    return "\n".join([*parts, source(str(points.store.folder), sql)])
+    return "\n".join([*parts, source(str(points.store.folder), f"SELECT * FROM parameters WHERE {IS_ASSUMED}")])
 
 
 def _pareto(points: SweepPoints) -> str:

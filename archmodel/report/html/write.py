@@ -7,7 +7,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from archmodel.errors import ArchmodelError
+from archmodel.errors import ArchmodelError, Fault, InputError
 from archmodel.report.figure import write_file
 from archmodel.report.html.page import Page, render_page
 
@@ -36,16 +36,26 @@ def write_page(page: Page, folder: Path) -> Path:
     ArchmodelError
         When plotly, which draws the figures, is not installed.
     InputError
-        When a file cannot be written.
+        When a file cannot be written, or is not to be in the folder.
     """
     here = files("archmodel.report.html")
-    for name, text in {"plotly.min.js": plotly_script(), **page.files}.items():
-        write_file(SUBJECT, folder / name, text.encode())
+    copies = {_place(folder, name): text for name, text in page.files.items()}
+    for path, text in {folder / "plotly.min.js": plotly_script(), **copies}.items():
+        write_file(SUBJECT, path, text.encode())
     for name in ("report.css", "figures.js", "report.js"):
         write_file(SUBJECT, folder / name, (here / name).read_bytes())
     text = render_page(page, (here / "page.html").read_text(encoding="utf-8"))
     write_file(SUBJECT, folder / "index.html", text.encode())
     return folder / "index.html"
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Find the place of a file; results that others sent must not make it one outside of the folder."""
+    place = folder / name
+    if not place.resolve().is_relative_to(folder.resolve()):
+        text = "is outside of it; the results name a copy that archmodel has not made, do not trust them"
+        raise InputError(SUBJECT, [Fault(str(folder), f"{name!r} {text}")])
+    return place
 
 
 def plotly_script() -> str:
