@@ -181,7 +181,8 @@ class Store:
             with _open_cursor() as connection:
                 try:
                     how = "FORMAT parquet, COMPRESSION zstd"
-                    connection.execute(f"COPY (SELECT {listed} FROM part) TO {_quote(str(draft))} ({how})")
+                    with _interruptible():
+                        connection.execute(f"COPY (SELECT {listed} FROM part) TO {_quote(str(draft))} ({how})")
                 except duckdb.Error as error:
                     draft.unlink(missing_ok=True)
                     raise OSError(0, str(error).splitlines()[0]) from error
@@ -208,7 +209,7 @@ class Store:
 
     def read_part(self, table: str, idx: int) -> dict[str, NDArray[Any]]:
         """Read a part that is finished; NULL becomes NaN."""
-        with _open_cursor() as connection:
+        with _open_cursor() as connection, _interruptible():
             read = connection.execute(f"SELECT * FROM read_parquet({_escape(self.part_path(table, idx))})")
             return {name: _plain(column) for name, column in read.fetchnumpy().items()}
 
@@ -254,15 +255,17 @@ class Store:
         self.run()
         tables = self.tables()
         with duckdb.connect() as connection:
-            for name, path in tables.items():
-                files = ", ".join(_escape(part) for part in sorted(path.glob("part-*.parquet")))
-                connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}])')
+            with _interruptible():
+                for name, path in tables.items():
+                    files = ", ".join(_escape(part) for part in sorted(path.glob("part-*.parquet")))
+                    connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}])')
             try:
                 statements = connection.extract_statements(sql)
                 if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                     text = "is not one SELECT; results are only read, one query at a time"
                     raise InputError("query", [Fault(sql, text)])
-                yield connection.execute(statements[0])
+                with _interruptible():
+                    yield connection.execute(statements[0])
             except duckdb.Error as error:
                 raise InputError("query", [Fault("", _explain(str(error), tables))]) from None
 
@@ -286,6 +289,20 @@ def open_store(folder: str | Path) -> Store:
     store = Store(Path(folder))
     store.run()
     return store
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt end the block as one: DuckDB takes it, and says of its query only that it did."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, RuntimeError) as error:
+        is_said = any(said in str(error) for said in ("KeyboardInterrupt", "Query interrupted"))
+        if is_said or isinstance(error, duckdb.InterruptException):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _open_cursor() -> duckdb.DuckDBPyConnection:

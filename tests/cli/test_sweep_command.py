@@ -121,7 +121,7 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(tmp_path, executor):
         pytest.importorskip("distributed", reason="no distributed; run: pip install 'archmodel[cluster]'")
     path, folder = tmp_path / "long.yaml", tmp_path / "out"
     more = "axes:\n  pe.rows: [4, 5, 6, 7, 8]\n  sram.capacity: {low: 64 MiB, high: 512 MiB, n: 200}"
-    path.write_text(FILE.replace("n: 5", "n: 50").replace("axes:", more), encoding="utf-8")  # 100,000 points, 24 parts
+    path.write_text(FILE.replace("n: 5", "n: 200").replace("axes:", more), encoding="utf-8")  # 400,000 points, 24 parts
     # Whoever runs tests in the background has interrupts ignored, and so would the sweep.
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     script += "from archmodel.cli import main; sys.exit(main())"

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 
 import numpy as np
@@ -221,3 +222,16 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
         f"1 error in results\n  {tmp_path / 'lock'}: cannot be written: Read-only file system; parts that are finished "
         "are kept, the same command goes on"
     )
+
+
+@pytest.mark.parametrize("ask", ["query", "arrays"])
+def test_an_interrupt_is_not_taken_for_a_failed_query(store, ask):
+    """DuckDB notices the signal in a query, and ends that with an error of its own."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(store, ask)("SELECT sum(a.range * b.range) AS n FROM range(10000000) a, range(10000000) b")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
