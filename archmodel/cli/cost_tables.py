@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archmodel.cli.show import note, print_table
 from archmodel.cli.table import show_value
+from archmodel.machine.types import list_assumed
 
 if TYPE_CHECKING:
     from archmodel.economy.assess import Assessment, Run
@@ -47,7 +48,7 @@ def print_assessment(found: Assessment) -> None:
     print_table("A site of 1 GW", [gigawatt], {**names, "capex_usd": "to build"}, n_keys=0)
     which = "estimated" if found.design_limit.kind == "estimated" else "stated"
     note(f"note: provisioned for the {which} design limit, {limit}: {found.design_limit.reason}")
-    n_assumed, n_all = len(found.economy.of_kind("assumed")), len(found.economy.provenance)
+    n_assumed, n_all = len(list_assumed(found.economy.provenance)), len(found.economy.provenance)
     note(f"note: {n_assumed} of {n_all} parameters are assumed; --sources lists all")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from archmodel.cli.table import Row, render_table, show_number
 from archmodel.report.figure import data_path
-from archmodel.report.wording import list_assumed
 from archmodel.results import Result
 
 
@@ -104,5 +103,5 @@ def print_result(result: Result, n_operators: int = 12) -> None:
         note("note: +n stands for n operators that are fused with the one named; --json has their names")
     for warning in result.warnings:
         note(f"note: {warning}")
-    n_assumed = len(list_assumed(result.run, result.provenance))
+    n_assumed = len(result.provenance.get("assumed", ()))
     note(f"note: {n_assumed} values of {result.machine} are assumed ('archmodel machines show NAME --sources')")

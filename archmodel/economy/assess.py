@@ -15,7 +15,7 @@ from archmodel.economy.types import Economy
 from archmodel.economy.work import count_work
 from archmodel.errors import UnsupportedError
 from archmodel.machine.columns import MachineColumns
-from archmodel.machine.types import Machine
+from archmodel.machine.types import Machine, list_assumed
 from archmodel.mapping import LaunchMode
 from archmodel.workload.types import Trace
 
@@ -72,7 +72,7 @@ class Assessment:
             **parts,
             "gigawatt": _plain(asdict(self.fleet)),
             **({"run": _plain(asdict(self.run))} if self.run else {}),
-            "assumed": economy.of_kind("assumed"),
+            "assumed": list_assumed(economy.provenance),
             "parameters": {path: asdict(note) for path, note in sorted(economy.provenance.items())},
             "sources": dict(economy.sources),
         }

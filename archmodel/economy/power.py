@@ -75,7 +75,7 @@ def choose_design_limit(machine: Machine, estimate: PowerEstimate) -> DesignLimi
     if changed:
         reason = f"power.tdp is that of the chip as built, without the override of {', '.join(sorted(changed))}"
         return DesignLimit(estimate.tdp_w, "estimated", reason)
-    if note is None or note.kind == "assumed":
+    if note is None or note.is_assumed:
         return DesignLimit(estimate.tdp_w, "estimated", "power.tdp is assumed")
     return DesignLimit(machine.power.tdp_w, note.kind, f"power.tdp is {note.kind}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from archmodel.dtypes import DType
 from archmodel.inputs import SCHEMA
@@ -305,7 +305,3 @@ class Economy:
     sources: Mapping[str, str]
     notes: str = ""
     provenance: Mapping[str, Provenance] = field(default_factory=dict)
-
-    def of_kind(self, kind: Literal["published", "derived", "measured", "assumed"]) -> list[str]:
-        """List the parameters whose provenance is of a kind, by dotted path."""
-        return sorted(path for path, note in self.provenance.items() if note.kind == kind)

@@ -56,6 +56,16 @@ class Provenance:
     kind: Kind
     source: str
 
+    @property
+    def is_assumed(self) -> bool:
+        """Whether the project assumes the number; one that the user set is theirs."""
+        return self.kind == "assumed" and self.source != SET_BY_USER
+
+
+def list_assumed(provenance: Mapping[str, Provenance]) -> list[str]:
+    """List the values that are assumed, by dotted path; those that the user set are not."""
+    return sorted(path for path, note in provenance.items() if note.is_assumed)
+
 
 @dataclass(frozen=True, slots=True)
 class PeGrid:

@@ -18,7 +18,7 @@ from archmodel.lowering.products import is_product_alone, lower_one_product
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.sites import SiteColumns
-from archmodel.machine.types import Machine
+from archmodel.machine.types import Machine, list_assumed
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
 from archmodel.mapping.fusion import RULES, Rule, fuse
@@ -169,10 +169,7 @@ class CountedModel:
             run={**trace.run, "launch": launch},
             operators=ResultTable.from_rows(rows),
             warnings=say_warnings(trace, machine, placement),
-            provenance={
-                "archmodel": version("archmodel"),
-                "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
-            },
+            provenance={"archmodel": version("archmodel"), "assumed": list_assumed(machine.provenance)},
             **total,
         )
 

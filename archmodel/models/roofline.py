@@ -11,7 +11,7 @@ import numpy as np
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.roofline import N_RESOURCES, time_operators, time_traces
 from archmodel.lowering import OperatorPack, pack_machines, pack_operators, pack_placements
-from archmodel.machine.types import SET_BY_USER, Machine
+from archmodel.machine.types import SET_BY_USER, Machine, list_assumed
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.models import register
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
@@ -70,10 +70,7 @@ class Roofline:
             run={**trace.run, "launch": launch},
             operators=_operator_table(trace, machine, placement, latency_s[0], lower_s[0], upper_s[0], busy_s[0]),
             warnings=say_warnings(trace, machine, placement),
-            provenance={
-                "archmodel": version("archmodel"),
-                "assumed": sorted(path for path, note in machine.provenance.items() if note.kind == "assumed"),
-            },
+            provenance={"archmodel": version("archmodel"), "assumed": list_assumed(machine.provenance)},
             bound_s=_bound_s(total, 0),
             **_summarise(trace, machine, total, 0),
         )

@@ -43,7 +43,7 @@ def _marked(machine: Machine, text: str, paths: Sequence[str]) -> Fact:
     values = tuple(_key(path) for path in paths)
     notes = [machine.provenance.get(value) for value in values]
     is_set = any(note is not None and note.source == SET_BY_USER for note in notes)
-    is_assumed = any(note is None or (note.kind == "assumed" and note.source != SET_BY_USER) for note in notes)
+    is_assumed = any(note is None or note.is_assumed for note in notes)
     return Fact(text + (ASSUMED if is_assumed else "") + (SET if is_set else ""), values)
 
 

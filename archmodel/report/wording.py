@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from archmodel.machine.types import SET_BY_USER, Machine
+from archmodel.machine.types import SET_BY_USER, Machine, list_assumed
 from archmodel.results import Result
 from archmodel.results.timeline import Timeline
 
@@ -80,23 +80,12 @@ def say_inputs(
     return f"{names}.{said} Assumed values: {', '.join(f'{n:,} of {name}' for name, n in n_assumed.items())}."
 
 
-def list_assumed(run: Mapping[str, Any], provenance: Mapping[str, Any]) -> set[str]:
-    """List the values that are assumed; those that the user set are not.
-
-    Parameters
-    ----------
-    run, provenance
-        Of a result.
-    """
-    return set(provenance.get("assumed", ())) - set(run.get("set", {}))
-
-
 def say_results(results: Sequence[Result]) -> str:
     """Say what the numbers of one or more results rest on, see `say_inputs`."""
     given = sorted({text for result in results for text in _given(result.run)})
     assumed: dict[str, set[str]] = {}
     for result in results:
-        assumed.setdefault(result.machine, set()).update(list_assumed(result.run, result.provenance))
+        assumed.setdefault(result.machine, set()).update(result.provenance.get("assumed", ()))
     models = " and ".join(dict.fromkeys(result.model for result in results))
     counts = {machine: len(paths) for machine, paths in assumed.items()}
     return say_inputs(results[0].provenance["archmodel"], f"model {models}", given, counts)
@@ -104,17 +93,15 @@ def say_results(results: Sequence[Result]) -> str:
 
 def say_timeline(timeline: Timeline) -> str:
     """Say what a timeline rests on, see `say_inputs`."""
-    about, n_assumed = f"model cycle, mode {timeline.mode}", len(list_assumed(timeline.run, timeline.provenance))
+    about, n_assumed = f"model cycle, mode {timeline.mode}", len(timeline.provenance.get("assumed", ()))
     given = _given(timeline.run)
     return say_inputs(timeline.provenance["archmodel"], about, given, {timeline.machine: n_assumed})
 
 
 def say_machine(machine: Machine) -> str:
     """Say what is set and assumed of a machine, see `say_inputs`."""
-    notes = machine.provenance.items()
-    given = [f"{path}={note.text}" for path, note in notes if note.source == SET_BY_USER]
-    n_assumed = sum(note.kind == "assumed" and note.source != SET_BY_USER for _, note in notes)
-    return say_inputs(version("archmodel"), "", given, {machine.name: n_assumed})
+    given = [f"{path}={note.text}" for path, note in machine.provenance.items() if note.source == SET_BY_USER]
+    return say_inputs(version("archmodel"), "", given, {machine.name: len(list_assumed(machine.provenance))})
 
 
 def _given(run: Mapping[str, Any]) -> list[str]:

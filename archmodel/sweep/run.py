@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from archmodel.economy import load_economy
 from archmodel.errors import Fault, InputError
 from archmodel.machine.columns import list_leaves
+from archmodel.machine.types import list_assumed
 from archmodel.results.store import Store
 from archmodel.results.types import ResultTable
 from archmodel.sweep.batches import Say, is_there
@@ -214,7 +215,6 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "search": search, "n_points": n_points, "seed": file.seed,
         "fidelity": {each.name: each.most_points for each in rungs},
     }  # fmt: skip
-    assumed = [path for path, note in base.machine.provenance.items() if note.kind == "assumed"]
     items = [build_trace(part.workload, freeze(part.settings)).item for part in base.parts]
     units, goals = describe_columns([part.label for part in base.parts], items, sweep.space)
     return {
@@ -232,7 +232,7 @@ def _describe(sweep: Sweep, search: str | None, n_points: int, rungs: Sequence[R
         "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
         "sha256": _hash(json.dumps(asked)),
         "asked": asked,
-        "assumed": {"machine": sorted(assumed), "economy": economy.of_kind("assumed")},
+        "assumed": {"machine": list_assumed(base.machine.provenance), "economy": list_assumed(economy.provenance)},
     }
 
 

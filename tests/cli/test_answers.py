@@ -28,6 +28,15 @@ def test_overrides_are_in_json(run_json):
     assert [row["set"] for row in compared] == [GIVEN, GIVEN]
 
 
+@pytest.mark.parametrize("model", ["roofline", "cycle"])
+def test_what_the_user_set_is_not_listed_as_assumed(run_json, model):
+    asked = ("run", "mtia_2i", "recommendation/mtia_lc1", "--model", model)
+    as_shipped = run_json(*asked)["provenance"]["assumed"]
+    as_set = run_json(*asked, "--set", "dram.access=64 B", "--set", "clock=1.1 GHz")["provenance"]["assumed"]
+    assert "dram.access" in as_shipped
+    assert as_set == [path for path in as_shipped if path != "dram.access"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -23,6 +23,7 @@ def test_with_a_workload(run_json):
     run = found["run"]
     assert run["item"] == "sample"
     assert run["serving"]["j_per_item"] == pytest.approx(run["energy"]["power_w"] / 0.61 * 1.09 / run["items_per_s"])
+    assert "fleet.utilisation" in found["assumed"]
     assert set(found["assumed"]) < set(found["parameters"])
     assert found["parameters"]["fleet.pue"]["source"].startswith("META")
 
@@ -70,8 +71,10 @@ def test_a_gigawatt_is_provisioned_for_the_limit_of_the_chip_as_built(run, run_j
 def test_other_values_of_parameters_and_of_the_machine(run_json):
     base = run_json("cost", "mtia_2i")
     dearer = run_json("cost", "mtia_2i", "--assume", "fleet.building=30 USD/W")
+    busier = run_json("cost", "mtia_2i", "--assume", "fleet.utilisation=0.9")
     larger = run_json("cost", "mtia_2i", "--set", "sram.capacity=512 MiB")
     assert dearer["gigawatt"]["capex_usd"] - base["gigawatt"]["capex_usd"] == pytest.approx(1e9 * (30 - 14.8))
+    assert set(base["assumed"]) - set(busier["assumed"]) == {"fleet.utilisation"}
     assert larger["area"]["parts_mm2"]["sram"] == pytest.approx(2 * base["area"]["parts_mm2"]["sram"])
 
 

@@ -105,15 +105,11 @@ def test_own_files_are_beside_the_page_and_give_the_results_again(tmp_path, monk
     assert list(again.front().rows()) == list(found.front().rows())
 
 
-def test_what_the_sweep_sets_is_not_counted_as_assumed(tmp_path):
-    folder = make(tmp_path / "set")
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    run["assumed"]["machine"] = ["clock", "sram.latency"]
-    run["asked"]["machine"]["set"] = {"clock": "1.5 GHz"}
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+def test_page_and_figure_say_alike_how_many_values_are_assumed(tmp_path):
+    folder = make(tmp_path / "assumed")
     text = write_made(folder).read_text(encoding="utf-8")
-    assert " 1 values of the machine and 113 of the economy are assumed, not published or measured;" in text
-    assert "Assumed values: 1 of mtia_2i, 113 of the economy." in pareto_info(open_points(folder)).footer
+    assert " 35 values of the machine and 113 of the economy are assumed, not published or measured;" in text
+    assert "Assumed values: 35 of mtia_2i, 113 of the economy." in pareto_info(open_points(folder)).footer
 
 
 def test_two_hundred_axes_fit(tmp_path):

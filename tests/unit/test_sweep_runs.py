@@ -45,6 +45,15 @@ def undisturbed(tmp_path_factory):
     return folder
 
 
+def test_what_the_sweep_sets_is_not_listed_as_assumed(undisturbed, tmp_path):
+    asked = {**GIVEN, "set": {"dram.access": "64 B"}, "economy": {"fleet.utilisation": 0.5, "fleet.pue": 1.2}}
+    as_shipped = am.api.open_sweep(undisturbed).run["assumed"]
+    as_set = am.sweep(asked, tmp_path, points=1).run["assumed"]
+    assert set(as_shipped["machine"]) - set(as_set["machine"]) == {"dram.access"}
+    assert set(as_shipped["economy"]) - set(as_set["economy"]) == {"fleet.utilisation"}
+    assert [len(as_set[about]) for about in as_set] == [len(as_shipped[about]) - 1 for about in as_set]
+
+
 def test_points_are_what_machines_one_by_one_give(undisturbed):
     rows = list(am.api.open_sweep(undisturbed).query("select * from points order by point").rows())
     assert len(rows) == 60
