@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archmodel.errors import Fault, InputError, suggest
 from archmodel.report.columns import Column
 from archmodel.report.figure import short_text
-from archmodel.report.wording import query_command, say_inputs
+from archmodel.report.wording import query_command, say_inputs, show_name
 from archmodel.results.keep import check_sweep
 from archmodel.results.store import Store, open_store
 from archmodel.units import format_number
@@ -221,7 +221,7 @@ class SweepPoints:
         run, asked = self.run, self.run["asked"]
         model = list(asked["fidelity"])[-1] if asked["fidelity"] else asked["model"]
         sweep = f", sweep {run['sweep']}" if run["sweep"] != "sweep" else ""  # which one without a name has
-        machine = asked["machine"]["name"]
+        machine = show_name(asked["machine"]["name"])
         given = {**asked["machine"]["set"], **asked["economy"]["set"]}
         n_assumed = {machine: self.n_assumed["machine"], "the economy": self.n_assumed["economy"]}
         said = say_inputs(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from archmodel.inputs import is_file
 from archmodel.machine.types import SET_BY_USER, Machine, list_assumed
 from archmodel.results import Result
 from archmodel.results.timeline import Timeline
@@ -43,6 +45,11 @@ def say_settings(runs: Sequence[Mapping[str, Any]], names: Collection[str] = _IN
 def name_step(workload: str, phase: str, runs: Sequence[Mapping[str, Any]]) -> str:
     """Name a step by workload, phase and settings, see `say_settings`."""
     return ", ".join(filter(None, (f"{workload} {phase}", say_settings(runs))))
+
+
+def show_name(name: str) -> str:
+    """Name a machine or a workload as it was named; a file without the folders that it is in."""
+    return Path(name).name if is_file(name) else name
 
 
 def show_unit(unit: str) -> str:

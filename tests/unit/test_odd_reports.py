@@ -12,7 +12,7 @@ from page_reader import columns_of, data_of, read
 
 import archmodel as am
 from archmodel.api import report
-from archmodel.report.html import Inputs, open_front, sweep_page, write_page
+from archmodel.report.html import Inputs, open_front, read_inputs, sweep_page, write_page
 from archmodel.report.html.front import MOST_ROWS, pick
 from archmodel.report.pareto import pareto_info
 from archmodel.report.points import open_points
@@ -90,19 +90,40 @@ def test_own_files_are_beside_the_page_and_give_the_results_again(tmp_path, monk
         "title": "mine", "machine": "parts/mine.yaml", "axes": {"dram.bandwidth": ["204.8 GB/s", "409.6 GB/s"]},
         "workloads": [{"workload": str(tmp_path / "work/load.yaml")}], "objectives": {"throughput": "max"},
     }  # fmt: skip
-    found = am.sweep(given, tmp_path / "results")
-    page = report(tmp_path / "results")
+    found = am.sweep(given, "results")
+    run, front = found.run, list(found.front().rows())
+    page = report("results")
     copies = {path.relative_to(page.parent / "inputs").as_posix(): path for path in page.parent.rglob("*.yaml")
               if path.name != "sweep.yaml"}  # fmt: skip
-    assert {name: path.read_text(encoding="utf-8") for name, path in copies.items()} == OWN
-    assert {link for link in read(page).links if link.startswith("inputs/")} == {f"inputs/{name}" for name in OWN}
+    texts = {name.removeprefix("work/"): text for name, text in OWN.items()}
+    assert {name: path.read_text(encoding="utf-8") for name, path in copies.items()} == texts
+    assert {link for link in read(page).links if link.startswith("inputs/")} == {f"inputs/{name}" for name in texts}
+    assert [path for path in page.parent.rglob("*.*") if str(tmp_path) in path.read_text(encoding="utf-8")] == []
+    assert "2 machines of 2, base mine.yaml: " in page.read_text(encoding="utf-8")
+    said = f"base machine mine.yaml. Assumed values: {len(run['assumed']['machine'])} of mine.yaml, "
+    assert said in open_points(found).footer("")
     elsewhere = shutil.copytree(page.parent, tmp_path / "elsewhere" / "sent")
     for name in OWN:
         (tmp_path / name).unlink()
     monkeypatch.chdir(elsewhere)
     again = am.sweep("sweep.yaml", "again")
-    assert again.run["asked"]["machine"]["sha256"] == found.run["asked"]["machine"]["sha256"]
-    assert list(again.front().rows()) == list(found.front().rows())
+    assert again.run["asked"]["machine"]["sha256"] == run["asked"]["machine"]["sha256"]
+    assert list(again.front().rows()) == front
+
+
+def test_nothing_is_told_of_the_folders_of_own_files(tmp_path):
+    mine, base, load = (tmp_path / name for name in OWN)
+    other = tmp_path / "elsewhere" / "load.yaml"
+    for path, text in {mine: OWN["parts/mine.yaml"], base: OWN["base.yaml"], load: "a: 1", other: "b: 2"}.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    asked = Inputs(
+        {str(base): "inputs/base.yaml", str(load): "inputs/load.yaml", str(mine): "inputs/parts/mine.yaml",
+         str(other): "inputs/2/load.yaml"},
+        {"inputs/2/load.yaml": "b: 2", "inputs/base.yaml": OWN["base.yaml"], "inputs/load.yaml": "a: 1",
+         "inputs/parts/mine.yaml": OWN["parts/mine.yaml"]},
+    )  # fmt: skip
+    assert read_inputs(map(str, (base, load, "mtia_2i", mine, other))) == asked
 
 
 def test_page_and_figure_say_alike_how_many_values_are_assumed(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,10 @@ class Inputs:
 
 
 def read_inputs(names: Iterable[str]) -> Inputs:
-    """Read the files among the names of machines and workloads; those keep their places relative to each other.
+    """Read the files among the names of machines and workloads; nothing else is told of the folders that they are in.
+
+    Files that extend each other keep their places relative to each other; each such group is below a folder of its own
+    where places are those of another one.
 
     Parameters
     ----------
@@ -60,10 +65,23 @@ def read_inputs(names: Iterable[str]) -> Inputs:
         When a file cannot be read.
     """
     given = [name for name in dict.fromkeys(names) if is_file(name)]
-    paths = dict.fromkeys(path.resolve() for name in given for path in own_files(name))
-    if not paths:
-        return Inputs()
-    above = os.path.commonpath([path.parent for path in paths])
-    places = {path: f"{FOLDER}/{path.relative_to(above).as_posix()}" for path in paths}
-    texts = {place: path.read_text(encoding="utf-8") for path, place in sorted(places.items())}
+    places: dict[Path, str] = {}
+    for paths in _group({path.resolve() for path in own_files(name)} for name in given):
+        above = os.path.commonpath([path.parent for path in paths])
+        for n in count(1):
+            folder = FOLDER if n == 1 else f"{FOLDER}/{n}"
+            found = {path: f"{folder}/{path.relative_to(above).as_posix()}" for path in paths}
+            if not {*found.values()} & {*places.values()}:
+                break
+        places |= found
+    texts = {place: path.read_text(encoding="utf-8") for path, place in sorted(places.items(), key=itemgetter(1))}
     return Inputs({name: places[Path(name).resolve()] for name in given}, texts)
+
+
+def _group(files: Iterable[set[Path]]) -> list[set[Path]]:
+    """Put together what has a file in common."""
+    groups: list[set[Path]] = []
+    for paths in files:
+        apart = [each for each in groups if not each & paths]
+        groups = [*apart, paths.union(*(each for each in groups if each not in apart))]
+    return groups

@@ -29,7 +29,7 @@ from archmodel.report.html.sweep_data import CLOUD_QUERY, MOST_AXES, rows_of, sw
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.report.points import SweepPoints
 from archmodel.report.sample import KNEE
-from archmodel.report.wording import query_command, say_settings, show_unit
+from archmodel.report.wording import query_command, say_settings, show_name, show_unit
 
 FILE = "sweep.yaml"
 _N_LETTERS = 160  # of the choices of an axis
@@ -48,8 +48,9 @@ def sweep_page(front: Front, runs: Mapping[str, Mapping[str, Any]], inputs: Inpu
         Copies of the machine and the workloads that are not shipped.
     """
     points, counts = front.points, front.points.counts
+    base = show_name(points.run["asked"]["machine"]["name"])
     lead = (
-        f"{counts['n_points']:,} machines of {points.run['n_space']:,}, base {points.run['asked']['machine']['name']}: "
+        f"{counts['n_points']:,} machines of {points.run['n_space']:,}, base {base}: "
         f"{counts['n_failed']:,} without an answer, {counts['n_infeasible']:,} outside the conditions."
     )
     text = yaml.safe_dump(inputs.rename(points.run["description"]), sort_keys=False, allow_unicode=True, width=100)
@@ -77,7 +78,8 @@ def _question(points: SweepPoints, runs: Mapping[str, Mapping[str, Any]], text: 
               [(each.title, each.name, show_unit(each.unit), better[str(each.goal)])
                for each in points.objectives]),
         table("Workloads; shares are those of the time of the base machine", ("workload", "trace", "settings", "share"),
-              [(label, each["workload"], say_settings([runs[label]], runs[label]), f"{100 * each['share']:.1f} %")
+              [(label, show_name(each["workload"]), say_settings([runs[label]], runs[label]),
+                f"{100 * each['share']:.1f} %")
                for label, each in asked["workloads"].items()]),
         table("What varies", ("axis", "choices", "which"),
               [(axis.name, len(axis.labels), short_text(", ".join(axis.labels), _N_LETTERS)) for axis in points.axes]),
@@ -194,8 +196,9 @@ def _reproduce(points: SweepPoints, inputs: Inputs) -> str:
         command += ["--fidelity", ",".join(f"{name}:{most}" for name, most in asked["fidelity"].items())]
     elif asked["search"]:
         command += ["--search", asked["search"], "--evaluations", str(asked["n_points"])]
-    hashes = [("machine", asked["machine"]["name"], asked["machine"]["sha256"])]
-    hashes += [(f"workload {label}", each["workload"], each["sha256"]) for label, each in asked["workloads"].items()]
+    hashes = [("machine", show_name(asked["machine"]["name"]), asked["machine"]["sha256"])]
+    hashes += [(f"workload {label}", show_name(each["workload"]), each["sha256"])
+               for label, each in asked["workloads"].items()]  # fmt: skip
     hashes += [("economy", "", asked["economy"]["sha256"]), ("all that was asked", run["sweep"], run["sha256"])]
     versions = [*run["versions"].items(), ("seed", str(asked["seed"]))]
     said = f"<p>{link(FILE)} is beside this page. The same versions give the same bytes.</p>{inputs.list_copies()}"
