@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from timing import Figure
@@ -68,12 +70,20 @@ def open_alone(chromium: str, page: Path, profile: Path) -> tuple[float, float]:
         page.as_uri(),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
-        for _ in range(10 * TRACED_S):
-            time.sleep(0.5)
-            if trace.exists():
-                break
-        browser.terminate()
-    events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+        try:
+            events = _wait_for_events(trace)
+        finally:
+            browser.terminate()
     (ready,) = (each for each in events if each["name"] == "archmodel ready")  # else it takes longer than TRACED_S
     starts = [each["ts"] for each in events if each["name"] == "navigationStart" and each["pid"] == ready["pid"]]
     return (ready["ts"] - max(starts)) / 1e6, ready["tts"] / 1e6
+
+
+def _wait_for_events(trace: Path) -> list[dict[str, Any]]:
+    """Read a trace when it is whole: what is still being written is no JSON."""
+    for _ in range(10 * TRACED_S):
+        time.sleep(0.5)
+        with suppress(FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+            events: list[dict[str, Any]] = json.loads(trace.read_bytes())["traceEvents"]
+            return events
+    raise TimeoutError(f"Chromium wrote no whole trace in {5 * TRACED_S} s")
