@@ -1,10 +1,10 @@
-"""Numbers of a program that come from DRAM, cache and host, and say how: with them it is a program for others, too."""
+"""Numbers of a program that say how they come about: with them it is a program for other machines, too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -15,11 +15,15 @@ from archmodel.lowering.row_access import RowAccess
 
 VARYING_ROWS = ("hit_frac", "remote_frac", "unit_bytes", "host_width")
 """Values of `RowAccess` that cache, DRAM and host decide."""
+RATES = ("lanes", "dma_width", "sram_width", "own_width", "row_width", "column_width", "store_width")
+"""Fields of `PeTiming` that say what lanes, DMA engine, network and SRAM do in a cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Far:
     """What is behind the SRAM of a machine, or of many that are alike before it: numbers, or columns of them (V,).
+
+    Machines whose programs leave their rates open (`open_rates`) may differ in these, too.
 
     Parameters
     ----------
@@ -30,6 +34,8 @@ class Far:
         and host decide.
     channels
         The DRAM behind rows.
+    rates, rate
+        Unlike `RATES`, and which each machine has; none where rates are not left open.
     """
 
     cache_bytes: Any
@@ -37,6 +43,8 @@ class Far:
     dram_latency: Any
     rows: RowAccess | None = None
     channels: Any = None
+    rates: tuple[Mapping[str, float], ...] = ()
+    rate: Any = None
 
     def gather_width(self, row_bytes: float) -> Any:
         """Bytes per cycle of reads of random rows, as `DramChannels.gather_width` says [B/cycle]."""
@@ -48,17 +56,31 @@ class Far:
 
     def take(self, some: Any) -> Far:
         """Choose some of the machines."""
+        rows = channels = rate = None
+        rates: tuple[Mapping[str, float], ...] = ()
+        if self.rows is not None:
+            values = {name: getattr(self.rows, name)[some] for name in VARYING_ROWS}
+            rows, channels = replace(self.rows, **values), self.channels[some]
+        if self.rates:
+            present, rate = np.unique(self.rate[some], return_inverse=True)
+            rates = tuple(self.rates[each] for each in present.tolist())
         columns = (self.cache_bytes[some], self.dram_width[some], self.dram_latency[some])
-        if self.rows is None:
-            return Far(*columns)
-        rows = {name: getattr(self.rows, name)[some] for name in VARYING_ROWS}
-        return Far(*columns, replace(self.rows, **rows), self.channels[some])
+        return Far(*columns, rows, channels, rates, rate)
 
 
 class Varying(int):
-    """A number of a program on one machine, and what it is on others (`on`)."""
+    """A number of a program on one machine, and what it is on others (`on`).
+
+    What is calculated from it would not know that: numbers are calculated first, and are then made such a number.
+    """
 
     on: Callable[[Far], Any]
+
+    def _refuse(self, other: object) -> NoReturn:
+        raise TypeError("what is calculated from a number that varies does not vary")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __floordiv__ = __rfloordiv__ = __truediv__ = __rtruediv__ = _refuse
 
     @classmethod
     def of(cls, number: int, on: Callable[[Far], Any]) -> Self:
@@ -80,6 +102,31 @@ class FromDram(Varying):
         cycles = cls.of(service_cycles(n_bytes, timing.dram_width), lambda far: serve(n_bytes, far.dram_width))
         cycles.n_bytes = n_bytes
         return cycles
+
+
+def open_rates(timing: PeTiming) -> PeTiming:
+    """Give a timing without `RATES`: a program that is written for it serves machines whatever these are."""
+    nothing: dict[str, Any] = dict.fromkeys(RATES)  # not a number, so that nothing is calculated from it unnoticed
+    return timing._replace(**nothing)
+
+
+def by_rates(timing: PeTiming, count: Callable[[PeTiming], int]) -> int:
+    """Count cycles that rates decide; where these are left open, for each machine later.
+
+    Parameters
+    ----------
+    timing
+        Where.
+    count
+        Counts them, by a timing with rates.
+    """
+    if timing.lanes is not None:
+        return count(timing)
+
+    def on(far: Far) -> Any:
+        return np.array([count(timing._replace(**rates)) for rates in far.rates])[far.rate]
+
+    return Varying.of(0, on)
 
 
 class Ahead(Varying):

@@ -10,7 +10,8 @@ import numpy as np
 
 from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.matrix_engine import transfer_up
-from archmodel.lowering.far import Far, Varying, serve
+from archmodel.kernels.pe_timing import PeTiming
+from archmodel.lowering.far import Far, Varying, by_rates, serve
 from archmodel.lowering.moves import AHEAD, BEHIND, plain_issue
 from archmodel.lowering.phases import Site
 from archmodel.lowering.program import Command, Input
@@ -58,17 +59,15 @@ def gather_rows(
     too, but no latency.
     """
     timing, fetched = site.timing, _fetch(site, n_rows, row_bytes, beside_bytes, missed_frac * is_far, is_table)
-    from_sram = service_cycles(n_rows * (row_bytes + beside_bytes), timing.own_width)
+    from_sram = by_rates(timing, lambda known: service_cycles(n_rows * (row_bytes + beside_bytes), known.own_width))
     from_dram, missed_frac = fetched.count(site), float(fetched.missed_frac(_rows_of(site)))
-    beside_beats = transfer_up(n_rows * beside_bytes, timing.dma_width)
     if from_dram and not timing.has_prefetch:
-        issue, occupancy = _many_commands(
-            site, n_rows, row_bytes, timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
-        )
+        waited = timing.sram_latency + math.ceil(missed_frac * timing.dram_latency)
+        issue, occupancy = _many_commands(site, n_rows, row_bytes, waited, beside_bytes)
         latency = timing.sram_latency + (timing.dram_latency if missed_frac > 0 else 0)
         source, service = ("dram", from_dram) if from_dram >= from_sram else ("sram", from_sram)
-        return (Command("load", issue, occupancy + beside_beats, latency, inputs, into, 1, 1, source, service),)
-    issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
+        return (Command("load", issue, occupancy, latency, inputs, into, 1, 1, source, service),)
+    issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency, beside_bytes)
     prefetches: tuple[Command, ...] = ()
     if from_dram:
         ahead, taking_up = into + AHEAD, _count_commands(site, n_rows) * timing.request_cycles
@@ -77,7 +76,6 @@ def gather_rows(
         )
         fetch = Command("prefetch", issue, asking, timing.dram_latency, inputs, ahead, 1, 1, "dram", from_dram)
         prefetches, inputs = (fetch,), (Input(ahead),)
-    occupancy += beside_beats
     load = Command("load", issue, occupancy, timing.sram_latency, inputs, into, 1, 1, "sram", from_sram)
     return *prefetches, load
 
@@ -99,7 +97,7 @@ def scatter_rows(site: Site, n_rows: int, row_bytes: float, out_of: str, *, is_f
     """
     timing = site.timing
     issue, occupancy = _many_commands(site, n_rows, row_bytes, timing.sram_latency)
-    to_sram = service_cycles(n_rows * (row_bytes + INDEX_BYTES), timing.store_width)
+    to_sram = by_rates(timing, lambda known: service_cycles(n_rows * (row_bytes + INDEX_BYTES), known.store_width))
     to_dram = _fetch(site, n_rows, row_bytes, INDEX_BYTES, float(is_far), is_table=False).count(site)
     inputs = (Input(out_of),)
     if to_dram and timing.cache_bytes == 0 and (is_far or to_dram > to_sram):
@@ -188,17 +186,26 @@ def _count_commands(site: Site, n_rows: int) -> int:
     return math.ceil(n_rows / _rows_of(site).rows_per_command)
 
 
-def _many_commands(site: Site, n_rows: int, row_bytes: float, latency: int) -> tuple[int, int]:
-    """Cycles to issue the commands that move so many rows, and cycles for which they keep the DMA engine busy."""
+def _many_commands(
+    site: Site, n_rows: int, row_bytes: float, latency: int, beside_bytes: float = 0.0
+) -> tuple[int, int]:
+    """Cycles to issue the commands that move so many rows, and cycles for which they keep the DMA engine busy.
+
+    What is read in sequence besides has no latency.
+    """
     timing, per_command = site.timing, min(n_rows, _rows_of(site).rows_per_command)
     n_full, rest = divmod(n_rows, per_command)
 
-    def occupy(n: int) -> int:
+    def occupy(n: int, known: PeTiming) -> int:
         return transfer_cycles(
-            n, row_bytes, timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding, latency,
-            timing.bucket_bytes, timing.bucket_rate,
+            n, row_bytes, known.dma_width, known.request_cycles, known.fragment_bytes, known.outstanding, latency,
+            known.bucket_bytes, known.bucket_rate,
         )  # fmt: skip
 
-    occupancy = n_full * occupy(per_command) + (occupy(rest) if rest else 0)
+    def count(known: PeTiming) -> int:
+        moved = n_full * occupy(per_command, known) + (occupy(rest, known) if rest else 0)
+        return moved + (transfer_up(n_rows * beside_bytes, known.dma_width) if beside_bytes else 0)
+
+    occupancy = by_rates(timing, count)
     indices = math.ceil(n_rows * _rows_of(site).index_cycles / timing.n_contexts)
     return _count_commands(site, n_rows) * plain_issue(timing) + indices, occupancy

@@ -8,7 +8,7 @@ from archmodel.kernels.data_movement import service_cycles, transfer_cycles
 from archmodel.kernels.lanes import issue_cycles
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.tile_commands import read_width
-from archmodel.lowering.far import Ahead, FromDram
+from archmodel.lowering.far import Ahead, FromDram, by_rates
 from archmodel.lowering.program import CASTS, Command, Input
 
 AHEAD = "_ahead"
@@ -60,7 +60,7 @@ def load_rows(
     cast = cast if timing.has_broadcast else "own"
     n_bytes = float(n_rows * row_bytes)
     latency, source = timing.sram_latency, "sram"
-    service = service_cycles(n_bytes, _read_width(CASTS.index(cast), timing))
+    service = by_rates(timing, lambda known: service_cycles(n_bytes, _read_width(CASTS.index(cast), known)))
     prefetches: tuple[Command, ...] = ()
     inputs: tuple[Input, ...] = ()
     if is_far:
@@ -95,7 +95,8 @@ def store_rows(
     issue = plain_issue(timing)
     n_bytes = float(n_rows * row_bytes)
     occupancy = move_cycles(timing, n_rows, row_bytes, timing.sram_latency)
-    to_dram, to_sram = FromDram.count(n_bytes, timing), service_cycles(n_bytes, timing.store_width)
+    to_dram = FromDram.count(n_bytes, timing)
+    to_sram = by_rates(timing, lambda known: service_cycles(n_bytes, known.store_width))
     inputs = (Input(out_of, n_popped, n_popped),)
     if is_far and timing.cache_bytes == 0:
         return (Command("store", issue, occupancy, timing.sram_latency, inputs, "", 1, 1, "dram", to_dram),)
@@ -123,10 +124,14 @@ def missed_part(timing: PeTiming, n_distinct: float, n_loaded: float) -> float:
 
 def move_cycles(timing: PeTiming, n_rows: int, row_bytes: float, latency: int) -> int:
     """Cycles for which the DMA engine is busy with contiguous rows (`transfer_cycles`)."""
-    return transfer_cycles(
-        n_rows, float(row_bytes), timing.dma_width, timing.request_cycles, timing.fragment_bytes, timing.outstanding,
-        latency, timing.bucket_bytes, timing.bucket_rate,
-    )  # fmt: skip
+
+    def count(known: PeTiming) -> int:
+        return transfer_cycles(
+            n_rows, float(row_bytes), known.dma_width, known.request_cycles, known.fragment_bytes, known.outstanding,
+            latency, known.bucket_bytes, known.bucket_rate,
+        )  # fmt: skip
+
+    return by_rates(timing, count)
 
 
 def count_ahead(timing: PeTiming, n_pes: int, tile_bytes: float) -> Ahead:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from archmodel.kernels.lanes import simd_cycles
+from archmodel.lowering.far import by_rates
 from archmodel.lowering.phases import Site
 from archmodel.lowering.program import Ints
 from archmodel.lowering.rvv import loop_cycles
@@ -71,7 +72,8 @@ def pass_stage(site: Site, one: Pass, n_rows: int, n_cols: int, dtype: str, stor
         Format in which the pass leaves them, if another.
     """
     if not on_vector(site, one):
-        return Stage("simd", _simd_cycles(site, one, n_rows, n_cols), site.timing.simd_latency)
+        cycles = by_rates(site.timing, lambda known: _simd_cycles(known.lanes, one, n_rows, n_cols))
+        return Stage("simd", cycles, site.timing.simd_latency)
     assert site.cores is not None
     arithmetic = "fp32" if dtype in ("fp32", "int32") else site.dtype
     cycles = loop_cycles(one.loop, n_rows, n_cols, dtype, arithmetic, site.cores, stored)
@@ -89,12 +91,11 @@ def pass_cycles(site: Site, one: Pass, n_rows: Ints, n_cols: Ints, dtype: str, s
     return np.array([known[tile] for tile in tiles], np.int64)
 
 
-def _simd_cycles(site: Site, one: Pass, n_rows: int, n_cols: int) -> int:
+def _simd_cycles(lanes: float, one: Pass, n_rows: int, n_cols: int) -> int:
     """Cycles of a SIMD engine: a fold keeps a vector of partial results per row and halves it at the end.
 
     Or it has its lanes on as many rows and steps through the columns, whichever is shorter.
     """
-    lanes = site.timing.lanes
     if not one.is_fold:
         return simd_cycles(n_rows * n_cols, one.n_operations, lanes)
     n_halvings = max(0, math.ceil(math.log2(min(lanes, n_cols))))

@@ -13,7 +13,8 @@ import numpy as np
 from archmodel.kernels.closed_form import HEAD, N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.kernels.pe_timing import PeTiming
-from archmodel.lowering.dram import DramChannels, lower_dram
+from archmodel.lowering.dram import NO_DRAM, DramChannels, lower_dram
+from archmodel.lowering.far import open_rates
 from archmodel.lowering.placed import NO_TAIL, Place, PlacedOperator, Tail, count_cache, count_live, place_operator
 from archmodel.lowering.program import CommandTable, Grid, Program, tabulate
 from archmodel.lowering.record import EventRecord
@@ -153,6 +154,7 @@ Lowering = Callable[[Site], Way]
 WayLowering = Callable[[Site], list[Way]]
 _LOWERINGS: dict[str, Lowering] = {}
 _WAYS: dict[str, WayLowering] = {}
+_LEAVING_RATES: set[str] = set()
 
 
 def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
@@ -168,15 +170,24 @@ def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
     return register
 
 
-def lowers_ways(*kinds: str) -> Callable[[WayLowering], WayLowering]:
+def lowers_ways(*kinds: str, leaves_rates: bool = False) -> Callable[[WayLowering], WayLowering]:
     """Decorate a function that lists ways to do operators of some kinds, of which the shortest is taken.
 
     What of them depends on DRAM and cache is in numbers of `archmodel.lowering.far`.
+
+    Parameters
+    ----------
+    *kinds
+        Of the operators.
+    leaves_rates
+        What depends on `archmodel.lowering.far.RATES` is in such numbers, too (`by_rates`): nothing else asks for them.
     """
 
     def register(function: WayLowering) -> WayLowering:
         lowers(*kinds)(lambda site: shortest(function(site)))
         _WAYS.update(dict.fromkeys(kinds, function))
+        if leaves_rates:
+            _LEAVING_RATES.update(kinds)
         return function
 
     return register
@@ -186,6 +197,12 @@ def ways_of(kind: str) -> WayLowering | None:
     """Give the function that lists the ways to do operators of a kind; ``None`` where that is not how it is lowered."""
     import_plugins("archmodel.lowerings")
     return _WAYS.get(kind)
+
+
+def leaves_rates(kind: str) -> bool:
+    """Whether programs of a kind of operators can be written before rates are known."""
+    import_plugins("archmodel.lowerings")
+    return kind in _LEAVING_RATES
 
 
 def shortest(ways: Sequence[Way]) -> Way:
@@ -241,24 +258,41 @@ class MachineSites:
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.dram, self.cores = machine, lower_dram(machine), lower_cores(machine)
-        self._timings: dict[tuple[str, float, float, bool], PeTiming] = {}
+        self._timings: dict[tuple[str, bool, bool], PeTiming] = {}
 
-    def site(self, placed: PlacedOperator, cache_bytes: float, rows: RowAccess | None, exchange_cycles: int) -> Site:
-        """Give the site of an operator; SRAM that caches DRAM [B], and the others as in `Site`."""
-        machine, key = self.machine, (placed.dtype, cache_bytes, placed.write_frac, placed.has_products)
-        assert machine.timing is not None  # whoever asks has checked
+    @property
+    def dram_latency(self) -> int:
+        """Latency of the DRAM [cycles]."""
+        assert self.machine.timing is not None  # whoever asks has checked
+        return math.ceil(self.machine.timing.memory.dram_latency_s * self.machine.clock_hz)
+
+    def timing(self, dtype: str, *, has_products: bool, is_open: bool = False) -> PeTiming:
+        """Give the timing of a PE without DRAM and cache, and where it is to be open, without rates (`open_rates`)."""
+        key = dtype, has_products, is_open
         if key not in self._timings:
-            timing = lower_timing(machine, machine.timing, *key[:3])
-            self._timings[key] = timing if placed.has_products else without_matrix(timing)
+            assert self.machine.timing is not None  # whoever asks has checked
+            timing = lower_timing(self.machine, self.machine.timing, dtype, cache_bytes=1.0)
+            timing = timing._replace(cache_bytes=1.0, dram_width=1.0, dram_latency=0)
+            timing = timing if has_products else without_matrix(timing)
+            self._timings[key] = open_rates(timing) if is_open else timing
+        return self._timings[key]
+
+    def site(
+        self, placed: PlacedOperator, timing: PeTiming, rows: RowAccess | None, dram: DramChannels = NO_DRAM,
+        exchange_cycles: int = 0,
+    ) -> Site:  # fmt: skip
+        """Give the site of an operator; parameters as in `Site`."""
+        machine = self.machine
+        assert machine.timing is not None  # whoever asks has checked
         return Site(
             op=placed.op,
             dtype=placed.dtype,
             places=placed.places,
-            timing=self._timings[key],
+            timing=timing,
             n_pes=machine.pe.n_pes,
             array=machine.array,
             is_round_robin=machine.timing.memory.arbitration == "round_robin",
-            dram=self.dram,
+            dram=dram,
             rows=rows,
             tail=placed.tail,
             is_input_turned=placed.is_input_turned,
@@ -277,7 +311,11 @@ def find_site(trace: Trace, idx: int, machine: Machine, placement: Placement) ->
     cache_bytes = count_cache(trace, machine.sram.capacity_bytes, placement.lls_bytes, n_bytes, is_spilled, is_resident)
     placed = place_operator(trace, idx, bool(is_spilled), bool(is_resident))
     rows = find_row_access(trace, operator, machine, placement)
-    return MachineSites(machine).site(placed, float(cache_bytes), rows, _count_exchange(operator, machine))
+    assert machine.timing is not None  # whoever asks has checked
+    timing = lower_timing(machine, machine.timing, placed.dtype, float(cache_bytes), placed.write_frac)
+    timing = timing if placed.has_products else without_matrix(timing)
+    sites = MachineSites(machine)
+    return sites.site(placed, timing, rows, sites.dram, _count_exchange(operator, machine))
 
 
 def _count_exchange(operator: Operator, machine: Machine) -> int:

@@ -6,21 +6,20 @@ program sees the clock but through the cycles of the DRAM. Each operator is lowe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
-from archmodel.lowering.far import VARYING_ROWS, Far
+from archmodel.lowering.far import RATES, VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
-from archmodel.lowering.phases import MachineSites, Site
+from archmodel.lowering.phases import MachineSites, Site, leaves_rates
 from archmodel.lowering.placed import PlacedOperator, count_cache, place_operator
 from archmodel.lowering.remembered import Remembered
-from archmodel.lowering.row_access import describe_rows, find_row_access, find_shares, reaches_rows
+from archmodel.lowering.row_access import describe_rows, find_shares, reaches_rows
 from archmodel.machine.columns import LeafPath, MachineColumns
 from archmodel.mapping import Placement
 from archmodel.workload.types import Trace
@@ -38,38 +37,36 @@ ONLY_PRODUCTS = (
     "timing.engines.reduction_width_bytes_per_cycle",
 )  # fmt: skip
 """What only products see (`archmodel.lowering.timing.without_matrix`)."""
+GIVING_RATES = ("sram.width_bytes_per_cycle", "timing.dma.width_bytes_per_cycle", "simd.lanes")
+"""What decides `archmodel.lowering.far.RATES` and nothing else."""
+_HITS = ("sram", "embedding_hit_frac")
+"""Of a trace, not of a machine: `archmodel.lowering.row_access.find_shares` has it."""
 _FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s")
 """What only those see that reach beyond the SRAM."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteColumns:
-    """One operator, or several equal ones, on M machines: U unlike sites, V of them unlike before cache and DRAM.
+    """One operator, or several equal ones, on M machines: U unlike sites, V of them unlike but for what is in ``far``.
 
     Parameters
     ----------
     operators
         Positions in the trace.
     sites
-        One of each V.
-    near_first
-        Which of the U that is (V,).
+        One of each V, of which nothing is said that is in ``far``.
     near
         Which of those each of the U is (U,).
     far
-        What is behind the SRAM of each: columns (U,).
-    first
-        A machine that has it (U,).
+        What is behind the SRAM of each, and rates where a program serves all: columns (U,).
     place
         The one that each machine has (M,).
     """
 
     operators: tuple[int, ...]
     sites: tuple[Site, ...]
-    near_first: Ints
     near: Ints
     far: Far
-    first: Ints
     place: Ints
 
     def timings(self, unlike: Ints) -> Floats:
@@ -81,20 +78,46 @@ class SiteColumns:
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
-        near = self.near[idx]
-        return self.sites[near] if self.near_first[near] == idx else put_far(self.sites[near], self.far, idx)
+        return put_far(self.sites[self.near[idx]], self.far, idx)
 
 
 def put_far(site: Site, far: Far, idx: int) -> Site:
-    """Give an operator on a machine that differs in what is behind the SRAM, one of those in columns."""
+    """Give an operator on one of the machines in columns.
+
+    Parameters
+    ----------
+    site
+        The operator, whatever of the columns is said of it.
+    far, idx
+        The columns, and which of the machines.
+    """
     timing = site.timing._replace(
         cache_bytes=float(far.cache_bytes[idx]), dram_width=float(far.dram_width[idx]),
-        dram_latency=int(far.dram_latency[idx]),
+        dram_latency=int(far.dram_latency[idx]), **(far.rates[far.rate[idx]] if far.rates else {}),
     )  # fmt: skip
     if site.rows is None or far.rows is None:
         return replace(site, timing=timing)
     rows: dict[str, Any] = {name: float(getattr(far.rows, name)[idx]) for name in VARYING_ROWS}
     return replace(site, timing=timing, rows=replace(site.rows, **rows), dram=far.channels[idx])
+
+
+class _Near(NamedTuple):
+    """Which machines are alike before the SRAM, as far as an operator sees them: one of each, and which each has."""
+
+    first: Ints
+    place: Ints
+
+
+class _Unlike(NamedTuple):
+    """Machines that an operator tells apart: one of each U, which the M have; and what they see of `_Near`.
+
+    Which of V that is, and which of those each of the U is.
+    """
+
+    first: Ints
+    place: Ints
+    numbers: Ints
+    near: Ints
 
 
 class SiteFinder:
@@ -116,15 +139,19 @@ class SiteFinder:
         self._capacity = np.array(np.broadcast_to(machines.machine().sram.capacity_bytes, n), np.float64)
         self._live = max(trace.live_bytes, default=0.0)
         seen = [path for path in machines.columns if not is_under(path, (*_PLACING, *_ELSEWHERE))]
-        far = [path for path in seen if is_under(path, _FAR)]
-        near = [path for path in seen if path not in far]
-        _, self._near = distinct([machines.columns[path] for path in near], n)
+        near = [path for path in seen if not is_under(path, _FAR)]
         plain = [path for path in near if not is_under(path, ONLY_PRODUCTS)]
-        _, self._near_plain = distinct([machines.columns[path] for path in plain], n)
-        self._far_first, self._far = distinct([machines.columns[path] for path in far], n)
+        self._near = self._tell_apart(near)
+        self._near_plain = self._tell_apart(plain)
+        self._near_but_rates = self._tell_apart([path for path in plain if not is_under(path, GIVING_RATES)])
+        self._far = self._tell_apart([path for path in seen if is_under(path, _FAR)])
         self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
-        self._objects: dict[int, tuple[MachineSites, Placement]] = {}
-        self._widths: dict[tuple[float, int], tuple[float, int]] = {}
+        self._objects: dict[int, MachineSites] = {}
+        self._widths: dict[float, Floats] = {}
+        self._rates: dict[str, tuple[tuple[dict[str, float], ...], Ints]] = {}
+
+    def _tell_apart(self, paths: Sequence[LeafPath]) -> _Near:
+        return _Near(*distinct([self.machines.columns[path] for path in paths], self.machines.n_machines))
 
     def split(self) -> Iterator[Ints]:
         """Split the machines by which kinds of tensors are in DRAM: operands are then in the same places."""
@@ -138,35 +165,43 @@ class SiteFinder:
         alike = _ALIKE.find((self.trace,), where, lambda: list_alike(self.trace, *where))
         capacity, lls = self._capacity[some], self._lls[some]
         caches = np.asarray(count_cache(self.trace, capacity, lls, 0.0, *where), np.float64)
-        return [self._find_unlike(idxs, placed, some, caches) for placed, idxs in alike]
+        known: dict[tuple[bool, bool, bool], _Unlike] = {}
+        return [self._find_unlike(idxs, placed, some, caches, known) for placed, idxs in alike]
 
-    def _find_unlike(self, idxs: tuple[int, ...], placed: PlacedOperator, some: Ints, caches: Floats) -> SiteColumns:
-        """Tell apart what one operator is on some machines."""
-        unlike = self._near if placed.has_products else self._near_plain
-        codes: list[NDArray[Any]] = [unlike[some]]
-        has_rows = reaches_rows(self.trace.operators[idxs[0]].op)
-        if has_rows or any(place.is_far for place in (*placed.places, *placed.tail.operands)):
-            codes += [self._far[some], caches]
+    def _find_unlike(
+        self, idxs: tuple[int, ...], placed: PlacedOperator, some: Ints, caches: Floats,
+        known: dict[tuple[bool, bool, bool], _Unlike],
+    ) -> SiteColumns:  # fmt: skip
+        """Tell apart what one operator is on some machines; what is alike for several operators is known."""
+        operator = self.trace.operators[idxs[0]]
+        has_rows, is_open = reaches_rows(operator.op), not placed.has_products and leaves_rates(placed.op.kind)
+        is_far = has_rows or any(place.is_far for place in (*placed.places, *placed.tail.operands))
         shares: list[NDArray[Any]] = []
         if has_rows:
-            operator = self.trace.operators[idxs[0]]
             found = find_shares(self.trace, operator, self.machines.machine(), self.placement)
             shares = [np.broadcast_to(share, self.machines.n_machines)[some] for share in found]
-        first, place = distinct([*codes, *shares], len(some))
+        seen = self._near if placed.has_products else self._near_plain
+        near = self._near_but_rates if is_open else seen
+        key = placed.has_products, is_open, is_far
+        if has_rows or key not in known:
+            codes = [seen.place[some], *([self._far.place[some], caches] if is_far else []), *shares]
+            first, place = distinct(codes, len(some))
+            known[key] = _Unlike(first, place, *np.unique(near.place[some[first]], return_inverse=True))
+        first, place, numbers, of_unlike = known.pop(key) if has_rows else known[key]
         machine = some[first]
-        near_first, near = distinct([unlike[machine]], len(first))
-        sites = tuple(
-            self._site(idxs[0], placed, has_rows, int(some[each]), caches[each]) for each in first[near_first].tolist()
-        )
-        width, latency = self._find_widths(placed.write_frac, self._far[machine]).T
+        sites = tuple(self._site(placed, int(each), has_rows, is_open) for each in near.first[numbers])
+        width, latency = self._find_widths(placed.write_frac)[self._far.place[machine]].T
         far = Far(caches[first] if self._is_cache else np.zeros(len(first)), width, latency)
         if has_rows:
-            far = self._reach_rows(far, self._far[machine], *(share[first] for share in shares))
-        return SiteColumns(idxs, sites, near_first, near, far, machine, place)
+            far = self._reach_rows(far, self._far.place[machine], *(share[first] for share in shares))
+        if is_open:
+            rates, rate = self._find_rates(placed.dtype)
+            far = replace(far, rates=rates, rate=rate[self._near_plain.place[machine]])
+        return SiteColumns(idxs, sites, of_unlike, far, place)
 
     def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
         """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""
-        objects = [self._object(each)[0] for each in self._far_first.tolist()]
+        objects = [self._object(each) for each in self._far.first.tolist()]
         described = [describe_rows(each.machine, 0.0, 0.0) for each in objects]
         unit_bytes, host_width = np.array([(each.unit_bytes, each.host_width) for each in described])[unlike].T
         columns: Any = (hit_frac, remote_frac, unit_bytes, host_width)
@@ -175,35 +210,37 @@ class SiteFinder:
         channels[:] = [each.dram for each in objects]
         return replace(far, rows=rows, channels=channels[unlike])
 
-    def _find_widths(self, write_frac: float, unlike: Ints) -> Floats:
-        """DRAM [B/cycle] and its latency [cycles], by which of the unlike values behind the SRAM each has."""
-        numbers, place = np.unique(unlike, return_inverse=True)
-        return np.array([self._find_width(write_frac, each) for each in numbers.tolist()], np.float64)[place]
+    def _find_widths(self, write_frac: float) -> Floats:
+        """DRAM [B/cycle] and its latency [cycles], of each of the unlike values behind the SRAM."""
+        if write_frac not in self._widths:
+            objects = [self._object(each) for each in self._far.first.tolist()]
+            self._widths[write_frac] = np.array([(each.dram.width(write_frac), each.dram_latency) for each in objects])
+        return self._widths[write_frac]
 
-    def _find_width(self, write_frac: float, unlike: int) -> tuple[float, int]:
-        if (write_frac, unlike) not in self._widths:
-            sites, _ = self._object(int(self._far_first[unlike]))
-            machine = sites.machine
-            assert machine.timing is not None  # whoever asks has checked
-            latency = math.ceil(machine.timing.memory.dram_latency_s * machine.clock_hz)
-            self._widths[write_frac, unlike] = sites.dram.width(write_frac), latency
-        return self._widths[write_frac, unlike]
+    def _find_rates(self, dtype: str) -> tuple[tuple[dict[str, float], ...], Ints]:
+        """Unlike rates of operators without products, and which each has of the machines that these tell apart."""
+        if dtype not in self._rates:
+            rates: dict[tuple[float, ...], int] = {}
+            of_each = []
+            for machine in self._near_plain.first.tolist():
+                timing = self._object(machine).timing(dtype, has_products=False)
+                of_each.append(rates.setdefault(tuple(getattr(timing, name) for name in RATES), len(rates)))
+            unlike = tuple(dict(zip(RATES, values, strict=True)) for values in rates)
+            self._rates[dtype] = unlike, np.array(of_each)
+        return self._rates[dtype]
 
-    def _site(self, idx: int, placed: PlacedOperator, has_rows: bool, machine: int, cache_bytes: float) -> Site:
-        sites, placement = self._object(machine)
-        operator = self.trace.operators[idx]
-        rows = find_row_access(self.trace, operator, sites.machine, placement) if has_rows else None
-        return sites.site(placed, float(cache_bytes), rows, exchange_cycles=0)
+    def _site(self, placed: PlacedOperator, machine: int, has_rows: bool, is_open: bool) -> Site:
+        """Give the site of an operator, of which nothing is said that is in `Far`."""
+        sites = self._object(machine)
+        same: dict[str, Any] = dict.fromkeys(VARYING_ROWS, 1.0)
+        rows = replace(describe_rows(sites.machine, 0.0, 0.0), **same) if has_rows else None
+        return sites.site(placed, sites.timing(placed.dtype, has_products=placed.has_products, is_open=is_open), rows)
 
-    def _object(self, idx: int) -> tuple[MachineSites, Placement]:
+    def _object(self, idx: int) -> MachineSites:
         if idx not in self._objects:
-            values = {name: getattr(self.placement, name) for name in Placement.__slots__ if name != "exchange_s"}
-            n = self.machines.n_machines
-            single: dict[str, Any] = {name: float(np.broadcast_to(value, n)[idx]) for name, value in values.items()}
-            placement = Placement(**single)
-            own = tuple((path, column[idx].item()) for path, column in self.machines.columns.items())
-            sites = _MACHINES.find((self.machines.base,), own, lambda: MachineSites(self.machines.at(idx)))
-            self._objects[idx] = (sites, placement)
+            columns = {path: column for path, column in self.machines.columns.items() if path != _HITS}
+            own = tuple((path, column[idx].item()) for path, column in columns.items())
+            self._objects[idx] = _MACHINES.find((self.machines.base,), own, lambda: MachineSites(self.machines.at(idx)))
         return self._objects[idx]
 
 

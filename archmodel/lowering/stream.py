@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.pe_timing import MOST_CACHED
+from archmodel.lowering.far import by_rates
 from archmodel.lowering.indexed import gather_rows, scatter_rows
 from archmodel.lowering.moves import AHEAD, BEHIND, count_ahead, load_rows, missed_part, plain_issue, store_rows
 from archmodel.lowering.phases import Phase, Site
@@ -211,7 +212,8 @@ def cut_rows(site: Site, n_elements: int, element_bytes: float) -> tuple[int, in
 def _tail_stage(site: Site, n_results: float) -> Stage:
     """Work of what is fused behind on a tile of results; on vector cores a loop for each function."""
     if site.lone_cores is None:
-        cycles = simd_cycles(math.ceil(n_results), site.tail.operations, site.timing.lanes)
+        n, n_operations = math.ceil(n_results), site.tail.operations
+        cycles = by_rates(site.timing, lambda known: simd_cycles(n, n_operations, known.lanes))
         return Stage("simd", cycles, site.timing.simd_latency)
     dtype, cores = site.result.dtype, site.lone_cores
     parts = [(loop_of(name), math.ceil(n_results * share)) for name, share in site.tail.functions]

@@ -17,8 +17,7 @@ from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.program import LATENCY, OCCUPANCY, SERVICE
 from archmodel.kernels.variants import count_variants
 from archmodel.lowering.attention_cuts import Cuts
-from archmodel.lowering.dram import NO_DRAM
-from archmodel.lowering.far import VARYING_ROWS, Far, Varying, Watched
+from archmodel.lowering.far import Far, Varying, Watched
 from archmodel.lowering.operators.attention import combine_parts, list_cuts
 from archmodel.lowering.phases import Phase, Site, Way, ways_of
 from archmodel.lowering.program import Command
@@ -148,14 +147,14 @@ def _place_rows(far: Far) -> Ints:
 
 
 def count_far(site: Site, far: Far) -> VariantCounts:
-    """Count the cycles of an operator on machines that differ in cache, DRAM and host.
+    """Count the cycles of an operator on machines that differ in cache, DRAM and host, and maybe in rates.
 
     Parameters
     ----------
     site
-        The operator on one of them, of a kind that `has_templates`.
+        The operator, of a kind that `has_templates`; nothing is said of it that is in ``far``.
     far
-        Of all of them; each has a cache.
+        What the machines differ in; each has a cache.
 
     Raises
     ------
@@ -164,10 +163,7 @@ def count_far(site: Site, far: Far) -> VariantCounts:
     """
     n = len(far.cache_bytes)
     found = _no_counts(n)
-    nothing = site.timing._replace(cache_bytes=1.0, dram_width=1.0, dram_latency=0)
-    same: dict[str, Any] = dict.fromkeys(VARYING_ROWS, 1.0)
-    rows = None if site.rows is None else replace(site.rows, **same)
-    known = _templates(replace(site, timing=nothing, dram=NO_DRAM, rows=rows))
+    known = _templates(site)
     left = np.arange(n)
     while len(left):
         others = far if len(left) == n else far.take(left)
@@ -200,7 +196,7 @@ def _templates(site: Site) -> list[Template]:
 def _make(site: Site, far: Far) -> Template:
     """Lower an operator on one machine, for all whose caches answer alike."""
     watched = Watched.watch(float(far.cache_bytes[0]))
-    watching = put_far(site, far, 0)
+    watching = put_far(site, replace(far, rates=()), 0)  # what was left open, stays open
     watching = replace(watching, timing=watching.timing._replace(cache_bytes=watched))
     row_places, list_ways = int(_place_rows(far)[0]), ways_of(site.op.kind)
     if list_ways is None:

@@ -8,7 +8,8 @@ import pytest
 import archmodel as am
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_shape import MatmulShape
-from archmodel.lowering.sites import ONLY_PRODUCTS, is_under
+from archmodel.lowering.phases import MachineSites
+from archmodel.lowering.sites import GIVING_RATES, ONLY_PRODUCTS, is_under
 from archmodel.lowering.timing import lower_timing, without_matrix
 from archmodel.machine.columns import MachineColumns, list_leaves, put_leaves
 from archmodel.mapping.matmul import find_mappings, list_mappings
@@ -42,8 +43,13 @@ def draw_machines(base, n, seed):
         ("dram", "bandwidth_bytes_per_s"): bandwidth,
         ("dram", "capacity_bytes"): capacity,
         ("launch", "operator_s"): source.choice([1e-7, 1e-6], n),
+        ("timing", "dma", "width_bytes_per_cycle"): source.choice([128.0, 256.0], n),
     }
-    return MachineColumns(am.machine(base), columns, n)
+    machine = am.machine(base)
+    if machine.simd is not None:
+        n_lanes = source.choice([32.0, 64.0], n)
+        columns |= {("simd", "lanes", dtype): n_lanes for dtype in machine.simd.lanes}
+    return MachineColumns(machine, columns, n)
 
 
 def compare(model, trace, machines, n_threads=1):
@@ -76,6 +82,17 @@ def test_what_only_products_see_is_left_out_for_all_others():
             ("matrix", "efficiency_frac"),
             ("matrix", "macs_per_cycle"),
         )
+
+
+@pytest.mark.parametrize("base", ["mtia_2i", "rivos_like", "tt_wormhole_n150"])
+def test_what_gives_rates_decides_nothing_else(base):
+    machine = am.machine(base)
+    seen = {path: value for path, value in list_leaves(machine) if is_under(path, GIVING_RATES) and value is not None}
+    assert seen
+    for path, value in seen.items():
+        sites = [MachineSites(each) for each in (machine, put_leaves(machine, {path: 2 * value}))]
+        alike = [(each.timing("fp16", has_products=False, is_open=True), each.cores) for each in sites]
+        assert alike[0] == alike[1], path
 
 
 @pytest.mark.parametrize("label", WORKLOADS)

@@ -11,7 +11,7 @@ from archmodel.lowering.stream import Flow, Stage, cut_rows, stream
 from archmodel.workload.operators.elementwise import Elementwise
 
 
-@lowers_ways(Elementwise.kind)
+@lowers_ways(Elementwise.kind, leaves_rates=True)
 def lower_elementwise(site: Site) -> list[Way]:
     """Lower a function of elements: loaded, worked on in one pass, stored."""
     op = site.op

@@ -9,7 +9,7 @@ from archmodel.lowering.stream import Flow, stream
 from archmodel.workload.operators.gather import Gather, Scatter
 
 
-@lowers_ways(Gather.kind, Scatter.kind)
+@lowers_ways(Gather.kind, Scatter.kind, leaves_rates=True)
 def lower_indexed(site: Site) -> list[Way]:
     """Lower a gather or scatter: rows pass local memory, one side of it at a list of indices.
 

@@ -6,6 +6,7 @@ import math
 
 from archmodel.kernels.lanes import simd_cycles
 from archmodel.kernels.layout_unit import transpose_cycles
+from archmodel.lowering.far import by_rates
 from archmodel.lowering.phases import Phase, Site, Way, lowers_ways
 from archmodel.lowering.placed import Place
 from archmodel.lowering.rvv import loop_cycles
@@ -16,7 +17,7 @@ PIECE_BYTES = 256
 """Contiguous pieces of what is joined or permuted: a head or an embedding vector of 128 two-byte elements."""
 
 
-@lowers_ways(Transpose.kind)
+@lowers_ways(Transpose.kind, leaves_rates=True)
 def lower_transpose(site: Site) -> list[Way]:
     """Lower a transpose: load a block of rows, transpose it tile by tile, store a block of columns."""
     op = site.op
@@ -80,10 +81,11 @@ def turn_block(site: Site, n_blocks: int, rows: int, cols: int, dtype: str) -> S
         return Stage("layout", transpose_cycles(n_tiles, timing.layout_rows))
     if site.cores is not None:
         return Stage("vector", loop_cycles("turn", n_blocks * cols, rows, dtype, dtype, site.cores))
-    return Stage("simd", simd_cycles(n_blocks * rows * cols, 1, timing.lanes), timing.simd_latency)
+    cycles = by_rates(timing, lambda known: simd_cycles(n_blocks * rows * cols, 1, known.lanes))
+    return Stage("simd", cycles, timing.simd_latency)
 
 
-@lowers_ways(Permute.kind, Concat.kind)
+@lowers_ways(Permute.kind, Concat.kind, leaves_rates=True)
 def lower_copy(site: Site) -> list[Way]:
     """Lower a permutation of axes, or the joining of tensors: pieces are loaded and stored where they belong.
 

@@ -78,14 +78,14 @@ class RowWork:
     scales: Place | None = None
 
 
-@lowers_ways(Softmax.kind)
+@lowers_ways(Softmax.kind, leaves_rates=True)
 def lower_softmax(site: Site) -> list[Way]:
     """Lower a softmax: three passes, for the maximum, the exponentials and their sum, and the quotients."""
     assert isinstance(site.op, Softmax)
     return list_ways(site, _work(site, site.op.rows, site.op.cols, _SOFTMAX))
 
 
-@lowers_ways(LayerNorm.kind)
+@lowers_ways(LayerNorm.kind, leaves_rates=True)
 def lower_layer_norm(site: Site) -> list[Way]:
     """Lower a layer norm: five passes, for mean, difference, deviation, quotient, gain and shift."""
     op = site.op
@@ -94,7 +94,7 @@ def lower_layer_norm(site: Site) -> list[Way]:
     return list_ways(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
 
 
-@lowers_ways(RmsNorm.kind)
+@lowers_ways(RmsNorm.kind, leaves_rates=True)
 def lower_rms_norm(site: Site) -> list[Way]:
     """Lower an RMS norm: three passes, for deviation, quotient and gain."""
     op = site.op
@@ -103,7 +103,7 @@ def lower_rms_norm(site: Site) -> list[Way]:
     return list_ways(site, replace(work, weights=site.places[1:-1], n_weights=op.cols, n_held=op.cols))
 
 
-@lowers_ways(GroupNorm.kind)
+@lowers_ways(GroupNorm.kind, leaves_rates=True)
 def lower_group_norm(site: Site) -> list[Way]:
     """Lower a group norm: the passes of a layer norm over the channels of each group, all its positions."""
     op = site.op
@@ -114,7 +114,7 @@ def lower_group_norm(site: Site) -> list[Way]:
     return list_ways(site, work)
 
 
-@lowers_ways(Reduction.kind)
+@lowers_ways(Reduction.kind, leaves_rates=True)
 def lower_reduction(site: Site) -> list[Way]:
     """Lower a reduction: one pass."""
     op = site.op
@@ -123,17 +123,17 @@ def lower_reduction(site: Site) -> list[Way]:
     return list_ways(site, _work(site, op.rows, op.cols, (one,)))
 
 
-@lowers_ways(Quantise.kind)
+@lowers_ways(Quantise.kind, leaves_rates=True)
 def lower_quantise(site: Site) -> list[Way]:
     """Lower a quantisation: the largest magnitude of each row, or of its blocks, and a pass that scales and rounds."""
     op = site.op
     assert isinstance(op, Quantise)
     if len(site.places) == 3:
-        return [quantise_rows(site, op.rows, op.cols, *site.places)]
+        return list_ways(site, _quantising(op.rows, op.cols, *site.places))
     return list_ways(site, _work(site, op.rows, op.cols, (_BLOCKS[op.to], _ROUND)))
 
 
-@lowers_ways(Dequantise.kind)
+@lowers_ways(Dequantise.kind, leaves_rates=True)
 def lower_dequantise(site: Site) -> list[Way]:
     """Lower a dequantisation: one pass, with the scale of the row."""
     op = site.op
@@ -154,8 +154,11 @@ def quantise_rows(site: Site, n_rows: int, n_cols: int, x: Place, out: Place, sc
     x, out, scales
         Where rows are, and where their narrow form and their scales go.
     """
-    work = RowWork("quantise", n_rows, n_cols, x, out, (_MAGNITUDE, _ROUND), scales=scales)
-    return shortest(list_ways(site, work))
+    return shortest(list_ways(site, _quantising(n_rows, n_cols, x, out, scales)))
+
+
+def _quantising(n_rows: int, n_cols: int, x: Place, out: Place, scales: Place) -> RowWork:
+    return RowWork("quantise", n_rows, n_cols, x, out, (_MAGNITUDE, _ROUND), scales=scales)
 
 
 def _work(site: Site, n_rows: int, n_cols: int, passes: tuple[Pass, ...]) -> RowWork:
