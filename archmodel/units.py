@@ -198,6 +198,11 @@ def format_number(value: float, digits: int = 4) -> str:
     return f"{float(f'{value:.{digits}g}'):,.15g}"
 
 
+def format_count(n: int, noun: str) -> str:
+    """Count things, thousands apart: ``1 operator``, ``2,000 operators``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def format_bytes(value: float) -> str:
     """Show a capacity with the prefix, decimal or binary, that needs fewer digits: ``256 MiB``, ``128 GB``."""
     if not math.isfinite(value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import archmodel as am
 from archmodel.cli.options import ANY_STEP, AsJson, StepOptions
 from archmodel.cli.show import note, print_json, print_table
+from archmodel.units import format_count
 
 TIMES = ("bound_s", "roofline_s", "analytic_s", "cycle_s")
 
@@ -40,6 +41,7 @@ def ladder(machine: str, workload: str, /, *, options: StepOptions = ANY_STEP, j
     }  # fmt: skip
     print_table(f"{trace.name} {trace.phase} on {machine}: time by model, without launching", [*rows, total], headings)
     share = total["roofline_s"] / sum(row["roofline_s"] for row in rows)
-    note(f"note: the total covers {len(known)} of {len(rows)} operators, {share:.0%} of the time by the roofline")
+    covered = f"{len(known)} of {format_count(len(rows), 'operator')}"
+    note(f"note: the total covers {covered}, {share:.0%} of the time by the roofline")
     for message in dict.fromkeys(row["message"] for row in rows if row["message"]):
         note(f"note: {message}")

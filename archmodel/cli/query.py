@@ -7,7 +7,7 @@ from pathlib import Path
 from archmodel.cli.options import AsJson
 from archmodel.cli.show import print_json, print_table
 from archmodel.results.store import open_store
-from archmodel.units import unit_of
+from archmodel.units import format_count, unit_of
 
 
 def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
@@ -33,5 +33,7 @@ def query(folder: Path, sql: str, /, *, json: AsJson = False) -> None:
         # A column whose name ends in its unit says it already.
         said = {name: "" if unit_of(name) else units.get(name, "") for name in answer.columns}
         print_table(
-            f"{len(rows)} rows", rows, {name: f"{name} [{unit}]" if unit else name for name, unit in said.items()}
+            format_count(len(rows), "row"),
+            rows,
+            {name: f"{name} [{unit}]" if unit else name for name, unit in said.items()},
         )

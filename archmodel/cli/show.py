@@ -11,6 +11,7 @@ from typing import Any
 from archmodel.cli.table import Row, render_table, show_number
 from archmodel.report.figure import data_path
 from archmodel.results import Result
+from archmodel.units import format_count
 
 
 def print_json(value: object) -> None:
@@ -57,7 +58,7 @@ def print_notes(rows: Sequence[Row], is_json: bool) -> int:
 def _say_chips(result: Result) -> str:
     """Say what several chips do together, and each of them."""
     chips = result.chips
-    who = f"{chips['n_chips']} chips, {chips['dp']} replica{'s' if chips['dp'] > 1 else ''}"
+    who = f"{chips['n_chips']} chips, {format_count(chips['dp'], 'replica')}"
     if chips["pp"] > 1:
         who += f" of {chips['pp']} stages ({chips['n_micro']} at work at a time)"
     share = show_number(chips["throughput_per_chip"])
@@ -89,7 +90,7 @@ def print_result(result: Result, n_operators: int = 12) -> None:
     print(f"\nTime by what binds: {shares}\n")
     rows = sorted(result.operators.rows(), key=lambda row: -row["latency_s"])
     print_table(
-        f"Slowest {min(n_operators, len(rows))} of {len(rows)} operators",
+        f"Slowest {min(n_operators, len(rows))} of {format_count(len(rows), 'operator')}",
         [
             {**row, "share_frac": row["latency_s"] / result.latency_s, "operator": name_operator(row)}
             for row in rows[:n_operators]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archmodel.report.figure import FigureInfo, house_style, new_figure, plain_text, save_figure
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Timeline
+from archmodel.units import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +91,7 @@ def commands_info(timeline: Timeline) -> FigureInfo:
         row["differs"] = len(both) < 2 or both[0] != both[1]
     remarks = [f"unit {timeline.machine}, build {timeline.phase}, {timeline.mode}", *timeline.remarks[:2]]
     remarks += ["bars: from start to end, or to the next start; thin line: until the result is visible"]
-    remarks += [f"{n_hidden} further commands are not drawn"] if n_hidden else []
+    remarks += [f"not drawn: {format_count(n_hidden, 'further command')}"] if n_hidden else []
     return FigureInfo(
         f"{timeline.workload} on {timeline.machine}: commands of the model and of the RTL", "Time [cycles]", "",
         ResultTable.from_rows(rows), ". ".join(f"{text[0].upper()}{text[1:]}" for text in remarks),

@@ -33,7 +33,7 @@ from archmodel.report.time_axis import (
 from archmodel.report.wording import name_step, say_timeline
 from archmodel.results import ResultTable
 from archmodel.results.timeline import Floats, Ints, Span, Timeline
-from archmodel.units import format_si
+from archmodel.units import format_count, format_si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +106,7 @@ def gantt_info(timeline: Timeline) -> FigureInfo:
     _, unit = time_unit(timeline.window_s)
     remarks = list(timeline.remarks)
     if n_hidden:
-        remarks.insert(0, f"{n_hidden} units of further PEs are not drawn")
+        remarks.insert(0, f"not drawn: {format_count(n_hidden, 'unit')} of further PEs")
     footer = f"{say_timeline(timeline)} "
     if is_dense:
         footer += "Dark: share of the followed time for which a unit is at work, by height; "

@@ -19,7 +19,7 @@ from archmodel.report.figure import (
 )
 from archmodel.report.wording import name_step, say_machine
 from archmodel.results import ResultTable
-from archmodel.units import format_si
+from archmodel.units import format_count, format_si
 from archmodel.workload.types import Trace
 
 if TYPE_CHECKING:
@@ -93,15 +93,15 @@ def ladder_info(machine: Machine, trace: Trace, ladder: ResultTable) -> FigureIn
     if len(groups) > 1:
         shown += [_add_up(_name_of(group), group) for group in groups[:_N_ROWS]]
     others = [row for group in groups[_N_ROWS:] for row in group]
-    shown += [_add_up(f"{len(others):,} others", others)] if others else []
+    shown += [_add_up(format_count(len(others), "other"), others)] if others else []
     said = "Launching is left out. Brackets: from the physical bound to no overlap at all."
     if len(known) < len(rows):
         share = 1 - sum(row["roofline_s"] for row in known) / sum(row["roofline_s"] for row in rows)
-        said += f" Not shown: {len(rows) - len(known)} operators without cycles or bound, "
+        said += f" Not shown: {format_count(len(rows) - len(known), 'operator')} without cycles or bound, "
         said += f"{100 * share:.2g} % of the time by the roofline."
     return FigureInfo(
         title=f"{name_step(trace.name, trace.phase, [trace.run])} on {machine.name}: time by model",
-        x_label="Time [multiples of the physical bound]; by model cycle at the right [s]",
+        x_label="Time [multiples of the physical bound]; by model cycle at the right",
         y_label="",
         table=ResultTable.from_rows(shown),
         footer=f"{say_machine(machine)} {said}",

@@ -9,7 +9,7 @@ from typing import Any
 from archmodel.machine.load import count_channels, load_dram
 from archmodel.machine.types import SET_BY_USER, LaneEngine, Machine
 from archmodel.report.wording import show_unit
-from archmodel.units import format_bytes, format_number, format_si, unit_of, yaml_key
+from archmodel.units import format_bytes, format_count, format_number, format_si, unit_of, yaml_key
 
 ASSUMED, SET = "†", "‡"
 """Marks of what rests on a value that is assumed, or that the user set."""
@@ -114,7 +114,7 @@ def chip_facts(machine: Machine) -> list[Fact]:
 def grid_facts(machine: Machine) -> list[Fact]:
     """Say how many PEs there are."""
     n_pes, text = machine.pe.n_pes, f"{machine.pe.rows:,} × {machine.pe.cols:,}"
-    facts = [_marked(machine, f"{n_pes:,} PE{'s' if n_pes > 1 else ''}: {text}", ["pe.rows", "pe.cols"])]
+    facts = [_marked(machine, f"{format_count(n_pes, 'PE')}: {text}", ["pe.rows", "pe.cols"])]
     if machine.pe.n_spare:
         facts.append(_fact(machine, "{} more are spare or off", "pe.n_spare"))
     return facts

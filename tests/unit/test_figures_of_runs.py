@@ -261,7 +261,7 @@ def test_a_ladder_adds_up_and_joins_what_is_alike():
 def test_what_a_ladder_does_not_show_is_said():
     info = ladder_info(am.machine("mtia_2i", {"clock": "1 GHz"}), LLAMA, make_ladder())
     assert "Set by the user: clock=1 GHz." in info.footer
-    assert "Not shown: 1 operators without cycles or bound, 3.5 % of the time by the roofline." in info.footer
+    assert "Not shown: 1 operator without cycles or bound, 3.5 % of the time by the roofline." in info.footer
     many = [row | {"operator": f"o{i}", "cycle_s": row["cycle_s"] + 1e-9 * i}
             for i in range(30) for row in list(make_ladder().rows())[:1]]  # fmt: skip
     rows = list(ladder_info(am.machine("mtia_2i"), LLAMA, ResultTable.from_rows(many)).table.rows())

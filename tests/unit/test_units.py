@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archmodel.units import COUNT, FRACTION, POSITIVE, UNITS, Number, Quantity, YesNo, format_bytes, format_si, yaml_key
+from archmodel.units import (
+    COUNT,
+    FRACTION,
+    POSITIVE,
+    UNITS,
+    Number,
+    Quantity,
+    YesNo,
+    format_bytes,
+    format_count,
+    format_si,
+    yaml_key,
+)
 
 
 def whole(message):
@@ -163,6 +175,10 @@ def test_a_capacity_has_the_prefix_that_needs_fewer_digits(value, text):
 
 def test_more_digits_when_asked_for():
     assert format_si(204.8e9, "B/s", digits=4) == "204.8 GB/s"
+
+
+def test_one_thing_is_no_plural():
+    assert [format_count(n, "operator") for n in (0, 1, 2000)] == ["0 operators", "1 operator", "2,000 operators"]
 
 
 @given(

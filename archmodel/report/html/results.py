@@ -16,7 +16,7 @@ from archmodel.report.html.page import IS_ASSUMED, Page, Section, figure, folded
 from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.results import ResultTable
 from archmodel.results.store import Store
-from archmodel.units import format_si
+from archmodel.units import format_count, format_si
 
 _N_OPERATORS = 25
 _DASHES = {"local memory": "dot", "SRAM": "dash", "DRAM": "dashdot"}  # of the lines of a roofline
@@ -95,7 +95,8 @@ def _columns(
 
 def _slowest(store: Store) -> str:
     rows = list(store.query(SLOWEST).rows())
-    return _columns(_OPERATORS, f"The slowest {len(rows)} operators", rows) + source(str(store.folder), SLOWEST)
+    caption = f"The slowest {format_count(len(rows), 'operator')}"
+    return _columns(_OPERATORS, caption, rows) + source(str(store.folder), SLOWEST)
 
 
 def _breakdown(totals: Sequence[Mapping[str, Any]], operators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def _assumptions(run: Mapping[str, Any], store: Store) -> str:
     rows = [(row["path"], row["machine"], row["value"], row["source"]) for row in store.query(sql).rows()]
     listed = table("Assumed values", ("parameter", "machine", "value", "why"), rows)
     remarks = "".join(paragraph(text, "remark") for text in run["warnings"])
-    return remarks + folded(f"{len(rows)} assumed values", listed) + source(str(store.folder), sql)
+    return remarks + folded(format_count(len(rows), "assumed value"), listed) + source(str(store.folder), sql)
 
 
 def _reproduce(run: Mapping[str, Any], folder: str, inputs: Inputs) -> str:

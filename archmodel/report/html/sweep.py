@@ -30,6 +30,7 @@ from archmodel.report.machine_facts import ASSUMED, SET
 from archmodel.report.points import SweepPoints
 from archmodel.report.sample import KNEE
 from archmodel.report.wording import query_command, say_settings, show_name, show_unit
+from archmodel.units import format_count
 
 FILE = "sweep.yaml"
 _N_LETTERS = 160  # of the choices of an axis
@@ -110,7 +111,8 @@ def _assumptions(points: SweepPoints) -> str:
     if given:
         parts.append(table("Set by the sweep", ("path", "value"), [(path, str(text)) for path, text in given.items()]))
     headings = ("parameter", "of", "value", "why", "remark")
-    parts.append(folded(f"{len(rows)} assumed values", table("Assumed values of the base machine", headings, rows)))
+    listed = table("Assumed values of the base machine", headings, rows)
+    parts.append(folded(format_count(len(rows), "assumed value"), listed))
     return "\n".join([*parts, source(str(points.store.folder), f"SELECT * FROM parameters WHERE {IS_ASSUMED}")])
 
 
