@@ -12,8 +12,7 @@ import pytest
 import archmodel as am
 from archmodel.api import open_sweep, report
 from archmodel.errors import InputError
-from archmodel.models.roofline import Roofline
-from archmodel.results import ResultTable
+from archmodel.results import TOTALS, ResultTable
 from archmodel.results.keep import VERIFY, as_array, keep_tables
 from archmodel.results.store import open_store
 
@@ -100,32 +99,21 @@ def test_machines_are_compared_in_a_report(run, tmp_path):
     assert "SELECT * FROM ceilings" not in text
 
 
-def test_what_is_kept_is_evaluated_once_and_told_alike(run, run_json, tmp_path, monkeypatch):
-    asked = [
-        "mtia_2i",
-        "h100_sxm",
-        "mtia_300",
-        "--workload",
-        "llm/llama3.1-8b",
-        "--dtype",
-        "fp8",
-        "--set",
-        "clock=1 GHz",
-    ]
-    plain = run("compare", *asked, "--json")[1]
-    evaluated: list[str] = []
-    for name in ("evaluate", "evaluate_batch"):
-        call = getattr(Roofline, name)
-
-        def counted(self, trace, machines, launch="graph", *, call=call):
-            able = [each.name for each in (machines if isinstance(machines, list) else [machines])
-                    if not self.supports(trace, each)]  # fmt: skip
-            evaluated.extend(able)
-            return call(self, trace, machines, launch)
-
-        monkeypatch.setattr(Roofline, name, counted)
-    assert run("compare", *asked, "--json", "-o", str(tmp_path / "kept"))[1] == plain
-    assert sorted(evaluated) == ["h100_sxm", "mtia_300"]
+def test_what_is_kept_is_what_is_printed(run, run_json, tmp_path):
+    machines, kept = ("mtia_2i", "h100_sxm", "mtia_300"), str(tmp_path / "kept")
+    asked = ("compare", *machines, "--workload", "llm/llama3.1-8b", "--dtype", "fp8", "--set", "clock=1 GHz")
+    rows = run_json(*asked)
+    assert run_json(*asked, "-o", kept) == rows
+    (missing,) = (row for row in rows if row["status"] != "ok")
+    told = ("machine", "workload", "phase", "dtype", "model", "status", "message", *TOTALS)
+    totals = {row["machine"]: row for row in run_json("query", kept, "select * from total")}
+    for row in rows:
+        if row is not missing:
+            assert {name: totals[row["machine"]][name] or None for name in told} == {
+                name: row[name] or None for name in told
+            }
+    assert totals["mtia_2i"]["message"] == missing["message"]
+    assert set(totals) == set(machines)
 
 
 def test_own_files_of_a_run_are_beside_its_page(run, tmp_path, monkeypatch):
