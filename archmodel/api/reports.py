@@ -109,8 +109,6 @@ def keep_results(
     from importlib.metadata import version
 
     from archmodel.report.html.inputs import read_inputs
-    from archmodel.report.machine_boxes import list_blocks
-    from archmodel.report.roofline import list_ceilings
     from archmodel.results.keep import keep_tables
 
     if not results:
@@ -120,7 +118,6 @@ def keep_results(
     if twice:  # tables know a machine by its name
         text = "machines of this name: {}; give each once, or another name in its file"
         raise InputError("results", [Fault(name, text.format(names.count(name))) for name in twice])
-    pairs = list(zip(machines, results, strict=True))
     asked = results[0]
     run = {
         "workload": asked.workload, "phase": asked.phase, "model": asked.model, "command": list(command),
@@ -129,8 +126,18 @@ def keep_results(
         "versions": {name: version(name) for name in ("archmodel", "duckdb", "numba", "numpy")},
         "inputs": asdict(read_inputs(files)),
     }  # fmt: skip
+    keep_tables(folder, kind, run, _list_tables(machines, results, missing or {}))
+
+
+def _list_tables(
+    machines: Sequence[Machine], results: Sequence[Result], missing: Mapping[str, str]
+) -> dict[str, ResultTable]:
+    """List what is kept of some machines, each in a row or more of every table."""
+    from archmodel.report.machine_boxes import list_blocks
+    from archmodel.report.roofline import list_ceilings
+
     totals = [_total(result) for result in results]
-    totals += [{"machine": name, "status": "unsupported", "message": why} for name, why in (missing or {}).items()]
+    totals += [{"machine": name, "status": "unsupported", "message": why} for name, why in missing.items()]
     tables = {
         "total": totals,
         "operators": [{"machine": result.machine, **row} for result in results for row in result.operators.rows()],
@@ -141,13 +148,12 @@ def keep_results(
         ],
         "ceilings": [
             {"machine": machine.name, "flop_per_s": None, "bytes_per_s": None, **row}
-            for machine, result in pairs
+            for machine, result in zip(machines, results, strict=True)
             for row in list_ceilings(machine, [result])
         ],
     }
     blocks = list_blocks("machine", ((machine.name, machine) for machine in machines))
-    listed = {name: ResultTable.from_rows(rows) for name, rows in tables.items()}
-    keep_tables(folder, kind, run, listed | {"blocks": blocks})
+    return {name: ResultTable.from_rows(rows) for name, rows in tables.items()} | {"blocks": blocks}
 
 
 def _total(result: Result) -> dict[str, Any]:

@@ -118,13 +118,9 @@ def say_progress(progress: Progress) -> str:
 def print_sweep(found: SweepResult, folder: Path, is_json: bool) -> int:
     """Print the best point of each objective, and where the others are; returns the exit code, 2 without any answer."""
     run, front = found.run, list(found.front().rows())
-    counts = next(found.query(
-        "SELECT count(*) AS n_points, count(*) FILTER (status <> 'ok') AS n_failed, "
-        "count(*) FILTER (status = 'ok' AND NOT is_feasible) AS n_infeasible FROM points"
-    ).rows())  # fmt: skip
-    code = EXIT_USER_ERROR if counts["n_failed"] == counts["n_points"] else EXIT_OK
     points = SweepPoints(found.store)
-    n_assumed = points.n_assumed
+    counts, n_assumed = points.counts, points.n_assumed
+    code = EXIT_USER_ERROR if counts["n_failed"] == counts["n_points"] else EXIT_OK
     if is_json:
         print_json({"folder": str(folder), **counts, "n_front": len(front), "objectives": run["objectives"],
                     "n_assumed": n_assumed, "front": front, "hypervolume": found.rows_of(HYPERVOLUME),
