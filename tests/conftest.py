@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    if config.getoption("dist") != "load":  # which -n alone stands for; --dist asks for another one
+        return None
     from work_order import LongestFirst  # which needs xdist
 
     return LongestFirst(config, log)

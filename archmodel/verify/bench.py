@@ -281,10 +281,10 @@ def _uncovered(unit: Unit) -> list[str]:
 
 def _build_folder(unit: Unit, point: Point, simulator: Simulator, is_waves: bool) -> Path:
     """Folder of a build, named by a hash of all that goes into it."""
-    args = (*VERILATOR_ARGS, MAKE_VARIABLES) if simulator.name == "verilator" else ICARUS_ARGS
+    is_verilator = simulator.name == "verilator"  # which alone counts lines
+    args, uncovered = ((*VERILATOR_ARGS, MAKE_VARIABLES), _uncovered(unit)) if is_verilator else (ICARUS_ARGS, [])
     text = json.dumps([
-        simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top,
-        _uncovered(unit),
+        simulator.name, simulator.detail, version("cocotb"), args, point.parameters, is_waves, unit.top, uncovered,
     ])  # fmt: skip
     digest = hashlib.sha256(text.encode())
     for path in _sources(unit):

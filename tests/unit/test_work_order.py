@@ -16,6 +16,18 @@ def work_order():
     return pytest.importorskip("work_order", reason="no xdist", exc_type=ImportError)
 
 
+class Asked:
+    def __init__(self, dist):
+        self.getoption = {"dist": dist}.__getitem__
+        self.getvalue = {"tx": ["popen"]}.__getitem__
+
+
+@pytest.mark.parametrize(("dist", "name"), [("load", "LongestFirst"), ("worksteal", "NoneType")])
+def test_a_scheduler_that_was_asked_for_is_used(work_order, pytestconfig, dist, name):
+    chosen = pytestconfig.hook.pytest_xdist_make_scheduler(config=Asked(dist), log=None)
+    assert type(chosen).__name__ == name
+
+
 def test_groups_that_are_taken_first_are_there(work_order):
     groups = [name for name in work_order.LONGEST if name not in unit_names()]
     assert [name for name in groups if not (ROOT / name).is_file()] == []
