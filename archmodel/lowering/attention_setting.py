@@ -29,7 +29,7 @@ from archmodel.lowering.placed import Place
 from archmodel.lowering.program import Ints
 from archmodel.workload.operators.attention import Attention
 
-_UNSEEN = PeTiming._make(math.nan for _ in PeTiming._fields)
+_UNSEEN = PeTiming._make(math.nan for _ in PeTiming._fields)  # reading gives NaN; in keys, one object equals itself
 _SEEN_BY_LANES = ("lanes", "has_broadcast", "has_prefetch")
 
 # Scores leave the accumulators scaled and in the format of the operator. The factor of a row is what its sums shrink by
