@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archmodel.kernels.compile import kernel
+from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.window import PLAIN, Window, cut_windows, image_bytes
@@ -18,6 +18,7 @@ N_BUFFERS = 12
 MAX_COMMANDS = 32
 # What stays in place while the inner loop runs.
 OUTPUT, WEIGHT, INPUT = range(3)
+N_MAPPING_FIELDS = 9
 
 
 class MatmulShape(NamedTuple):
@@ -60,6 +61,49 @@ class MatmulMapping(NamedTuple):
     n_buffered: int
 
 
+@kernel_part
+def count_local_bytes(
+    shape: MatmulShape, stationary: int, m: int, cols: int, n_buffered: int, tile_a: float, tile_b: float,
+    accumulator_bytes: float,
+) -> float:  # fmt: skip
+    """Count the bytes of local memory that the buffers of a mapping take [B].
+
+    Parameters
+    ----------
+    shape : MatmulShape
+        What.
+    stationary : int
+        What stays in place.
+    m : int
+        Rows of a block.
+    cols : int
+        Columns of a block.
+    n_buffered : int
+        Tiles buffered.
+    tile_a : float
+        Of a tile of a [B].
+    tile_b : float
+        Of a tile of b [B].
+    accumulator_bytes : float
+        Of the accumulators of a PE [B].
+    """
+    result = m * cols * shape.c_bytes
+    kept = 2 * tile_b + n_buffered * tile_a
+    if stationary == INPUT:
+        kept = 2 * tile_a + n_buffered * tile_b
+    elif stationary == OUTPUT:
+        kept = n_buffered * (tile_a + tile_b)
+    spilled = m * cols * 4
+    if spilled <= accumulator_bytes:
+        spilled = 0
+    fused = 2 * m * cols * shape.tail_bytes
+    if shape.turns_a:
+        fused += 2 * tile_a
+    if shape.turns_c:
+        fused += 2 * result
+    return kept + 2 * result + spilled + fused
+
+
 @kernel
 def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
     """Whether the buffers of a mapping fit local memory.
@@ -79,25 +123,13 @@ def fits_local(shape: MatmulShape, mapping: MatmulMapping, t: PeTiming) -> bool:
     t : PeTiming
         Where.
     """
-    depth = mapping.block_k
+    depth, cols = mapping.block_k, mapping.block_n
     rows, row_bytes = cut_windows(shape.window, mapping.block_m, depth, shape.k, shape.a_bytes, t)
-    tile_a = rows * row_bytes
-    tile_b = mapping.block_n * depth * shape.b_bytes
-    result = mapping.block_m * mapping.block_n * shape.c_bytes
-    kept = 2 * tile_b + mapping.n_buffered * tile_a
-    if mapping.stationary == INPUT:
-        kept = 2 * tile_a + mapping.n_buffered * tile_b
-    elif mapping.stationary == OUTPUT:
-        kept = mapping.n_buffered * (tile_a + tile_b)
-    spilled = mapping.block_m * mapping.block_n * 4
-    if spilled <= t.accumulator_bytes:
-        spilled = 0
-    fused = 2 * mapping.block_m * mapping.block_n * shape.tail_bytes
-    if shape.turns_a:
-        fused += 2 * tile_a
-    if shape.turns_c:
-        fused += 2 * result
-    return bool(kept + 2 * result + spilled + fused <= t.local_bytes)
+    tile_a, tile_b = rows * row_bytes, depth * (cols * shape.b_bytes)
+    taken = count_local_bytes(
+        shape, mapping.stationary, mapping.block_m, cols, mapping.n_buffered, tile_a, tile_b, t.accumulator_bytes
+    )
+    return bool(taken <= t.local_bytes)
 
 
 @kernel

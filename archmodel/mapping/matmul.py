@@ -18,9 +18,10 @@ from archmodel.errors import UnsupportedError
 from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_best import NO_CANDIDATE
-from archmodel.kernels.matmul_search import MOST_CANDIDATES, N_MAPPING_FIELDS, list_candidates, search_matmul
-from archmodel.kernels.matmul_shape import MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_tiles import Candidates, tell_apart
+from archmodel.kernels.matmul_candidates import list_candidates
+from archmodel.kernels.matmul_search import search_matmul
+from archmodel.kernels.matmul_shape import N_MAPPING_FIELDS, MatmulMapping, MatmulShape
+from archmodel.kernels.matmul_tiles import Candidates
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
@@ -31,17 +32,15 @@ MOST_CHAINED = 8
 """Longest chain of PEs that add up one result."""
 
 
-def _find_columns(*fields: str) -> list[int]:
-    return [PeTiming._fields.index(field) for field in fields]
-
-
-# Fields of `PeTiming` that decide which mappings fit; and how long a multiply takes, a load or a chain of PEs.
-_CUTTING = _find_columns("tile_rows", "tile_depth", "local_bytes", "accumulator_bytes")
-_LASTING = _find_columns(
-    "n_tiles", "tile_cols", "step_depth", "gap_cycles", "load_cycles", "local_width", "partial_width", "dma_width",
-    "request_cycles", "fragment_bytes", "outstanding", "sram_latency", "bucket_bytes", "bucket_rate", "hop_cycles",
-    "reduction_width",
-)  # fmt: skip
+# Fields of `PeTiming` that decide which mappings fit, and how long a multiply takes, a load or a chain of PEs.
+_TRYING = [
+    PeTiming._fields.index(field)
+    for field in (
+        "tile_rows", "tile_depth", "local_bytes", "accumulator_bytes", "n_tiles", "tile_cols", "step_depth",
+        "gap_cycles", "load_cycles", "local_width", "partial_width", "dma_width", "request_cycles", "fragment_bytes",
+        "outstanding", "sram_latency", "bucket_bytes", "bucket_rate", "hop_cycles", "reduction_width",
+    )
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,7 @@ def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> F
 
 
 def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
-    cutting, lasting = (tuple(timings[0, columns].tolist()) for columns in (_CUTTING, _LASTING))
-    candidates = _list_candidates(_as_cut(shape), cutting, lasting, n_pes)
+    candidates = _list_candidates(_as_cut(shape), tuple(timings[0, _TRYING].tolist()), n_pes)
     if not len(candidates.mappings):
         raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timings, 0)),))
     n_machines = len(timings)
@@ -131,38 +129,14 @@ def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Fou
 
 
 @lru_cache(maxsize=48)
-def _list_candidates(
-    shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
-) -> Candidates:
+def _list_candidates(shape: MatmulShape, seen: tuple[float, ...], n_pes: int) -> Candidates:
     """List the mappings that fit, with what machines have in common that differ in no field of these."""
-    timing = _make_timing(cutting, lasting)
-    # Windows of images are cut for the DMA engine.
-    alone = lasting if shape.window.is_image else ()
-    candidates: Candidates = tell_apart(shape, timing, *_list_mappings(shape, cutting, alone, n_pes))
-    return candidates
-
-
-@lru_cache(maxsize=48)
-def _list_mappings(
-    shape: MatmulShape, cutting: tuple[float, ...], lasting: tuple[float, ...], n_pes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List the mappings that fit (N, 9), and the place of each (N,)."""
-    timing = _make_timing(cutting, lasting)
-    grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
-    most = MOST_CANDIDATES * len(grids)
-    mappings, places = np.empty((most, N_MAPPING_FIELDS), np.int64), np.empty(most, np.int64)
-    n = list_candidates(shape, timing, grids, mappings, places)
-    return mappings[:n].copy(), places[:n].copy()
-
-
-def _make_timing(cutting: tuple[float, ...], lasting: tuple[float, ...]) -> PeTiming:
-    """Make the timing of a PE of which nothing but some fields are known."""
     row = np.zeros((1, len(PeTiming._fields)))
-    row[0, _CUTTING] = cutting
-    if lasting:
-        row[0, _LASTING] = lasting
+    row[0, _TRYING] = seen
     timing: PeTiming = read_timing(row, 0)
-    return timing
+    grids = _list_grids(shape.batch, shape.m, shape.n, _count_chained(shape.k, timing.tile_depth), n_pes)
+    candidates: Candidates = list_candidates(shape, timing, grids)
+    return candidates
 
 
 def _as_cut(shape: MatmulShape) -> MatmulShape:

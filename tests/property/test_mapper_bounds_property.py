@@ -9,10 +9,11 @@ import archmodel as am
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul, glance
+from archmodel.kernels.matmul_candidates import list_candidates
 from archmodel.kernels.matmul_likely import look_at
-from archmodel.kernels.matmul_search import list_candidates, read_mapping, time_matmul
+from archmodel.kernels.matmul_search import read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
-from archmodel.kernels.matmul_tiles import N_M, N_N, N_TILE_FIELDS, count_tiles, read_tiles, tell_apart
+from archmodel.kernels.matmul_tiles import N_M, N_N, read_tiles
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
@@ -68,17 +69,15 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
     source, machine = np.random.default_rng(5), am.machine(base)
     commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
     capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
-    candidates, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
-    rows_of_tiles, bounds, bound = np.empty((1, N_TILE_FIELDS)), np.empty(N_BOUNDS), np.empty(1)
+    bounds, bound = np.empty(N_BOUNDS), np.empty(1)
     for _ in range(6):
         shape, rows = draw_shape(source, is_image=is_image), draw_timings(source, machine, 2)
         rows[:, VARIED] *= source.choice([0.1, 1.0, 4.0], len(VARIED))
         shape = draw_turned(source, shape, read_timing(rows, 0))
-        n = list_candidates(shape, read_timing(rows, 0), GRIDS, candidates, places)
-        for c in source.permutation(n)[:N_CHOSEN].tolist():
-            mapping = read_mapping(candidates, c)
-            count_tiles(shape, mapping, read_timing(rows, 0), rows_of_tiles[0])
-            tiles = read_tiles(rows_of_tiles, 0)
+        candidates = list_candidates(shape, read_timing(rows, 0), GRIDS)
+        for c in source.permutation(len(candidates.mappings))[:N_CHOSEN].tolist():
+            mapping = read_mapping(candidates.mappings, c)
+            tiles = read_tiles(candidates.tiles, np.searchsorted(candidates.firsts, c, side="right") - 1)
             bound_matmul(shape, mapping, tiles, read_timing(rows, 0), bounds)
             for v in range(len(rows)):
                 t = read_timing(rows, v)
@@ -94,17 +93,15 @@ def test_no_candidate_is_refuted_at_a_glance_by_its_own_cycles(base):
     source, machine = np.random.default_rng(8), am.machine(base)
     commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
     capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
-    mappings, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
     for _ in range(24):
         shape, rows = draw_shape(source, is_image=bool(source.random() < 0.5)), draw_timings(source, machine, 1)
         rows[:, VARIED] *= source.choice([0.1, 1.0, 4.0], len(VARIED))
         t = read_timing(rows, 0)
         shape = draw_turned(source, shape, t)
-        n = list_candidates(shape, t, GRIDS, mappings, places)
-        candidates = tell_apart(shape, t, mappings[:n], places[:n])
+        candidates = list_candidates(shape, t, GRIDS)
         seen, apart = glance(shape, candidates.facts, t), float(t.has_prefetch and t.cache_bytes > 0)
         for u in source.permutation(len(candidates.tiles))[:N_CHOSEN].tolist():
-            mapping = read_mapping(mappings, candidates.firsts[u + 1] - 1)
+            mapping = read_mapping(candidates.mappings, candidates.firsts[u + 1] - 1)
             cycles, _ = time_matmul(shape, mapping, t, commands, loops, capacity, work)
             left = look_at(np.array([u]), seen, apart, np.array([t.dram_width]), np.array([float(cycles)]))
             assert left.tolist() == [u], (shape, mapping, t)
@@ -133,10 +130,8 @@ def test_few_closed_forms_are_counted(is_far):
     rows = np.array([timing] * 12, np.float64)
     rows[:, DRAM_WIDTH] *= np.linspace(1, 20, 12)
     shape = MatmulShape(1, 8192, 640, 640, 2.0, 2.0, 2.0, is_far, True, is_far, 2)
-    candidates, places = np.empty((500 * len(GRIDS), 9), np.int64), np.empty(500 * len(GRIDS), np.int64)
-    n = list_candidates(shape, timing, GRIDS, candidates, places)
+    candidates = list_candidates(shape, timing, GRIDS)
     out = (np.empty((len(rows), width), np.int64) for width in (9, 2, N_STATIONS))
+    n = len(candidates.mappings)
     assert n > 400
-    assert search_variants(shape, rows, tell_apart(shape, timing, candidates[:n], places[:n]), *out) < 0.05 * n * len(
-        rows
-    )
+    assert search_variants(shape, rows, candidates, *out) < 0.05 * n * len(rows)
