@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self
 
@@ -23,7 +23,7 @@ RATES = ("lanes", "dma_width", "sram_width", "own_width", "row_width", "column_w
 class Far:
     """What is behind the SRAM of a machine, or of many that are alike before it: numbers, or columns of them (V,).
 
-    Machines whose programs leave their rates open (`open_rates`) may differ in these, too.
+    Machines may differ before it, too, in what an operator's program leaves open (`open_rates`).
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Far:
         and host decide.
     channels
         The DRAM behind rows.
-    rates, rate
-        Unlike `RATES`, and which each machine has; none where rates are not left open.
+    timings, near
+        Unlike timings of PEs, whatever DRAM and cache, and which each machine has.
     """
 
     cache_bytes: Any
@@ -43,8 +43,8 @@ class Far:
     dram_latency: Any
     rows: RowAccess | None = None
     channels: Any = None
-    rates: tuple[Mapping[str, float], ...] = ()
-    rate: Any = None
+    timings: tuple[PeTiming, ...] = ()
+    near: Any = None
 
     def gather_width(self, row_bytes: float) -> Any:
         """Bytes per cycle of reads of random rows, as `DramChannels.gather_width` says [B/cycle]."""
@@ -56,16 +56,15 @@ class Far:
 
     def take(self, some: Any) -> Far:
         """Choose some of the machines."""
-        rows = channels = rate = None
-        rates: tuple[Mapping[str, float], ...] = ()
+        rows, channels, timings, near = None, None, self.timings, self.near
         if self.rows is not None:
             values = {name: getattr(self.rows, name)[some] for name in VARYING_ROWS}
             rows, channels = replace(self.rows, **values), self.channels[some]
-        if self.rates:
-            present, rate = np.unique(self.rate[some], return_inverse=True)
-            rates = tuple(self.rates[each] for each in present.tolist())
+        if timings:
+            present, near = np.unique(near[some], return_inverse=True)
+            timings = tuple(timings[each] for each in present.tolist())
         columns = (self.cache_bytes[some], self.dram_width[some], self.dram_latency[some])
-        return Far(*columns, rows, channels, rates, rate)
+        return Far(*columns, rows, channels, timings, near)
 
 
 class Varying(int):
@@ -118,13 +117,13 @@ def by_rates(timing: PeTiming, count: Callable[[PeTiming], int]) -> int:
     timing
         Where.
     count
-        Counts them, by a timing with rates.
+        Counts them, by a timing with rates; of it, whatever DRAM and cache decide is of no matter.
     """
     if timing.lanes is not None:
         return count(timing)
 
     def on(far: Far) -> Any:
-        return np.array([count(timing._replace(**rates)) for rates in far.rates])[far.rate]
+        return np.array([count(each) for each in far.timings])[far.near]
 
     return Varying.of(0, on)
 

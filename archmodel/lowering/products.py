@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.lowering.operators.convolution import lower_implicit
-from archmodel.lowering.operators.matmul import is_one_product, lower_shape
+from archmodel.lowering.operators.matmul import is_matmul, is_one_product, lower_shape
 from archmodel.lowering.phases import Site
 from archmodel.workload.operators.conv import Conv2d, Conv3d
+from archmodel.workload.types import OperatorKind
 
 
 def lower_one_product(site: Site) -> MatmulShape | None:
@@ -18,5 +19,9 @@ def lower_one_product(site: Site) -> MatmulShape | None:
 
 def is_product_alone(site: Site) -> bool:
     """Whether an operator is one product, or one convolution, on a grid of PEs."""
-    is_plain = site.array is None and isinstance(site.op, Conv2d | Conv3d) and site.op.groups == 1
-    return is_plain or is_one_product(site)
+    return site.array is None and is_product(site.op)
+
+
+def is_product(op: OperatorKind) -> bool:
+    """Whether an operator is one product, or one convolution, if it runs on a grid of PEs."""
+    return op.groups == 1 if isinstance(op, Conv2d | Conv3d) else is_matmul(op)

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from archmodel.lowering.lower import lay_out_tables
+from archmodel.lowering.remembered import Remembered
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
 from archmodel.mapping.embedding import expected_hit_frac
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
 from archmodel.workload.types import Operator, OperatorKind, Trace
+
+_HITS = Remembered(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,12 @@ def find_shares(trace: Trace, operator: Operator, machine: Machine, placement: P
     competing = (operator,) if trace.is_alternatives else trace.operators
     # What looks rows up once finds none of them in the cache.
     is_bag = isinstance(operator.op, EmbeddingBag)
-    known = expected_hit_frac(trace, competing, machine, placement) if is_bag else 0.0
+    known: Any = 0.0
+    if is_bag:  # the same for all bags of a trace
+        known = _HITS.find(
+            (trace, machine, placement, competing), None,
+            lambda: expected_hit_frac(trace, competing, machine, placement),
+        )  # fmt: skip
     hit_frac = np.where(last_byte > np.asarray(placement.table_sram_bytes), known, 1.0)
     beyond = (last_byte - np.asarray(placement.table_dram_bytes)) / max(1.0, n_bytes)
     return hit_frac, np.minimum(1.0, np.maximum(0.0, beyond))

@@ -6,21 +6,24 @@ program sees the clock but through the cycles of the DRAM. Each operator is lowe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
-from archmodel.lowering.far import RATES, VARYING_ROWS, Far
+from archmodel.kernels.pe_timing import PeTiming
+from archmodel.lowering.far import VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
 from archmodel.lowering.phases import MachineSites, Site, leaves_rates
 from archmodel.lowering.placed import PlacedOperator, count_cache, place_operator
+from archmodel.lowering.products import is_product, lower_one_product
 from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.row_access import describe_rows, find_shares, reaches_rows
-from archmodel.machine.columns import LeafPath, MachineColumns
+from archmodel.machine.columns import LeafPath, MachineColumns, distinct
 from archmodel.mapping import Placement
 from archmodel.workload.types import Trace
 
@@ -39,6 +42,8 @@ ONLY_PRODUCTS = (
 """What only products see (`archmodel.lowering.timing.without_matrix`)."""
 GIVING_RATES = ("sram.width_bytes_per_cycle", "timing.dma.width_bytes_per_cycle", "simd.lanes")
 """What decides `archmodel.lowering.far.RATES` and nothing else."""
+_NOT_OF_CANDIDATES = ("sram.width_bytes_per_cycle", "simd.lanes")
+"""What does not decide which mappings of a product are tried: machines that differ in it are searched together."""
 _HITS = ("sram", "embedding_hit_frac")
 """Of a trace, not of a machine: `archmodel.lowering.row_access.find_shares` has it."""
 _FAR = ("clock_hz", "dram", "host", "timing.dram", "timing.memory.dram_latency_s")
@@ -57,31 +62,47 @@ class SiteColumns:
         One of each V, of which nothing is said that is in ``far``.
     near
         Which of those each of the U is (U,).
+    groups
+        By V, which of the U they are, in the order of caches and DRAM.
     far
-        What is behind the SRAM of each, and rates where a program serves all: columns (U,).
+        What is behind the SRAM of each, and what else those of a V differ in: columns (U,).
     place
         The one that each machine has (M,).
+    near_timings
+        ``far.timings`` (N, 39).
     """
 
     operators: tuple[int, ...]
     sites: tuple[Site, ...]
     near: Ints
+    groups: tuple[Ints, ...]
     far: Far
     place: Ints
+    near_timings: Floats
+    _shapes: dict[Hashable, MatmulShape | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def timings(self, unlike: Ints) -> Floats:
-        """Give rows of `PeTiming`, of sites that are alike but for DRAM and cache."""
-        rows = np.repeat(np.array([self.sites[self.near[unlike[0]]].timing], np.float64), len(unlike), axis=0)
+    def shape(self, near: int) -> MatmulShape | None:
+        """Give the shape of the operator's product on one of the V; ``None`` as from `lower_one_product`."""
+        site = self.sites[near]
+        seen = site.array, site.cores, site.has_simd
+        if seen not in self._shapes:
+            self._shapes[seen] = lower_one_product(site)
+        return self._shapes[seen]
+
+    def timings(self, unlike: Ints) -> tuple[Floats, list[int]]:
+        """Give rows of `PeTiming`, and where those begin that are alike but for DRAM and cache."""
+        near = self.far.near[unlike]
+        rows: Floats = self.near_timings[near]
         rows[:, CACHE_BYTES] = self.far.cache_bytes[unlike]
         rows[:, DRAM_WIDTH], rows[:, DRAM_LATENCY] = self.far.dram_width[unlike], self.far.dram_latency[unlike]
-        return rows
+        return rows, [0, *(np.flatnonzero(np.diff(near)) + 1).tolist()]
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
-        return put_far(self.sites[self.near[idx]], self.far, idx)
+        return put_far(self.sites[self.near[idx]], self.far, idx, self.far.timings[self.far.near[idx]])
 
 
-def put_far(site: Site, far: Far, idx: int) -> Site:
+def put_far(site: Site, far: Far, idx: int, timing: PeTiming) -> Site:
     """Give an operator on one of the machines in columns.
 
     Parameters
@@ -90,10 +111,12 @@ def put_far(site: Site, far: Far, idx: int) -> Site:
         The operator, whatever of the columns is said of it.
     far, idx
         The columns, and which of the machines.
+    timing
+        Of a PE of that machine, whatever DRAM and cache.
     """
-    timing = site.timing._replace(
+    timing = timing._replace(
         cache_bytes=float(far.cache_bytes[idx]), dram_width=float(far.dram_width[idx]),
-        dram_latency=int(far.dram_latency[idx]), **(far.rates[far.rate[idx]] if far.rates else {}),
+        dram_latency=int(far.dram_latency[idx]),
     )  # fmt: skip
     if site.rows is None or far.rows is None:
         return replace(site, timing=timing)
@@ -109,15 +132,16 @@ class _Near(NamedTuple):
 
 
 class _Unlike(NamedTuple):
-    """Machines that an operator tells apart: one of each U, which the M have; and what they see of `_Near`.
+    """Machines that an operator tells apart: one of each U, which the M have; and what it sees of `_Near`.
 
-    Which of V that is, and which of those each of the U is.
+    Which of V that is, which of those each of the U is, and the U of each.
     """
 
     first: Ints
     place: Ints
     numbers: Ints
     near: Ints
+    groups: tuple[Ints, ...]
 
 
 class SiteFinder:
@@ -144,11 +168,12 @@ class SiteFinder:
         self._near = self._tell_apart(near)
         self._near_plain = self._tell_apart(plain)
         self._near_but_rates = self._tell_apart([path for path in plain if not is_under(path, GIVING_RATES)])
+        self._near_but_widths = self._tell_apart([path for path in near if not is_under(path, _NOT_OF_CANDIDATES)])
         self._far = self._tell_apart([path for path in seen if is_under(path, _FAR)])
         self._is_cache = machines.base.timing is not None and machines.base.timing.memory.is_cache
         self._objects: dict[int, MachineSites] = {}
         self._widths: dict[float, Floats] = {}
-        self._rates: dict[str, tuple[tuple[dict[str, float], ...], Ints]] = {}
+        self._timings: dict[tuple[str, bool], tuple[tuple[PeTiming, ...], Floats]] = {}
 
     def _tell_apart(self, paths: Sequence[LeafPath]) -> _Near:
         return _Near(*distinct([self.machines.columns[path] for path in paths], self.machines.n_machines))
@@ -165,12 +190,12 @@ class SiteFinder:
         alike = _ALIKE.find((self.trace,), where, lambda: list_alike(self.trace, *where))
         capacity, lls = self._capacity[some], self._lls[some]
         caches = np.asarray(count_cache(self.trace, capacity, lls, 0.0, *where), np.float64)
-        known: dict[tuple[bool, bool, bool], _Unlike] = {}
+        known: dict[tuple[bool, ...], _Unlike] = {}
         return [self._find_unlike(idxs, placed, some, caches, known) for placed, idxs in alike]
 
     def _find_unlike(
         self, idxs: tuple[int, ...], placed: PlacedOperator, some: Ints, caches: Floats,
-        known: dict[tuple[bool, bool, bool], _Unlike],
+        known: dict[tuple[bool, ...], _Unlike],
     ) -> SiteColumns:  # fmt: skip
         """Tell apart what one operator is on some machines; what is alike for several operators is known."""
         operator = self.trace.operators[idxs[0]]
@@ -181,23 +206,42 @@ class SiteFinder:
             found = find_shares(self.trace, operator, self.machines.machine(), self.placement)
             shares = [np.broadcast_to(share, self.machines.n_machines)[some] for share in found]
         seen = self._near if placed.has_products else self._near_plain
-        near = self._near_but_rates if is_open else seen
-        key = placed.has_products, is_open, is_far
+        near = self._near_but_rates if is_open else self._near_but_widths if is_product(placed.op) else seen
+        key = near is self._near_but_widths, placed.has_products, is_open, is_far
         if has_rows or key not in known:
             codes = [seen.place[some], *([self._far.place[some], caches] if is_far else []), *shares]
-            first, place = distinct(codes, len(some))
-            known[key] = _Unlike(first, place, *np.unique(near.place[some[first]], return_inverse=True))
-        first, place, numbers, of_unlike = known.pop(key) if has_rows else known[key]
+            known[key] = self._group(codes, seen, near, some, caches)
+        first, place, numbers, of_unlike, groups = known.pop(key) if has_rows else known[key]
         machine = some[first]
         sites = tuple(self._site(placed, int(each), has_rows, is_open) for each in near.first[numbers])
         width, latency = self._find_widths(placed.write_frac)[self._far.place[machine]].T
-        far = Far(caches[first] if self._is_cache else np.zeros(len(first)), width, latency)
+        timings, near_timings = self._find_timings(placed, seen)
+        cache_bytes = caches[first] if self._is_cache else np.zeros(len(first))
+        far = Far(cache_bytes, width, latency, timings=timings, near=seen.place[machine])
         if has_rows:
             far = self._reach_rows(far, self._far.place[machine], *(share[first] for share in shares))
-        if is_open:
-            rates, rate = self._find_rates(placed.dtype)
-            far = replace(far, rates=rates, rate=rate[self._near_plain.place[machine]])
-        return SiteColumns(idxs, sites, of_unlike, far, place)
+        return SiteColumns(idxs, sites, of_unlike, groups, far, place, near_timings)
+
+    def _group(
+        self, codes: Sequence[NDArray[Any]], seen: _Near, near: _Near, some: Ints, caches: Floats
+    ) -> _Unlike:  # fmt: skip
+        """Tell machines apart by codes, and group the unlike ones by what an operator sees before the SRAM.
+
+        Parameters
+        ----------
+        codes
+            Of what the operator sees.
+        seen, near
+            All that it sees before the SRAM, and that without which no two machines are in a group.
+        some, caches
+            The machines, and what caches DRAM [B].
+        """
+        first, place = distinct(codes, len(some))
+        numbers, of_unlike = np.unique(near.place[some[first]], return_inverse=True)
+        width, latency = self._find_widths(0.0)[self._far.place[some[first]]].T
+        order = np.lexsort((latency, width, caches[first], seen.place[some[first]], of_unlike))
+        groups = np.split(order, np.flatnonzero(np.diff(of_unlike[order])) + 1)
+        return _Unlike(first, place, numbers, of_unlike, tuple(groups))
 
     def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
         """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""
@@ -217,17 +261,14 @@ class SiteFinder:
             self._widths[write_frac] = np.array([(each.dram.width(write_frac), each.dram_latency) for each in objects])
         return self._widths[write_frac]
 
-    def _find_rates(self, dtype: str) -> tuple[tuple[dict[str, float], ...], Ints]:
-        """Unlike rates of operators without products, and which each has of the machines that these tell apart."""
-        if dtype not in self._rates:
-            rates: dict[tuple[float, ...], int] = {}
-            of_each = []
-            for machine in self._near_plain.first.tolist():
-                timing = self._object(machine).timing(dtype, has_products=False)
-                of_each.append(rates.setdefault(tuple(getattr(timing, name) for name in RATES), len(rates)))
-            unlike = tuple(dict(zip(RATES, values, strict=True)) for values in rates)
-            self._rates[dtype] = unlike, np.array(of_each)
-        return self._rates[dtype]
+    def _find_timings(self, placed: PlacedOperator, seen: _Near) -> tuple[tuple[PeTiming, ...], Floats]:
+        """Find timings of PEs of machines that an operator tells apart before the SRAM; the same as rows (N, 39)."""
+        key = placed.dtype, placed.has_products
+        if key not in self._timings:
+            objects = [self._object(each) for each in seen.first.tolist()]
+            timings = tuple(each.timing(placed.dtype, has_products=placed.has_products) for each in objects)
+            self._timings[key] = timings, np.array(timings, np.float64)
+        return self._timings[key]
 
     def _site(self, placed: PlacedOperator, machine: int, has_rows: bool, is_open: bool) -> Site:
         """Give the site of an operator, of which nothing is said that is in `Far`."""
@@ -258,26 +299,6 @@ def list_alike(trace: Trace, is_spilled: bool, is_resident: bool) -> list[tuple[
         has_rows = reaches_rows(trace.operators[idx].op)
         alike.setdefault((placed, idx if has_rows else -1), []).append(idx)
     return [(placed, tuple(idxs)) for (placed, _), idxs in alike.items()]
-
-
-def distinct(columns: Sequence[NDArray[Any]], n: int) -> tuple[Ints, Ints]:
-    """Tell rows apart: the first of each unlike one, and which of these every row is.
-
-    Parameters
-    ----------
-    columns
-        Of the rows; none: all rows are alike.
-    n
-        Rows.
-    """
-    code = np.zeros(n, np.int64)
-    for column in columns:
-        values, place = np.unique(column, return_inverse=True)
-        code = code * len(values) + place
-        # Numbered anew, so that codes stay small however many columns there are.
-        _, code = np.unique(code, return_inverse=True)
-    _, first, place = np.unique(code, return_index=True, return_inverse=True)
-    return first, place
 
 
 def is_under(path: LeafPath, names: Sequence[str]) -> bool:

@@ -196,7 +196,7 @@ def _templates(site: Site) -> list[Template]:
 def _make(site: Site, far: Far) -> Template:
     """Lower an operator on one machine, for all whose caches answer alike."""
     watched = Watched.watch(float(far.cache_bytes[0]))
-    watching = put_far(site, replace(far, rates=()), 0)  # what was left open, stays open
+    watching = put_far(site, far, 0, site.timing)  # what is left open stays open
     watching = replace(watching, timing=watching.timing._replace(cache_bytes=watched))
     row_places, list_ways = int(_place_rows(far)[0]), ways_of(site.op.kind)
     if list_ways is None:

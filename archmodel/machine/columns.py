@@ -6,7 +6,7 @@ works as well on arrays of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ LeafPath = tuple[str, ...]
 T = TypeVar("T")
 _NO_VALUES = ("name", "title", "vendor", "status", "process", "sources", "published", "notes", "provenance")
 _TECHNOLOGY = ("dram", "technology")
+_MOST_CODES = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,28 @@ class MachineColumns:
         """Choose some of the machines, by index or by mask."""
         columns = {path: column[chosen] for path, column in self.columns.items()}
         return MachineColumns(self.base, columns, len(np.arange(self.n_machines)[chosen]))
+
+
+def distinct(columns: Sequence[NDArray[Any]], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tell rows apart: the first of each unlike one, in the order of their values, and which of these every row is.
+
+    Parameters
+    ----------
+    columns
+        Of the rows; none: all rows are alike.
+    n
+        Rows.
+    """
+    code, n_codes = np.zeros(n, np.int64), 1
+    for column in columns:
+        values, place = np.unique(column, return_inverse=True)
+        if n_codes * len(values) > _MOST_CODES:  # numbered anew
+            present, code = np.unique(code, return_inverse=True)
+            n_codes = len(present)
+        if len(values) > 1:
+            code, n_codes = code * len(values) + place, n_codes * len(values)
+    _, first, place = np.unique(code, return_index=True, return_inverse=True)
+    return first, place
 
 
 def list_leaves(node: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]]:

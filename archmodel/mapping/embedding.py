@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from archmodel.kernels.cache import EMPTY
 from archmodel.kernels.reuse import count_hits
+from archmodel.machine.columns import distinct
 from archmodel.machine.types import SET_BY_USER, Machine
 from archmodel.mapping.placement import Placement
 from archmodel.workload.operators.embedding_bag import EmbeddingBag
@@ -112,8 +113,8 @@ def expected_hit_frac(trace: Trace, operators: Sequence[Operator], machine: Mach
         looked_up_bytes = looked_up_bytes + np.where(is_whole, 0.0, n_lookups * op.dim * tensor.bytes_per_element)
     cases = np.broadcast_arrays(given, machine.dram.access_bytes, cache_bytes, used, lookups, looked_up_bytes, n_tables)
     columns = np.reshape(cases, (len(cases), -1))
-    unlike, place = np.unique(columns, axis=1, return_inverse=True)
-    hit_frac = np.array([_hit_frac(*case) for case in unlike.T.tolist()])[place]
+    first, place = distinct(list(columns), columns.shape[1])
+    hit_frac = np.array([_hit_frac(*case) for case in columns[:, first].T.tolist()])[place]
     return hit_frac if cases[0].shape else float(hit_frac[0])
 
 

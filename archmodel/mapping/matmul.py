@@ -7,8 +7,10 @@ program judges (`archmodel.kernels.closed_form`), bounds of it first (`archmodel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ from archmodel.kernels.matmul_candidates import list_candidates
 from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.matmul_shape import N_MAPPING_FIELDS, MatmulMapping, MatmulShape
 from archmodel.kernels.matmul_tiles import Candidates
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
+from archmodel.kernels.matmul_variants import search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -84,7 +86,9 @@ class Found(NamedTuple):
     work_cycles: NDArray[np.int64]
 
 
-def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
+def find_mappings(
+    shape: MatmulShape, timings: NDArray[np.float64], n_pes: int, starts: Sequence[int] = (0,)
+) -> Found:  # fmt: skip
     """Find the mapping that `list_mappings` has first, on each of many machines.
 
     Parameters
@@ -92,9 +96,11 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
     shape
         The product.
     timings
-        Fields of `PeTiming`, a row per machine (V, 39). Rows differ in what `matmul_variants.search_variants` allows.
+        Fields of `PeTiming`, a row per machine (V, 39).
     n_pes
         PEs of each machine.
+    starts
+        Where rows begin that differ from one another in what `matmul_variants.search_variants` allows.
 
     Raises
     ------
@@ -102,30 +108,24 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
         When the smallest blocks do not fit local memory.
     """
     shape = as_plain(shape)
-    if shape.is_a_far or shape.is_b_far or shape.is_c_far or shape.is_tail_far:
-        return _search(shape, timings, n_pes)
-    # What is in SRAM does not see DRAM and cache: machines of another sweep may have the same answer.
-    near = timings[0].copy()
-    near[[CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]] = 1.0
-    found = _search_near(shape, tuple(near.tolist()), n_pes)
-    return Found(*(np.repeat(column, len(timings), axis=0) for column in found))
-
-
-@lru_cache(maxsize=16384)
-def _search_near(shape: MatmulShape, timing: tuple[float, ...], n_pes: int) -> Found:
-    return _search(shape, np.array([timing]), n_pes)
-
-
-def _search(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
-    candidates = _list_candidates(_as_cut(shape), tuple(timings[0, _TRYING].tolist()), n_pes)
-    if not len(candidates.mappings):
-        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timings, 0)),))
-    n_machines = len(timings)
-    found = Found(*(np.empty((n_machines, width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    if search_variants(shape, timings, candidates, *found) == NO_CANDIDATE:
-        timing = read_timing(timings, 0)
-        raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
+    found = Found(*(np.empty((len(timings), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
+    seen = candidates = None
+    for start, end in pairwise((*starts, len(timings))):
+        if seen != (seen := timings[start, _TRYING].tolist()) or candidates is None:
+            candidates = _find_candidates(shape, timings[start], n_pes)
+        some = slice(start, end)
+        if search_variants(shape, timings[some], candidates, *(column[some] for column in found)) == NO_CANDIDATE:
+            timing = read_timing(timings, start)
+            raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
     return found
+
+
+def _find_candidates(shape: MatmulShape, timing: NDArray[np.float64], n_pes: int) -> Candidates:
+    """Give the mappings that fit a machine, and all that differ from it in no field that decides these."""
+    candidates = _list_candidates(_as_cut(shape), tuple(timing[_TRYING].tolist()), n_pes)
+    if not len(candidates.mappings):
+        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timing[None], 0)),))
+    return candidates
 
 
 @lru_cache(maxsize=48)
@@ -144,6 +144,7 @@ def _as_cut(shape: MatmulShape) -> MatmulShape:
     return shape._replace(is_a_far=False, is_b_far=False, is_c_far=False, is_tail_far=False, operations=1)
 
 
+@lru_cache(maxsize=4096)
 def as_plain(shape: MatmulShape) -> MatmulShape:
     """Give the same shape in plain types, for which there is one compiled kernel."""
     return shape._replace(

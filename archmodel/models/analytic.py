@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from archmodel.kernels.matmul_batch import time_matmuls
 from archmodel.lowering.operators.matmul import is_one_product, lower_shape, pack_points
 from archmodel.lowering.phases import Phase, Site, find_site
-from archmodel.lowering.products import lower_one_product
 from archmodel.lowering.sites import SiteColumns
 from archmodel.lowering.templates import count_far, has_templates
 from archmodel.machine.types import Machine
@@ -51,10 +50,11 @@ class Analytic(CountedModel):
 
     def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
         """Count an operator on machines that are alike but for DRAM and cache: in closed form all at once."""
-        site: Site = columns.sites[columns.near[some[0]]]
-        shape = lower_one_product(site)
+        near = int(columns.near[some[0]])
+        site, shape = columns.sites[near], columns.shape(near)
         if shape is not None:
-            found = find_mappings(shape, columns.timings(some), site.n_pes)
+            timings, starts = columns.timings(some)
+            found = find_mappings(shape, timings, site.n_pes, starts)
             return Counts(found.cycles, found.work_cycles)
         far = columns.far.take(some)
         if has_templates(site) and (far.cache_bytes > 0).all():

@@ -15,8 +15,8 @@ from archmodel.kernels.roofline import time_traces
 from archmodel.lowering.lower import pack_columns, pack_operators, pack_placement
 from archmodel.lowering.packs import Floats, MachinePack, OperatorPack, PlacementPack
 from archmodel.lowering.remembered import Remembered
-from archmodel.lowering.sites import distinct, is_under
-from archmodel.machine.columns import MachineColumns
+from archmodel.lowering.sites import is_under
+from archmodel.machine.columns import MachineColumns, distinct
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
 from archmodel.models import Model, find_model

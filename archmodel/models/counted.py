@@ -14,7 +14,7 @@ from archmodel.errors import UnsupportedError
 from archmodel.kernels.matmul_shape import MatmulMapping
 from archmodel.lowering.operators.matmul import lower_product
 from archmodel.lowering.phases import Phase, Site, can_lower, find_site, lower_site, lowerings
-from archmodel.lowering.products import is_product_alone, lower_one_product
+from archmodel.lowering.products import is_product_alone
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.sites import SiteColumns
@@ -127,11 +127,11 @@ class CountedModel:
         UnsupportedError
             When it cannot be lowered.
         """
-        sites = [columns.site(idx) for idx in some.tolist()]
-        shape = lower_one_product(sites[0])
+        sites, shape = [columns.site(idx) for idx in some.tolist()], columns.shape(int(columns.near[some[0]]))
         if shape is None:
             return as_counts([self.count(site) for site in sites])
-        found = find_mappings(shape, columns.timings(some), sites[0].n_pes)
+        timings, starts = columns.timings(some)
+        found = find_mappings(shape, timings, sites[0].n_pes, starts)
         mappings = [MatmulMapping(*mapping) for mapping in found.mappings.tolist()]
         phases = [lower_product(shape, site, mapping) for site, mapping in zip(sites, mappings, strict=True)]
         return as_counts([self.count_phases((phase,)) for phase in phases])

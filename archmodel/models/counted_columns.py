@@ -98,12 +98,12 @@ def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., 
 
 def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Ints]:
     """Split unlike sites into those that are counted together: alike but for DRAM and a cache that prefetches."""
-    far = columns.far
-    order = np.lexsort((far.dram_latency, far.dram_width, far.cache_bytes, columns.near))
-    for some in np.split(order, np.flatnonzero(np.diff(columns.near[order])) + 1):
-        site = columns.sites[columns.near[some[0]]]
-        is_together = site.timing.has_prefetch and model.counts_together(site)
-        is_alike = (far.cache_bytes[some] > 0) & is_together
+    has_cache = columns.far.cache_bytes > 0
+    for site, some in zip(columns.sites, columns.groups, strict=True):
+        is_alike = has_cache[some] & (site.timing.has_prefetch and model.counts_together(site))
+        if is_alike.all():
+            yield some
+            continue
         if is_alike.any():
             yield some[is_alike]
         yield from some[~is_alike].reshape(-1, 1)

@@ -9,7 +9,7 @@ import pytest
 from numba.core.errors import TypingError
 
 import archmodel as am
-from archmodel.lowering.far import RATES, VARYING_ROWS, Far, Varying, open_rates
+from archmodel.lowering.far import VARYING_ROWS, Far, Varying, open_rates
 from archmodel.lowering.phases import find_site, leaves_rates, lower_site, lowerings
 from archmodel.lowering.placed import Place, Tail
 from archmodel.lowering.templates import count_far
@@ -62,7 +62,7 @@ def as_far(sites):
     far = Far(
         *(np.array([getattr(t, name) for t in timings]) for name in ("cache_bytes", "dram_width", "dram_latency"))
     )
-    far = replace(far, rates=tuple({n: getattr(t, n) for n in RATES} for t in timings), rate=np.arange(len(sites)))
+    far = replace(far, timings=tuple(timings), near=np.arange(len(sites)))
     if sites[0].rows is None:
         return far
     rows = {name: np.array([getattr(site.rows, name) for site in sites]) for name in VARYING_ROWS}

@@ -25,6 +25,7 @@ from archmodel.lowering.timing import lower_matmul
 from archmodel.mapping.matmul import find_mapping
 from archmodel.workload.operators.linear import Linear
 from archmodel.workload.operators.matmul import BatchedMatmul, Matmul
+from archmodel.workload.types import OperatorKind
 
 MAPPED = (Matmul.kind, BatchedMatmul.kind, Linear.kind)
 """Kinds that are one product, for which a mapping can be given (`lower_mapped`)."""
@@ -129,8 +130,12 @@ def pack_points(points: Sequence[tuple[MatmulShape, PeTiming, MatmulMapping]]) -
 
 def is_one_product(site: Site) -> bool:
     """Whether an operator is one matmul on a grid of PEs and nothing else: a point of a batch."""
-    is_product = isinstance(site.op, Matmul | BatchedMatmul | Linear)
-    return site.array is None and is_product and not (isinstance(site.op, Linear) and site.op.is_quantised)
+    return site.array is None and is_matmul(site.op)
+
+
+def is_matmul(op: OperatorKind) -> bool:
+    """Whether an operator is one matmul and nothing else, if it runs on a grid of PEs."""
+    return isinstance(op, Matmul | BatchedMatmul | Linear) and not (isinstance(op, Linear) and op.is_quantised)
 
 
 @lru_cache(maxsize=4096)
