@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +18,11 @@ from numpy.typing import NDArray
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.closed_form import N_STATIONS
 from archmodel.kernels.matmul_batch import read_timing
-from archmodel.kernels.matmul_best import NO_CANDIDATE
 from archmodel.kernels.matmul_candidates import list_candidates
+from archmodel.kernels.matmul_groups import search_groups
 from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.matmul_shape import N_MAPPING_FIELDS, MatmulMapping, MatmulShape
 from archmodel.kernels.matmul_tiles import Candidates
-from archmodel.kernels.matmul_variants import search_variants
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -100,32 +98,27 @@ def find_mappings(
     n_pes
         PEs of each machine.
     starts
-        Where rows begin that differ from one another in what `matmul_variants.search_variants` allows.
+        Where rows begin that differ from those before in more than `matmul_variants.search_variants` allows: not in
+        what decides which mappings are tried.
 
     Raises
     ------
     UnsupportedError
         When the smallest blocks do not fit local memory.
     """
+    bounds, trying = np.array((*starts, len(timings))), timings[np.ix_(starts, _TRYING)]
+    if (trying != trying[0]).any():
+        raise ValueError("machines on which unlike mappings are tried are not searched together")
     shape = as_plain(shape)
-    found = Found(*(np.empty((len(timings), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    seen = candidates = None
-    for start, end in pairwise((*starts, len(timings))):
-        if seen != (seen := timings[start, _TRYING].tolist()) or candidates is None:
-            candidates = _find_candidates(shape, timings[start], n_pes)
-        some = slice(start, end)
-        if search_variants(shape, timings[some], candidates, *(column[some] for column in found)) == NO_CANDIDATE:
-            timing = read_timing(timings, start)
-            raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
-    return found
-
-
-def _find_candidates(shape: MatmulShape, timing: NDArray[np.float64], n_pes: int) -> Candidates:
-    """Give the mappings that fit a machine, and all that differ from it in no field that decides these."""
-    candidates = _list_candidates(_as_cut(shape), tuple(timing[_TRYING].tolist()), n_pes)
+    candidates = _list_candidates(_as_cut(shape), tuple(trying[0].tolist()), n_pes)
     if not len(candidates.mappings):
-        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timing[None], 0)),))
-    return candidates
+        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timings, 0)),))
+    found = Found(*(np.empty((len(timings), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
+    n_searched = search_groups(shape, timings, bounds, candidates, *found)
+    if n_searched < len(starts):
+        timing = read_timing(timings, starts[n_searched])
+        raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
+    return found
 
 
 @lru_cache(maxsize=48)

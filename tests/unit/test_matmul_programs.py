@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from archmodel.kernels import matmul_variants
+from archmodel.kernels import matmul_groups, matmul_variants
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, count_cycles
 from archmodel.kernels.event_engine import run_program
 from archmodel.kernels.matmul_batch import read_timing
@@ -299,7 +299,8 @@ def test_a_bound_above_the_cycles_of_the_best_candidate_is_no_answer(monkeypatch
     shape = MatmulShape(1, 256, 256, 256, 2.0, 2.0, 2.0, False, True, False, 1)
     rows, n_pes = np.array([timing()], np.float64), 4
     sound = mapper.find_mappings(shape, rows, n_pes)
-    monkeypatch.setattr(mapper, "search_variants", matmul_variants.search_variants.py_func)
+    monkeypatch.setattr(mapper, "search_groups", python_form(matmul_groups.search_groups))
+    monkeypatch.setattr(matmul_groups, "search_variants", python_form(matmul_variants.search_variants))
     assert mapper.find_mappings(shape, rows, n_pes).mappings.tolist() == sound.mappings.tolist()
     monkeypatch.setattr(matmul_variants, "_search_some", lambda *_: (0, None))
     with pytest.raises(RuntimeError) as caught:
