@@ -162,7 +162,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTi
     mapping : MatmulMapping
         How; with most tiles buffered if it stands for others, too.
     tiles : tuple of 14 float
-        From `count_tiles`, by `read_tiles`.
+        From `list_candidates`, by `read_tiles`.
     t : PeTiming
         Where.
     out : ndarray (21,) float64
@@ -311,7 +311,7 @@ def glance(shape: MatmulShape, facts: Any, t: PeTiming) -> Glance:
     shape : MatmulShape
         What.
     facts : ndarray (13, U) float64
-        Of the candidates, from `tell_apart`.
+        Of the candidates, from `list_candidates`.
     t : PeTiming
         Where.
     """

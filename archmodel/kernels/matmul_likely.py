@@ -50,7 +50,7 @@ def find_seeds(seeds: Any, first: int, end: int) -> Any:
     Parameters
     ----------
     seeds : ndarray (64,) int64
-        Of the candidates, from `tell_apart`.
+        Of the candidates, from `list_candidates`.
     first : int
         The first of the DRAMs.
     end : int

@@ -28,12 +28,13 @@ from archmodel.kernels.matmul_bounds import (
 )
 from archmodel.kernels.matmul_likely import Bounds, begin_bounds, count_bounds, find_likely, find_seeds, look_at
 from archmodel.kernels.matmul_program import count_ahead, set_buffers, write_matmul
-from archmodel.kernels.matmul_search import N_MAPPING_FIELDS, read_mapping
+from archmodel.kernels.matmul_search import read_mapping
 from archmodel.kernels.matmul_shape import (
     FAR_A,
     FAR_B,
     MAX_COMMANDS,
     N_BUFFERS,
+    N_MAPPING_FIELDS,
     MatmulMapping,
     MatmulShape,
 )
@@ -316,7 +317,7 @@ def search_variants(
         Fields of `PeTiming` of each machine. They differ in DRAM and cache only; and in these only if there is a cache
         that is prefetched to.
     candidates : Candidates
-        Mappings that fit, from `tell_apart`.
+        Mappings that fit, from `list_candidates`.
     out_mappings : ndarray (V, 9) int64
         The fastest; of those that are equally fast, that of the least serial of the first ones of their places.
     out_cycles : ndarray (V, 2) int64
