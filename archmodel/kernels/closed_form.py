@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.program import (
@@ -62,50 +62,53 @@ def count_groups(cast: int, grid_b: int, grid_m: int, grid_n: int, grid_k: int) 
     return grid_b * grid_m * grid_n * grid_k
 
 
-@kernel
-def count_cycles(
-    commands: Any, n: int, loops: Any, capacity: Any, grid_b: int, grid_m: int, grid_n: int, grid_k: int, work: Any
-) -> Any:
-    """Cycles of a program on its grid, in closed form.
+class Walk(NamedTuple):
+    """What one walk through a program finds, whatever its buffers hold [cycles].
 
-    Model
-    -----
-    Stations are the units of a PE, its core, and the shared resources. With ``T_s`` the time that station s is at work
-    in all, ``head_s`` the time until its first command can start and ``tail_s`` the time from the end of its last one
-    to the end of the program (both from one walk through prologue, body and epilogue with nothing else on the
-    machine)::
+    If nothing overlapped; for how long resources serve other PEs at the end; of the walk; as the busiest station but
+    the matrix engine allows, and as that engine does. It waits at every turn of the outer loop, of which there are so
+    many more, for a panel, unless it still has as many multiplies to do as the buffer loaded last holds tokens, which
+    is no more than the loads of a turn.
+    """
 
-        cycles = max over s of (head_s + T_s + tail_s)
+    serial: int
+    lag: int
+    end: int
+    busiest: int
+    matrix: int
+    turns: int
+    panel: int
+    multiply: int
+    loaded: int
+    loads: int
 
-    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``, with what
-    comes before its first and after its last token. Where the prologue only loads, the matrix engine waits for it at
-    every turn of the outer loop, unless it still has work: loads run ahead by as many tokens as their buffer holds.
-    With ``load`` the loads of the epilogue, those of one step::
 
-        wait = max(0, load of the prologue + 2 · load + latency − tokens · multiply)
+@kernel_part
+def walk_program(
+    commands: Any, n: int, loops: Any, grid_b: int, grid_m: int, grid_n: int, grid_k: int, work: Any
+) -> Walk:
+    """Walk through prologue, body and epilogue of a program: the part of `count_cycles` that no buffer changes.
 
     Parameters
     ----------
     commands : ndarray (C, 17) int64
-        Columns as in ``archmodel.kernels.program``; the first ``n`` rows count.
+        As in `count_cycles`.
     n : int
         Commands.
     loops : ndarray (5,) int64
-        Commands of prologue, body and epilogue; inner and outer repeats.
-    capacity : ndarray (B,) int64
-        Tokens of each buffer.
-    grid_b, grid_m, grid_n, grid_k : int
-        Logical grid of the PEs.
+        As in `count_cycles`.
+    grid_b : int
+        Parts of the batch.
+    grid_m : int
+        Parts of m.
+    grid_n : int
+        Parts of n.
+    grid_k : int
+        Parts of k.
     work : ndarray (10, 15) int64
-        Working memory; afterwards row ``TOTAL`` has the cycles of each station.
-
-    Returns
-    -------
-    (int, int)
-        Cycles, and cycles if nothing overlapped.
+        Written to: fields above.
     """
     n_prologue, n_body, n_inner, n_outer = loops[0], loops[1], loops[3], loops[4]
-    n_buffers = capacity.size
     for row in range(N_WORK_ROWS):
         for station in range(N_STATIONS):
             work[row, station] = 0
@@ -116,8 +119,8 @@ def count_cycles(
         count_groups(SAME_C, grid_b, grid_m, grid_n, grid_k),
     )
     serial, issued_at, walk_end, lag = 0, 0, 0, 0
-    ahead, step, latency, multiply, slack = 0, 0, 0, 0, 0
-    has_multiply, panel_wait = False, 0
+    ahead, step, latency, multiply, loaded = 0, 0, 0, 0, NONE
+    has_multiply = False
     for c in range(n):
         times = n_outer * n_inner if n_prologue <= c < n_prologue + n_body else n_outer
         unit, resource, out = commands[c, UNIT], commands[c, RESOURCE], commands[c, OUT]
@@ -163,7 +166,7 @@ def count_cycles(
             elif c >= n_prologue + n_body:
                 step += max(commands[c, OCCUPANCY], hold)
                 latency = max(latency, commands[c, LATENCY])
-                slack = min(capacity[out], n_inner + 1)
+                loaded = out
         elif unit == MATRIX:
             has_multiply = has_multiply or c < n_prologue
             multiply = commands[c, OCCUPANCY]
@@ -175,17 +178,85 @@ def count_cycles(
                 work[PRODUCED, out] += times * commands[c, LATENCY]
         walk_end = max(walk_end, end)
     work[TAIL, CORE] = issued_at
-    if ahead > 0 and not has_multiply:
-        panel_wait = (n_outer - 1) * max(0, ahead + 2 * step + latency - slack * multiply)
-    cycles = walk_end
+    busiest, matrix = walk_end, 0
     for station in range(N_STATIONS):
         if work[TOTAL, station] > 0:
-            waited = panel_wait if station == MATRIX else 0
             behind = max(0, walk_end - work[TAIL, station])  # a write-back may end after all else
-            cycles = max(cycles, work[HEAD, station] + work[TOTAL, station] + waited + behind)
-    for buffer in range(n_buffers):
+            cycles = work[HEAD, station] + work[TOTAL, station] + behind
+            if station == MATRIX:
+                matrix = cycles
+            else:
+                busiest = max(busiest, cycles)
+    turns = n_outer - 1 if ahead > 0 and matrix > 0 and not has_multiply else 0
+    panel = ahead + 2 * step + latency
+    return Walk(serial, lag, walk_end, busiest, matrix, turns, panel, multiply, loaded, n_inner + 1)
+
+
+@kernel_part
+def close_form(walk: Walk, capacity: Any, work: Any) -> int:
+    """Count what a program that was walked through takes with buffers of some capacity [cycles].
+
+    Parameters
+    ----------
+    walk : Walk
+        From `walk_program`.
+    capacity : ndarray (B,) int64
+        Tokens of each buffer.
+    work : ndarray (10, 15) int64
+        As `walk_program` left it.
+    """
+    slack = 0 if walk.loaded == NONE else min(capacity[walk.loaded], walk.loads)
+    waited = walk.turns * max(0, walk.panel - slack * walk.multiply)
+    cycles = max(walk.busiest, walk.matrix + waited)
+    for buffer in range(capacity.size):
         if work[TOKENS, buffer] > capacity[buffer]:
             filled = (work[PRODUCED, buffer] + work[CONSUMED, buffer]) // capacity[buffer]
-            before, after = work[FIRST_PRODUCED, buffer], walk_end - work[LAST_CONSUMED, buffer]
+            before, after = work[FIRST_PRODUCED, buffer], walk.end - work[LAST_CONSUMED, buffer]
             cycles = max(cycles, before + filled + after)
-    return min(cycles + lag, serial), serial
+    return int(min(cycles + walk.lag, walk.serial))
+
+
+@kernel
+def count_cycles(
+    commands: Any, n: int, loops: Any, capacity: Any, grid_b: int, grid_m: int, grid_n: int, grid_k: int, work: Any
+) -> Any:
+    """Cycles of a program on its grid, in closed form.
+
+    Model
+    -----
+    Stations are the units of a PE, its core, and the shared resources. With ``T_s`` the time that station s is at work
+    in all, ``head_s`` the time until its first command can start and ``tail_s`` the time from the end of its last one
+    to the end of the program (both from one walk through prologue, body and epilogue with nothing else on the
+    machine)::
+
+        cycles = max over s of (head_s + T_s + tail_s)
+
+    and no less than every buffer allows: ``tokens · (time to produce + time to consume one) / capacity``, with what
+    comes before its first and after its last token. Where the prologue only loads, the matrix engine waits for it at
+    every turn of the outer loop, unless it still has work: loads run ahead by as many tokens as their buffer holds.
+    With ``load`` the loads of the epilogue, those of one step::
+
+        wait = max(0, load of the prologue + 2 · load + latency − tokens · multiply)
+
+    Parameters
+    ----------
+    commands : ndarray (C, 17) int64
+        Columns as in ``archmodel.kernels.program``; the first ``n`` rows count.
+    n : int
+        Commands.
+    loops : ndarray (5,) int64
+        Commands of prologue, body and epilogue; inner and outer repeats.
+    capacity : ndarray (B,) int64
+        Tokens of each buffer.
+    grid_b, grid_m, grid_n, grid_k : int
+        Logical grid of the PEs.
+    work : ndarray (10, 15) int64
+        Working memory; afterwards row ``TOTAL`` has the cycles of each station.
+
+    Returns
+    -------
+    (int, int)
+        Cycles, and cycles if nothing overlapped.
+    """
+    walk = walk_program(commands, n, loops, grid_b, grid_m, grid_n, grid_k, work)
+    return close_form(walk, capacity, work), walk.serial

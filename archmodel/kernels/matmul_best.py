@@ -100,8 +100,10 @@ def keep(best: Any, v: int, c: int, place: int, cycles: int, serial: int) -> Non
 
 
 @kernel_part
-def choose(best: Any, v: int) -> int:
+def choose(best: Any, v: int) -> Any:
     """Choose the least serial of the best candidates of all places on a machine, of equal ones that of the first.
+
+    Returns it, and its cycles if nothing overlapped.
 
     Parameters
     ----------
@@ -116,4 +118,4 @@ def choose(best: Any, v: int) -> int:
         is_equal = chosen >= 0 and best[v, SERIAL + at] == best[v, SERIAL + chosen]
         if less or (is_equal and best[v, PLACE + at] < best[v, PLACE + chosen]):
             chosen = at
-    return NO_CANDIDATE if chosen < 0 else int(best[v, CANDIDATE + chosen])
+    return best[v, CANDIDATE + chosen], best[v, SERIAL + chosen]

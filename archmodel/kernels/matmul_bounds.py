@@ -166,7 +166,7 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTi
     t : PeTiming
         Where.
     out : ndarray (21,) float64
-        Written to: fields above.
+        Fields above, those from requests on by `count_requests`; the others are written to.
 
     Sources
     -------
@@ -196,20 +196,26 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTi
     out[MULTIPLIED] += wait_for_panels(shape, mapping, tiles, held_a, held_b, held_tail, t)
     out[LOADED] = loads + t.sram_latency + (worked if load_tail > 0 else multiply + behind_product)
     out[OTHER], out[LAG] = other, served.lag
-    is_weight = mapping.stationary == WEIGHT
-    out[FIRST] = load_b if is_weight else load_a
-    is_b_last = shape.is_b_far and (not is_weight or not shape.is_a_far)
-    last_load = load_b if is_b_last else load_a
+    out[FIRST] = load_b if out[IS_B_FIRST] else load_a
+    last_load = load_b if out[IS_B_LAST] else load_a
     out[BEHIND] = t.sram_latency + multiply + behind_product + (last_load if t.has_prefetch else 0)
     if shape.is_c_far or (shape.tail_bytes > 0 and shape.is_tail_far):
         out[BEHIND] = 0  # results, or what is fused behind, are later
-    out[IS_B_FIRST], out[IS_B_LAST] = is_weight, is_b_last
-    _count_requests(shape, mapping, tiles, t, out)
 
 
-@kernel_part
-def _count_requests(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
-    """Count what DRAM is asked for: requests and bytes, and how many PEs wait for one of another."""
+@kernel
+def count_requests(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
+    """Count what DRAM is asked for: requests and bytes, in which order, and how many PEs wait for one of another.
+
+    Parameters
+    ----------
+    shape, mapping, tiles, t
+        As in `bound_matmul`.
+    out : ndarray (21,) float64
+        Written to: fields above, from requests on.
+    """
+    is_weight = mapping.stationary == WEIGHT
+    out[IS_B_FIRST], out[IS_B_LAST] = is_weight, shape.is_b_far and (not is_weight or not shape.is_a_far)
     n_pes = mapping.grid_b * mapping.grid_m * mapping.grid_n * mapping.grid_k
     is_a_shared, is_b_shared = mapping.grid_n > 1 and t.has_broadcast, mapping.grid_m > 1 and t.has_broadcast
     readers_a = n_pes // mapping.grid_n if is_a_shared else n_pes
@@ -267,7 +273,6 @@ def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, widths: Any, laten
         bounds[TAIL_BYTES],
         bounds[RESULT_BYTES],
     )
-    has_tail, has_result = 1.0 if tail_bytes > 0 else 0.0, 1.0 if result_bytes > 0 else 0.0
     is_a_far, is_b_far = 1.0 if a > 0 else 0.0, 1.0 if b > 0 else 0.0
     is_first_far = is_b_first * is_b_far + (1 - is_b_first) * is_a_far
     is_second_far = is_b_first * is_a_far + (1 - is_b_first) * is_b_far
@@ -275,8 +280,8 @@ def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, widths: Any, laten
     is_followed = is_b_last * is_b_far + (1 - is_b_last) * is_a_far if behind > 0 else 0.0
     for p in range(widths.size):
         width, latency = widths[p], latencies[p]
-        from_a, from_b = max(is_a_far, np.ceil(a / width)), max(is_b_far, np.ceil(b / width))
-        tail, result = max(has_tail, np.ceil(tail_bytes / width)), max(has_result, np.ceil(result_bytes / width))
+        from_a, from_b = np.ceil(a / width), np.ceil(b / width)
+        tail, result = np.ceil(tail_bytes / width), np.ceil(result_bytes / width)
         busy = requests_a * from_a + requests_b * from_b + blocks * (tail + result)
         lag = max(max(near_lag, alone_block * max(tail, result)), max(alone_a * from_a, alone_b * from_b))
         first = is_b_first * from_b + (1 - is_b_first) * from_a
@@ -287,6 +292,27 @@ def bound_cycles(bounds: Any, bytes_a: float, bytes_b: float, widths: Any, laten
         dram = busy + is_followed * max(0.0, latency + behind - alone_last * last)
         most = max(serial + apart * busy, (1 - apart) * busy)
         out[p] = min(max(max(matrix, loaded + ahead), max(dram, other)) + lag, most)
+
+
+@kernel_part
+def count_dram(bounds: Any, bytes_a: float, bytes_b: float, width: float) -> int:
+    """Count for how long DRAM serves a matmul under a mapping [cycles].
+
+    Parameters
+    ----------
+    bounds : ndarray (21,) float64
+        From `count_requests`.
+    bytes_a : float
+        Of a that come from DRAM, as `count_dram_bytes` says [B].
+    bytes_b : float
+        Of b [B].
+    width : float
+        Of the DRAM [B/cycle].
+    """
+    requests_a, requests_b, blocks = bounds[REQUESTS_A], bounds[REQUESTS_B], bounds[BLOCKS_OF_ALL]
+    a, b = np.ceil(bytes_a / requests_a / width), np.ceil(bytes_b / requests_b / width)
+    of_block = np.ceil(bounds[TAIL_BYTES] / width) + np.ceil(bounds[RESULT_BYTES] / width)
+    return int(requests_a * a + requests_b * b + blocks * of_block)
 
 
 class Glance(NamedTuple):

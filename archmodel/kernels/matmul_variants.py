@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, count_cycles
+from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, Walk, close_form, walk_program
 from archmodel.kernels.compile import kernel, kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
@@ -24,6 +24,7 @@ from archmodel.kernels.matmul_bounds import (
     RESULT_BYTES,
     TAIL_BYTES,
     Glance,
+    count_dram,
     glance,
 )
 from archmodel.kernels.matmul_likely import Bounds, begin_bounds, count_bounds, find_likely, find_seeds, look_at
@@ -41,7 +42,19 @@ from archmodel.kernels.matmul_shape import (
 from archmodel.kernels.matmul_tiles import N_SEEDS, Candidates
 from archmodel.kernels.matrix_engine import transfer_up
 from archmodel.kernels.pe_timing import PeTiming
-from archmodel.kernels.program import HOLD, LATENCY, N_COMMAND_FIELDS, OUT, PREFETCH, SERVICE, UNIT, WRITE_BACK
+from archmodel.kernels.program import (
+    DRAM,
+    HOLD,
+    LATENCY,
+    N_COMMAND_FIELDS,
+    N_UNITS,
+    NONE,
+    OUT,
+    PREFETCH,
+    SERVICE,
+    UNIT,
+    WRITE_BACK,
+)
 from archmodel.kernels.window import image_bytes
 
 CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY = 28, 29, 30
@@ -113,68 +126,62 @@ def _put_machine(commands: Any, n: int, bounds: Any, bytes_a: float, bytes_b: fl
 
 
 @kernel_part
-def _count(
-    commands: Any, n: int, loops: Any, capacity: Any, mapping: MatmulMapping, ahead_a: int, ahead_b: int, work: Any
-) -> Any:
+def _walk(commands: Any, n: int, loops: Any, mapping: MatmulMapping, work: Any) -> Walk:
+    """Walk through a program of so many commands."""
+    return walk_program(commands, n, loops, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, work)
+
+
+@kernel_part
+def _close(walk: Walk, capacity: Any, ahead_a: int, ahead_b: int, work: Any) -> int:
     """Count the closed form of a program on a machine whose cache holds so many tiles ahead."""
     capacity[FAR_A], capacity[FAR_B] = ahead_a, ahead_b
-    return count_cycles(
-        commands, n, loops, capacity, mapping.grid_b, mapping.grid_m, mapping.grid_n, mapping.grid_k, work
-    )
+    return int(close_form(walk, capacity, work))
 
 
 @kernel_part
 def _judge(
-    shape: MatmulShape, rows: Any, candidates: Candidates, u: int, together: Any, of: Any, first_point: int,
-    n_points: int, known: Bounds, program: Program, best: Any,
+    shape: MatmulShape, rows: Any, candidates: Candidates, u: int, together: Any, of: Any, known: Bounds,
+    program: Program, best: Any,
 ) -> int:  # fmt: skip
     """Count like candidates on each machine on which one could be chosen; returns how often, or `NO_CANDIDATE`.
 
-    More buffers never take longer: where the one with most is too slow, the other one is, too. Machines with the same
-    DRAM, whose caches hold as many tiles, take as long.
+    More buffers never take longer: where the one with most is too slow, the other one is, too. Machines follow one
+    another by their DRAM, and one walk through the program serves all with the same. If their caches hold as many tiles
+    besides, they take as long.
     """
     mappings, places, firsts, _, _, _ = candidates
     commands, loops, capacity, most_capacity, work = program
     bounds, bytes_a, bytes_b = known.bounds[u], known.from_dram[u, 0], known.from_dram[u, 1]
-    first, last, n, n_counted, placed = firsts[u], firsts[u + 1] - 1, 0, 0, -1
-    place, mapping = places[first], read_mapping(mappings, first)
-    least, counted = known.least, np.full((n_points, 5), -1, dtype=np.int64)
+    first, last, n, n_counted = firsts[u], firsts[u + 1] - 1, 0, 0
+    place, mapping, least = places[first], read_mapping(mappings, first), known.least
+    walked, ahead_a, ahead_b, cycles, fewer = -1, -1, -1, -1, -1
+    walk = Walk(0, 0, 0, 0, 0, 0, 0, 0, NONE, 0)
     for v in together:
-        p = of[v] - first_point
-        if is_settled(best, v, first, place, least[u, of[v]]):
+        p = of[v]
+        if is_settled(best, v, first, place, least[u, p]):
             continue
-        ahead_a = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_A])
-        ahead_b = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_B])
-        is_new = counted[p, 0] != ahead_a or counted[p, 1] != ahead_b
-        if n == 0:
-            n, placed = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity), v
-            most_capacity[:] = capacity
-            set_buffers(shape, read_mapping(mappings, last), most_capacity)
-        if is_new:
-            if placed != v:
+        if walked != p:
+            if n == 0:
+                n = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity)
+                most_capacity[:] = capacity
+                set_buffers(shape, read_mapping(mappings, last), most_capacity)
+            else:
                 _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
-            placed = v
-            cycles, serial = _count(commands, n, loops, most_capacity, mapping, ahead_a, ahead_b, work)
-            counted[p, 0], counted[p, 1], counted[p, 2], counted[p, 3], counted[p, 4] = (
-                ahead_a,
-                ahead_b,
-                cycles,
-                serial,
-                -1,
-            )
+            walk, walked, ahead_a = _walk(commands, n, loops, mapping, work), p, -1
+        v_ahead_a = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_A])
+        v_ahead_b = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_B])
+        if v_ahead_a != ahead_a or v_ahead_b != ahead_b:
+            ahead_a, ahead_b, fewer = v_ahead_a, v_ahead_b, -1
+            cycles = _close(walk, most_capacity, ahead_a, ahead_b, work)
             n_counted += 1
-        cycles, serial = counted[p, 2], counted[p, 3]
-        if cycles < least[u, of[v]]:
+        if cycles < least[u, p]:
             return NO_CANDIDATE
         if first < last and cycles <= best[v, CYCLES]:
-            if counted[p, 4] < 0:
-                if placed != v:
-                    _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
-                placed = v
-                counted[p, 4], _ = _count(commands, n, loops, capacity, mapping, ahead_a, ahead_b, work)
+            if fewer < 0:
+                fewer = _close(walk, capacity, ahead_a, ahead_b, work)
                 n_counted += 1
-            keep(best, v, first, place, counted[p, 4], serial)
-        keep(best, v, last, place, cycles, serial)
+            keep(best, v, first, place, fewer, walk.serial)
+        keep(best, v, last, place, cycles, walk.serial)
     return n_counted
 
 
@@ -215,11 +222,11 @@ def _search_together(
         if every > 0:
             looked_at = look_at(looked_at, seen, apart, points.widths[first:end], most)
             tried = looked_at[::every]
-        count_bounds(shape, candidates, tried, t, points.widths, points.latencies, known)
+        count_bounds(shape, candidates, tried, t, points.widths, points.latencies, first, most, known)
         tried = find_likely(tried, least, first, most)
         for u in tried[:1] if every > 1 else tried:
             if _is_likely(least, u, first, most):
-                n = _judge(shape, rows, candidates, u, together, of, first, most.size, known, program, best)
+                n = _judge(shape, rows, candidates, u, together, of, known, program, best)
                 if n == NO_CANDIDATE:
                     return NO_CANDIDATE
                 n_counted += n
@@ -236,12 +243,13 @@ def _search_some(shape: MatmulShape, rows: Any, some: Any, candidates: Candidate
     for i in range(points.firsts.size - 1):
         first, end = points.firsts[i], points.firsts[i + 1]
         together = some[(points.of[some] >= first) & (points.of[some] < end)]
+        together = together[np.argsort(points.of[together])]
         n = _search_together(shape, rows, t, candidates, together, points, first, end, seen, known, program, best)
         if n == NO_CANDIDATE:
             return NO_CANDIDATE, known
         n_counted += n
         for v in together:
-            candidates.seeds[points.of[v] % N_SEEDS] = _find_unlike(candidates, choose(best, v))
+            candidates.seeds[points.of[v] % N_SEEDS] = _find_unlike(candidates, choose(best, v)[0])
     return n_counted, known
 
 
@@ -250,27 +258,29 @@ def _write_answers(
     shape: MatmulShape, rows: Any, some: Any, candidates: Candidates, known: Bounds, program: Program, best: Any,
     out_mappings: Any, out_cycles: Any, out_work: Any,
 ) -> None:  # fmt: skip
-    """Write mapping, cycles and work of what is chosen on each machine, those with the same one together."""
+    """Write mapping, cycles and work of what is chosen on each machine. Of work, a DRAM changes only its own."""
     commands, loops, capacity, _, work = program
-    chosen = np.empty(some.size, dtype=np.int64)
-    for i in range(some.size):
-        chosen[i] = choose(best, some[i])
-    for c in np.unique(chosen):
-        mapping, u, n = read_mapping(candidates.mappings, c), _find_unlike(candidates, c), 0
+    chosen = np.full(rows.shape[0], NO_CANDIDATE, dtype=np.int64)
+    for v in some:
+        out_cycles[v, 0] = best[v, CYCLES]
+        chosen[v], out_cycles[v, 1] = choose(best, v)
+    for v in some:
+        c = chosen[v]
+        if c == NO_CANDIDATE:  # written with an earlier one
+            continue
+        mapping, u = read_mapping(candidates.mappings, c), _find_unlike(candidates, c)
         bounds, bytes_a, bytes_b = known.bounds[u], known.from_dram[u, 0], known.from_dram[u, 1]
-        for v in some[chosen == c]:
-            if n == 0:
-                n = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity)
-            else:
-                _put_machine(commands, n, bounds, bytes_a, bytes_b, rows, v)
-            ahead_a = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_A])
-            ahead_b = count_ahead(rows[v, CACHE_BYTES], bounds[AHEAD_B])
-            cycles, serial = _count(commands, n, loops, capacity, mapping, ahead_a, ahead_b, work)
-            out_cycles[v, 0], out_cycles[v, 1] = cycles, serial
-            for field in range(N_MAPPING_FIELDS):
-                out_mappings[v, field] = candidates.mappings[c, field]
-            for station in range(N_STATIONS):
-                out_work[v, station] = work[TOTAL, station]
+        n = write_matmul(shape, mapping, read_timing(rows, v), commands, loops, capacity)
+        _walk(commands, n, loops, mapping, work)
+        for w in some:
+            if chosen[w] == c:
+                for station in range(N_STATIONS):
+                    out_work[w, station] = work[TOTAL, station]
+                if w != v:
+                    out_work[w, N_UNITS + DRAM] = count_dram(bounds, bytes_a, bytes_b, rows[w, DRAM_WIDTH])
+                for field in range(N_MAPPING_FIELDS):
+                    out_mappings[w, field] = candidates.mappings[c, field]
+                chosen[w] = NO_CANDIDATE
 
 
 @kernel_part

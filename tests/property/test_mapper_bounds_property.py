@@ -8,9 +8,9 @@ import pytest
 import archmodel as am
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS
 from archmodel.kernels.matmul_batch import read_timing
-from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul, glance
+from archmodel.kernels.matmul_bounds import N_BOUNDS, bound_cycles, bound_matmul, count_requests, glance
 from archmodel.kernels.matmul_candidates import list_candidates
-from archmodel.kernels.matmul_likely import look_at
+from archmodel.kernels.matmul_likely import begin_bounds, count_bounds, look_at
 from archmodel.kernels.matmul_search import read_mapping, time_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulShape, count_dram_bytes
 from archmodel.kernels.matmul_tiles import N_M, N_N, read_tiles
@@ -78,6 +78,7 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
         for c in source.permutation(len(candidates.mappings))[:N_CHOSEN].tolist():
             mapping = read_mapping(candidates.mappings, c)
             tiles = read_tiles(candidates.tiles, np.searchsorted(candidates.firsts, c, side="right") - 1)
+            count_requests(shape, mapping, tiles, read_timing(rows, 0), bounds)
             bound_matmul(shape, mapping, tiles, read_timing(rows, 0), bounds)
             for v in range(len(rows)):
                 t = read_timing(rows, v)
@@ -89,7 +90,7 @@ def test_bounds_are_no_more_than_the_closed_form(base, is_image):
 
 
 @pytest.mark.parametrize("base", ["mtia_2i", "mtia_v1", "rivos_like"])
-def test_no_candidate_is_refuted_at_a_glance_by_its_own_cycles(base):
+def test_no_candidate_is_refuted_by_its_own_cycles(base):
     source, machine = np.random.default_rng(8), am.machine(base)
     commands, loops = np.empty((MAX_COMMANDS, N_COMMAND_FIELDS), np.int64), np.empty(5, np.int64)
     capacity, work = np.empty(N_BUFFERS, np.int64), np.empty((N_WORK_ROWS, N_STATIONS), np.int64)
@@ -103,8 +104,14 @@ def test_no_candidate_is_refuted_at_a_glance_by_its_own_cycles(base):
         for u in source.permutation(len(candidates.tiles))[:N_CHOSEN].tolist():
             mapping = read_mapping(candidates.mappings, candidates.firsts[u + 1] - 1)
             cycles, _ = time_matmul(shape, mapping, t, commands, loops, capacity, work)
-            left = look_at(np.array([u]), seen, apart, np.array([t.dram_width]), np.array([float(cycles)]))
+            some, widths, latencies = np.array([u]), np.array([t.dram_width]), np.array([float(t.dram_latency)])
+            left = look_at(some, seen, apart, widths, np.array([float(cycles)]))
             assert left.tolist() == [u], (shape, mapping, t)
+            # Where less is allowed, what refutes it first is its bound: no more than it takes, either.
+            for most in (1.0, cycles / 2, cycles - 1.0, float(cycles)):
+                known = begin_bounds(len(candidates.tiles), 1)
+                count_bounds(shape, candidates, some, t, widths, latencies, 0, np.array([most]), known)
+                assert known.least[u, 0] <= cycles, (shape, mapping, t)
 
 
 @pytest.mark.parametrize("base", ["mtia_2i", "tt_wormhole_n150"])
