@@ -11,7 +11,6 @@ from archmodel.kernels.compile import kernel
 from archmodel.kernels.matmul_candidates import list_candidates
 from archmodel.kernels.matmul_program import write_matmul
 from archmodel.kernels.matmul_shape import MAX_COMMANDS, N_BUFFERS, MatmulMapping, MatmulShape
-from archmodel.kernels.matmul_shape import N_MAPPING_FIELDS as N_MAPPING_FIELDS
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.kernels.program import N_COMMAND_FIELDS
 
