@@ -111,7 +111,7 @@ def speed_table(played: Sequence[Played]) -> ResultTable:
 
     Of units whose ``law.py`` has ``runs(parameters, stimulus)``: mode → a function without arguments that runs the
     model on a point. It is compiled by a first run and then timed in this process; the simulator is timed from the
-    start of the point to its end.
+    start of the point to its end. Both in processor time, which other programs do not lengthen.
 
     The largest point of a kernel is that with most cycles. ``build``, ``point``, ``rtl_cycles``,
     ``simulator_cycles_per_s``, ``model_cycles_per_s``, and ``ratio``: how many times as fast the model is.
@@ -159,10 +159,10 @@ def mode_runs(table: CommandTable, grid: Grid, queue_depth: int, cycles_before: 
 
 
 def _warm_seconds(run: Callable[[], object]) -> float:
-    """Seconds of one run, when all is compiled and in caches: the mean over as many as fit a short time."""
+    """Processor seconds of one run, when all is compiled and in caches: the mean over as many as fit a short time."""
     run()
-    n, began = 0, time.perf_counter()
-    while n == 0 or time.perf_counter() - began < _MEASURED_S:
+    n, began = 0, time.process_time()
+    while n == 0 or time.process_time() - began < _MEASURED_S:
         run()
         n += 1
-    return (time.perf_counter() - began) / n
+    return (time.process_time() - began) / n
