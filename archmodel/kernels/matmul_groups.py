@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from archmodel.kernels.compile import kernel
 from archmodel.kernels.matmul_best import NO_CANDIDATE
 from archmodel.kernels.matmul_shape import MatmulShape
 from archmodel.kernels.matmul_tiles import Candidates
-from archmodel.kernels.matmul_variants import search_variants
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH, search_variants
 
 
 @kernel
 def search_groups(
-    shape: MatmulShape, rows: Any, bounds: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any,
+    shape: MatmulShape, near: Any, far: Any, bounds: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any,
     out_work: Any,
 ) -> int:  # fmt: skip
     """Find the fastest mapping of a matmul on each of many machines, one group of them after another.
@@ -26,8 +28,10 @@ def search_groups(
     ----------
     shape : MatmulShape
         What.
-    rows : ndarray (V, 39) float64
-        Fields of `PeTiming` of each machine. Those of a group differ in what `search_variants` allows.
+    near : ndarray (G, 39) float64
+        Fields of `PeTiming` of each group, whatever DRAM and cache.
+    far : ndarray (V, 3) float64
+        Of each machine its cache [B], DRAM [B/cycle] and the latency of that [cycles].
     bounds : ndarray (G + 1,) int64
         The first machine of each group, and V.
     candidates : Candidates
@@ -46,8 +50,12 @@ def search_groups(
     """
     for g in range(bounds.size - 1):
         first, last = bounds[g], bounds[g + 1]
+        rows = np.empty((last - first, near.shape[1]))
+        rows[:] = near[g]
+        rows[:, CACHE_BYTES], rows[:, DRAM_WIDTH] = far[first:last, 0], far[first:last, 1]
+        rows[:, DRAM_LATENCY] = far[first:last, 2]
         n_counted = search_variants(
-            shape, rows[first:last], candidates, out_mappings[first:last], out_cycles[first:last], out_work[first:last]
+            shape, rows, candidates, out_mappings[first:last], out_cycles[first:last], out_work[first:last]
         )
         if n_counted == NO_CANDIDATE:
             return g

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise, starmap
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_shape import MatmulShape
-from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.lowering.far import VARYING_ROWS, Far
 from archmodel.lowering.packs import Floats
@@ -25,9 +25,12 @@ from archmodel.lowering.remembered import Remembered
 from archmodel.lowering.row_access import describe_rows, find_shares, reaches_rows
 from archmodel.machine.columns import LeafPath, MachineColumns, distinct
 from archmodel.mapping import Placement
+from archmodel.mapping.matmul import Groups
 from archmodel.workload.types import Trace
 
 Ints = NDArray[np.int64]
+Some = slice | NDArray[np.int64]
+"""Some of a number of things."""
 _ALIKE, _MACHINES = Remembered(64), Remembered(256)
 _PLACING = ("sram.capacity_bytes", "sram.partition_bytes", "sram.embedding_hit_frac", "dram.capacity_bytes")
 """What decides where tensors are, and no more."""
@@ -63,7 +66,7 @@ class SiteColumns:
     near
         Which of those each of the U is (U,).
     groups
-        By V, which of the U they are, in the order of caches and DRAM.
+        By V, which of the U they are: those of a group follow one another, as do those that are alike before the SRAM.
     far
         What is behind the SRAM of each, and what else those of a V differ in: columns (U,).
     place
@@ -75,7 +78,7 @@ class SiteColumns:
     operators: tuple[int, ...]
     sites: tuple[Site, ...]
     near: Ints
-    groups: tuple[Ints, ...]
+    groups: tuple[slice, ...]
     far: Far
     place: Ints
     near_timings: Floats
@@ -89,13 +92,14 @@ class SiteColumns:
             self._shapes[seen] = lower_one_product(site)
         return self._shapes[seen]
 
-    def timings(self, unlike: Ints) -> tuple[Floats, list[int]]:
-        """Give rows of `PeTiming`, and where those begin that are alike but for DRAM and cache."""
-        near = self.far.near[unlike]
-        rows: Floats = self.near_timings[near]
-        rows[:, CACHE_BYTES] = self.far.cache_bytes[unlike]
-        rows[:, DRAM_WIDTH], rows[:, DRAM_LATENCY] = self.far.dram_width[unlike], self.far.dram_latency[unlike]
-        return rows, [0, *(np.flatnonzero(np.diff(near)) + 1).tolist()]
+    def groups_of(self, some: Some) -> Groups:
+        """Group some of the unlike sites by what is before the SRAM."""
+        near, far = self.far.near[some], self.far
+        bounds = np.array([0, *(np.flatnonzero(near[1:] != near[:-1]) + 1).tolist(), len(near)])
+        behind = np.empty((len(near), 3))
+        behind[:, 0], behind[:, 1] = far.cache_bytes[some], far.dram_width[some]
+        behind[:, 2] = far.dram_latency[some]
+        return Groups(self.near_timings[near[bounds[:-1]]], behind, bounds)
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
@@ -141,7 +145,14 @@ class _Unlike(NamedTuple):
     place: Ints
     numbers: Ints
     near: Ints
-    groups: tuple[Ints, ...]
+    groups: tuple[slice, ...]
+
+
+def _group(codes: Sequence[Ints], n: int) -> _Unlike:
+    """Tell machines apart by codes, of which the first is that of the group; those of a group follow one another."""
+    first, place = distinct(codes, n)
+    numbers, starts, near = np.unique(codes[0][first], return_index=True, return_inverse=True)
+    return _Unlike(first, place, numbers, near, tuple(starmap(slice, pairwise([*starts.tolist(), len(first)]))))
 
 
 class SiteFinder:
@@ -209,8 +220,8 @@ class SiteFinder:
         near = self._near_but_rates if is_open else self._near_but_widths if is_product(placed.op) else seen
         key = near is self._near_but_widths, placed.has_products, is_open, is_far
         if has_rows or key not in known:
-            codes = [seen.place[some], *([self._far.place[some], caches] if is_far else []), *shares]
-            known[key] = self._group(codes, seen, near, some, caches)
+            codes = [near.place[some], seen.place[some], *([self._far.place[some], caches] if is_far else []), *shares]
+            known[key] = _group(codes, len(some))
         first, place, numbers, of_unlike, groups = known.pop(key) if has_rows else known[key]
         machine = some[first]
         sites = tuple(self._site(placed, int(each), has_rows, is_open) for each in near.first[numbers])
@@ -221,27 +232,6 @@ class SiteFinder:
         if has_rows:
             far = self._reach_rows(far, self._far.place[machine], *(share[first] for share in shares))
         return SiteColumns(idxs, sites, of_unlike, groups, far, place, near_timings)
-
-    def _group(
-        self, codes: Sequence[NDArray[Any]], seen: _Near, near: _Near, some: Ints, caches: Floats
-    ) -> _Unlike:  # fmt: skip
-        """Tell machines apart by codes, and group the unlike ones by what an operator sees before the SRAM.
-
-        Parameters
-        ----------
-        codes
-            Of what the operator sees.
-        seen, near
-            All that it sees before the SRAM, and that without which no two machines are in a group.
-        some, caches
-            The machines, and what caches DRAM [B].
-        """
-        first, place = distinct(codes, len(some))
-        numbers, of_unlike = np.unique(near.place[some[first]], return_inverse=True)
-        width, latency = self._find_widths(0.0)[self._far.place[some[first]]].T
-        order = np.lexsort((latency, width, caches[first], seen.place[some[first]], of_unlike))
-        groups = np.split(order, np.flatnonzero(np.diff(of_unlike[order])) + 1)
-        return _Unlike(first, place, numbers, of_unlike, tuple(groups))
 
     def _reach_rows(self, far: Far, unlike: Ints, hit_frac: Floats, remote_frac: Floats) -> Far:
         """Say how rows at indices are reached, by which of the unlike values each has of what is behind the SRAM."""

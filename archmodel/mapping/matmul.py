@@ -7,7 +7,6 @@ program judges (`archmodel.kernels.closed_form`), bounds of it first (`archmodel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from archmodel.kernels.matmul_groups import search_groups
 from archmodel.kernels.matmul_search import search_matmul
 from archmodel.kernels.matmul_shape import N_MAPPING_FIELDS, MatmulMapping, MatmulShape
 from archmodel.kernels.matmul_tiles import Candidates
+from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WIDTH
 from archmodel.kernels.pe_timing import PeTiming
 from archmodel.mapping.cache import recall, remember
 
@@ -84,39 +84,62 @@ class Found(NamedTuple):
     work_cycles: NDArray[np.int64]
 
 
-def find_mappings(
-    shape: MatmulShape, timings: NDArray[np.float64], n_pes: int, starts: Sequence[int] = (0,)
-) -> Found:  # fmt: skip
-    """Find the mapping that `list_mappings` has first, on each of many machines.
+def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) -> Found:
+    """Find the mapping that `list_mappings` has first, on each of many machines; raises as `find_in_groups`.
 
     Parameters
     ----------
     shape
         The product.
     timings
-        Fields of `PeTiming`, a row per machine (V, 39).
+        Fields of `PeTiming`, a row per machine (V, 39). Rows differ in what `matmul_variants.search_variants` allows.
     n_pes
         PEs of each machine.
-    starts
-        Where rows begin that differ from those before in more than `matmul_variants.search_variants` allows: not in
-        what decides which mappings are tried.
+    """
+    far = timings[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]]
+    return find_in_groups(shape, Groups(timings[:1], far, np.array([0, len(timings)])), n_pes)
+
+
+class Groups(NamedTuple):
+    """Machines in groups that are alike but for DRAM and cache, as `matmul_groups.search_groups` takes them.
+
+    Fields of `PeTiming` of each group (G, 39); cache, DRAM and its latency of each machine (V, 3); the first machine of
+    each group, and V (G + 1,).
+    """
+
+    near: NDArray[np.float64]
+    far: NDArray[np.float64]
+    bounds: NDArray[np.int64]
+
+
+def find_in_groups(shape: MatmulShape, groups: Groups, n_pes: int) -> Found:
+    """Find the mapping that `list_mappings` has first, on each of many machines.
+
+    Parameters
+    ----------
+    shape
+        The product.
+    groups
+        The machines. What decides which mappings are tried is the same for all groups.
+    n_pes
+        PEs of each machine.
 
     Raises
     ------
     UnsupportedError
         When the smallest blocks do not fit local memory.
     """
-    bounds, trying = np.array((*starts, len(timings))), timings[np.ix_(starts, _TRYING)]
-    if (trying != trying[0]).any():
+    trying = groups.near[:, _TRYING]
+    if len(trying) > 1 and (trying != trying[0]).any():
         raise ValueError("machines on which unlike mappings are tried are not searched together")
     shape = as_plain(shape)
     candidates = _list_candidates(_as_cut(shape), tuple(trying[0].tolist()), n_pes)
     if not len(candidates.mappings):
-        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(timings, 0)),))
-    found = Found(*(np.empty((len(timings), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
-    n_searched = search_groups(shape, timings, bounds, candidates, *found)
-    if n_searched < len(starts):
-        timing = read_timing(timings, starts[n_searched])
+        raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(groups.near, 0)),))
+    found = Found(*(np.empty((len(groups.far), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))
+    n_searched = search_groups(shape, *groups, candidates, *found)
+    if n_searched < len(groups.near):
+        timing = read_timing(groups.near, n_searched)
         raise RuntimeError(f"the bounds of a search exceed the cycles of its best candidate: {shape}, {timing}")
     return found
 

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archmodel.kernels.matmul_batch import time_matmuls
 from archmodel.lowering.operators.matmul import is_one_product, lower_shape, pack_points
 from archmodel.lowering.phases import Phase, Site, find_site
-from archmodel.lowering.sites import SiteColumns
+from archmodel.lowering.sites import SiteColumns, Some
 from archmodel.lowering.templates import count_far, has_templates
 from archmodel.machine.types import Machine
 from archmodel.mapping import Placement
-from archmodel.mapping.matmul import find_mapping, find_mappings
+from archmodel.mapping.matmul import find_in_groups, find_mapping
 from archmodel.models import register
 from archmodel.models.counted import STATIONS, Count, CountedModel, Counts, add_stations
 from archmodel.workload.types import Trace
@@ -48,13 +47,12 @@ class Analytic(CountedModel):
         """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
         return has_templates(site) or super().counts_together(site)
 
-    def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+    def count_sites(self, columns: SiteColumns, some: Some) -> Counts:
         """Count an operator on machines that are alike but for DRAM and cache: in closed form all at once."""
-        near = int(columns.near[some[0]])
+        near = int(columns.near[some][0])
         site, shape = columns.sites[near], columns.shape(near)
         if shape is not None:
-            timings, starts = columns.timings(some)
-            found = find_mappings(shape, timings, site.n_pes, starts)
+            found = find_in_groups(shape, columns.groups_of(some), site.n_pes)
             return Counts(found.cycles, found.work_cycles)
         far = columns.far.take(some)
         if has_templates(site) and (far.cache_bytes > 0).all():

@@ -17,12 +17,12 @@ from archmodel.lowering.phases import Phase, Site, can_lower, find_site, lower_s
 from archmodel.lowering.products import is_product_alone
 from archmodel.lowering.program import CAUSES, SHARED, UNITS
 from archmodel.lowering.remembered import Remembered
-from archmodel.lowering.sites import SiteColumns
+from archmodel.lowering.sites import SiteColumns, Some
 from archmodel.machine.types import Machine, list_assumed
 from archmodel.mapping import LaunchMode, Placement, place, reasons_against, reasons_against_launch
 from archmodel.mapping.embedding import expect_hits
 from archmodel.mapping.fusion import RULES, Rule, fuse
-from archmodel.mapping.matmul import find_mappings, say_mapping
+from archmodel.mapping.matmul import find_in_groups, say_mapping
 from archmodel.models.roofline import Roofline, energy_j, moved_bytes, say_warnings
 from archmodel.models.totals import add_up
 from archmodel.results import RESOURCES, TOTALS, Result, ResultTable
@@ -114,7 +114,7 @@ class CountedModel:
         """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
         return is_product_alone(site)
 
-    def count_sites(self, columns: SiteColumns, some: NDArray[np.int64]) -> Counts:
+    def count_sites(self, columns: SiteColumns, some: Some) -> Counts:
         """Count an operator on machines that are alike but for DRAM and cache.
 
         Parameters
@@ -127,11 +127,11 @@ class CountedModel:
         UnsupportedError
             When it cannot be lowered.
         """
-        sites, shape = [columns.site(idx) for idx in some.tolist()], columns.shape(int(columns.near[some[0]]))
+        sites = [columns.site(idx) for idx in np.arange(len(columns.near))[some].tolist()]
+        shape = columns.shape(int(columns.near[some][0]))
         if shape is None:
             return as_counts([self.count(site) for site in sites])
-        timings, starts = columns.timings(some)
-        found = find_mappings(shape, timings, sites[0].n_pes, starts)
+        found = find_in_groups(shape, columns.groups_of(some), sites[0].n_pes)
         mappings = [MatmulMapping(*mapping) for mapping in found.mappings.tolist()]
         phases = [lower_product(shape, site, mapping) for site, mapping in zip(sites, mappings, strict=True)]
         return as_counts([self.count_phases((phase,)) for phase in phases])

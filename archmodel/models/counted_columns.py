@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from archmodel.errors import UnsupportedError
 from archmodel.kernels.step_totals import add_operators
 from archmodel.lowering.packs import Floats
-from archmodel.lowering.sites import Ints, SiteColumns, SiteFinder
+from archmodel.lowering.sites import Ints, SiteColumns, SiteFinder, Some
 from archmodel.machine.columns import MachineColumns
 from archmodel.mapping import Placement
 from archmodel.models.counted import BINDERS, STATIONS, CountedModel, Counts, binder_of, reason_not_lowered
@@ -84,29 +84,25 @@ def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., 
     n = len(columns.near)
     counts = Counts(np.full((n, 2), -1), np.zeros((n, len(STATIONS)), np.int64))
 
-    def count(some: Ints) -> Counts:
-        try:
-            return model.count_sites(columns, some)
-        except UnsupportedError:
-            return Counts(np.full((len(some), 2), -1), np.zeros((len(some), len(STATIONS)), np.int64))
+    def count(some: Some) -> None:
+        with suppress(UnsupportedError):
+            counts.cycles[some], counts.work_cycles[some] = model.count_sites(columns, some)
 
-    tasks = list(_split_tasks(model, columns))
-    for some, counted in zip(tasks, run(count, tasks), strict=True):
-        counts.cycles[some], counts.work_cycles[some] = counted
+    list(run(count, _split_tasks(model, columns)))
     return counts
 
 
-def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Ints]:
+def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Some]:
     """Split unlike sites into those that are counted together: alike but for DRAM and a cache that prefetches."""
     has_cache = columns.far.cache_bytes > 0
-    for site, some in zip(columns.sites, columns.groups, strict=True):
-        is_alike = has_cache[some] & (site.timing.has_prefetch and model.counts_together(site))
+    for site, group in zip(columns.sites, columns.groups, strict=True):
+        is_alike = has_cache[group] & (site.timing.has_prefetch and model.counts_together(site))
         if is_alike.all():
-            yield some
+            yield group
             continue
         if is_alike.any():
-            yield some[is_alike]
-        yield from some[~is_alike].reshape(-1, 1)
+            yield group.start + np.flatnonzero(is_alike)
+        yield from (group.start + np.flatnonzero(~is_alike)).reshape(-1, 1)
 
 
 def _add_up(
