@@ -21,7 +21,7 @@ LeafPath = tuple[str, ...]
 T = TypeVar("T")
 _NO_VALUES = ("name", "title", "vendor", "status", "process", "sources", "published", "notes", "provenance")
 _TECHNOLOGY = ("dram", "technology")
-_MOST_CODES = 1 << 62
+_MOST_CODES, _NEAR_ONE_ANOTHER = 1 << 62, 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,21 @@ def distinct(columns: Sequence[NDArray[Any]], n: int) -> tuple[NDArray[np.int64]
     """
     code, n_codes = np.zeros(n, np.int64), 1
     for column in columns:
-        values, place = np.unique(column, return_inverse=True)
-        if n_codes * len(values) > _MOST_CODES:  # numbered anew
-            present, code = np.unique(code, return_inverse=True)
-            n_codes = len(present)
-        if len(values) > 1:
-            code, n_codes = code * len(values) + place, n_codes * len(values)
+        place, n_values = _number(column)
+        if n_codes * n_values > _MOST_CODES:  # numbered anew
+            code, n_codes = _number(np.unique(code, return_inverse=True)[1])
+        if n_values > 1:
+            code, n_codes = code * n_values + place, n_codes * n_values
     _, first, place = np.unique(code, return_index=True, return_inverse=True)
     return first, place
+
+
+def _number(column: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+    """Give values numbers in their order, and say how many; whole numbers near one another are numbers already."""
+    if column.dtype == np.int64 and len(column) and (span := int(np.ptp(column))) < _NEAR_ONE_ANOTHER:
+        return column - column.min(), span + 1
+    values, place = np.unique(column, return_inverse=True)
+    return place, len(values)
 
 
 def list_leaves(node: Any, path: LeafPath = ()) -> Iterator[tuple[LeafPath, Any]]:

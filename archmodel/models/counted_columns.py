@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,11 @@ def sum_steps(
     with threads(n_threads) as run:
         for some in finder.split():
             found = finder.find(some)
-            counts = [_count_unlike(model, each, run) for each in found]
+            counts, each = _new_counts(found)
+            for columns, its in zip(found, each, strict=True):
+                _count_unlike(model, columns, its, run)
             _add_up(trace, found, counts, some, clock_hz[some], launch_s[some], sums)
-            _say_unsupported(trace, machines.base.name, found, counts, some, sums)
+            _say_unsupported(trace, machines.base.name, found, each, some, sums)
     return sums
 
 
@@ -79,17 +82,23 @@ def threads(n: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield pool.map
 
 
-def _count_unlike(model: CountedModel, columns: SiteColumns, run: Callable[..., Iterable[Any]]) -> Counts:
-    """Count the unlike sites of an operator; −1 cycles for those that cannot be lowered."""
-    n = len(columns.near)
-    counts = Counts(np.full((n, 2), -1), np.zeros((n, len(STATIONS)), np.int64))
+def _new_counts(found: Sequence[SiteColumns]) -> tuple[Counts, list[Counts]]:
+    """Make room for counts of all unlike sites, −1 cycles until they are there; and give the part of each operator."""
+    bounds = [0, *accumulate(len(columns.near) for columns in found)]
+    counts = Counts(np.full((bounds[-1], 2), -1), np.zeros((bounds[-1], len(STATIONS)), np.int64))
+    return counts, [Counts(*(column[first:last] for column in counts)) for first, last in pairwise(bounds)]
+
+
+def _count_unlike(
+    model: CountedModel, columns: SiteColumns, counts: Counts, run: Callable[..., Iterable[Any]]
+) -> None:  # fmt: skip
+    """Count the unlike sites of an operator, but for those that cannot be lowered."""
 
     def count(some: Some) -> None:
         with suppress(UnsupportedError):
             counts.cycles[some], counts.work_cycles[some] = model.count_sites(columns, some)
 
     list(run(count, _split_tasks(model, columns)))
-    return counts
 
 
 def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Some]:
@@ -106,23 +115,24 @@ def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Some]:
 
 
 def _add_up(
-    trace: Trace, found: Sequence[SiteColumns], counts: Sequence[Counts], some: Ints, clock_hz: Floats,
-    launch_s: Floats, sums: StepSums,
+    trace: Trace, found: Sequence[SiteColumns], counts: Counts, some: Ints, clock_hz: Floats, launch_s: Floats,
+    sums: StepSums,
 ) -> None:  # fmt: skip
     """Add up the operators of some machines."""
     classes = np.empty(len(trace.operators), np.int64)
     place = np.empty((len(found), len(some)), np.int64)
     first = 0
-    for row, (columns, count) in enumerate(zip(found, counts, strict=True)):
+    for row, columns in enumerate(found):
         classes[list(columns.operators)] = row
-        place[row] = np.where(count.cycles[columns.place, 0] < 0, -1, columns.place + first)
+        place[row] = columns.place
+        place[row] += first
         first += len(columns.near)
+    place[counts.cycles[place, 0] < 0] = -1
     executions = np.array([operator.count for operator in trace.operators], np.float64)
     binder = np.array([BINDERS.index(binder_of(station)) for station in STATIONS])
     out = StepSums(np.empty((len(some), len(BINDERS))), np.empty(len(some)), np.empty(len(some)), sums.messages[some])
-    cycles, work = (np.concatenate(parts) for parts in zip(*counts, strict=True))
     add_operators(
-        classes, executions, place, cycles, work, binder, clock_hz, launch_s, out.bound_s, out.upper_s, out.launch_s
+        classes, executions, place, *counts, binder, clock_hz, launch_s, out.bound_s, out.upper_s, out.launch_s
     )
     sums.bound_s[some], sums.upper_s[some], sums.launch_s[some] = out.bound_s, out.upper_s, out.launch_s
 
