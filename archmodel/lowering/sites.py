@@ -103,10 +103,11 @@ class SiteColumns:
 
     def site(self, idx: int) -> Site:
         """Give one of the unlike sites."""
-        return put_far(self.sites[self.near[idx]], self.far, idx, self.far.timings[self.far.near[idx]])
+        site, far = self.sites[self.near[idx]], self.far
+        return put_far(site, far, idx, far.timings[far.near[idx]], float(far.cache_bytes[idx]))
 
 
-def put_far(site: Site, far: Far, idx: int, timing: PeTiming) -> Site:
+def put_far(site: Site, far: Far, idx: int, timing: PeTiming, cache_bytes: float) -> Site:
     """Give an operator on one of the machines in columns.
 
     Parameters
@@ -117,11 +118,11 @@ def put_far(site: Site, far: Far, idx: int, timing: PeTiming) -> Site:
         The columns, and which of the machines.
     timing
         Of a PE of that machine, whatever DRAM and cache.
+    cache_bytes
+        What caches DRAM there [B].
     """
-    timing = timing._replace(
-        cache_bytes=float(far.cache_bytes[idx]), dram_width=float(far.dram_width[idx]),
-        dram_latency=int(far.dram_latency[idx]),
-    )  # fmt: skip
+    width, latency = float(far.dram_width[idx]), int(far.dram_latency[idx])
+    timing = timing._replace(cache_bytes=cache_bytes, dram_width=width, dram_latency=latency)
     if site.rows is None or far.rows is None:
         return replace(site, timing=timing)
     rows: dict[str, Any] = {name: float(getattr(far.rows, name)[idx]) for name in VARYING_ROWS}

@@ -6,7 +6,7 @@ Which way to do an operator is shortest, and how attention is cut, is chosen for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -161,21 +161,24 @@ def count_far(site: Site, far: Far) -> VariantCounts:
     UnsupportedError
         When it cannot be lowered.
     """
-    n = len(far.cache_bytes)
-    found = _no_counts(n)
-    known = _templates(site)
-    left = np.arange(n)
-    while len(left):
-        others = far if len(left) == n else far.take(left)
-        first = others.take(slice(1))
-        template = next((each for each in known if each.is_of(first)[0]), None)
-        if template is None:
-            known.append(template := _make(site, first))
-        is_its = template.is_of(others)
-        some = left[is_its]
-        found.cycles[some], found.work_cycles[some] = template.count(far if len(some) == n else far.take(some))
-        left = left[~is_its]
+    known, is_left = _templates(site), np.ones(len(far.cache_bytes), np.bool_)
+    found = _no_counts(len(is_left))
+    for template in _find_templates(known, site, far, is_left):
+        is_its = template.is_of(far) & is_left
+        if is_its.all():
+            return template.count(far)
+        if is_its.any():
+            found.cycles[is_its], found.work_cycles[is_its] = template.count(far.take(is_its))
+        is_left &= ~is_its
     return found
+
+
+def _find_templates(known: list[Template], site: Site, far: Far, is_left: NDArray[np.bool_]) -> Iterator[Template]:
+    """Give those that are known, then new ones, as long as machines are left that none is for."""
+    yield from known[:]
+    while is_left.any():
+        known.append(_make(site, far, int(np.argmax(is_left))))
+        yield known[-1]
 
 
 def has_templates(site: Site) -> bool:
@@ -193,12 +196,11 @@ def _templates(site: Site) -> list[Template]:
     return []
 
 
-def _make(site: Site, far: Far) -> Template:
+def _make(site: Site, far: Far, idx: int) -> Template:
     """Lower an operator on one machine, for all whose caches answer alike."""
-    watched = Watched.watch(float(far.cache_bytes[0]))
-    watching = put_far(site, far, 0, site.timing)  # what is left open stays open
-    watching = replace(watching, timing=watching.timing._replace(cache_bytes=watched))
-    row_places, list_ways = int(_place_rows(far)[0]), ways_of(site.op.kind)
+    watched = Watched.watch(float(far.cache_bytes[idx]))
+    watching = put_far(site, far, idx, site.timing, watched)  # what is left open stays open
+    row_places, list_ways = int(_place_rows(far)[idx]), ways_of(site.op.kind)
     if list_ways is None:
         return Template(watched.asked, row_places, _Attention(list_cuts(watching), {}).count)
     ways = [make_template(way) for way in list_ways(watching)]
