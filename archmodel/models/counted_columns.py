@@ -61,14 +61,18 @@ def sum_steps(
     finder = SiteFinder(trace, machines, placement)
     given = (machines.machine().clock_hz, placement.launch_s)
     clock_hz, launch_s = (np.array(np.broadcast_to(value, n), np.float64) for value in given)
+    splits = list(finder.split())
+    parts = [finder.find(some) for some in splits]
+    counts, each = zip(*map(_new_counts, parts), strict=True)
+    # An operator in all parts before the next one: products are cut alike wherever their operands are, and the mapper
+    # still has the candidates.
+    tasks = [task for found, its in zip(parts, each, strict=True) for task in zip(found, its, strict=True)]
     with threads(n_threads) as run:
-        for some in finder.split():
-            found = finder.find(some)
-            counts, each = _new_counts(found)
-            for columns, its in zip(found, each, strict=True):
-                _count_unlike(model, columns, its, run)
-            _add_up(trace, found, counts, some, clock_hz[some], launch_s[some], sums)
-            _say_unsupported(trace, machines.base.name, found, each, some, sums)
+        for columns, its_counts in sorted(tasks, key=lambda task: task[0].operators[0]):
+            _count_unlike(model, columns, its_counts, run)
+    for some, found, of_all, of_each in zip(splits, parts, counts, each, strict=True):
+        _add_up(trace, found, of_all, some, clock_hz[some], launch_s[some], sums)
+        _say_unsupported(trace, machines.base.name, found, of_each, some, sums)
     return sums
 
 
