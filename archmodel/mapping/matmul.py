@@ -41,6 +41,7 @@ _TRYING = [
         "outstanding", "sram_latency", "bucket_bytes", "bucket_rate", "hop_cycles", "reduction_width",
     )
 ]  # fmt: skip
+_FAR = [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ def find_mappings(shape: MatmulShape, timings: NDArray[np.float64], n_pes: int) 
     n_pes
         PEs of each machine.
     """
-    far = timings[:, [CACHE_BYTES, DRAM_WIDTH, DRAM_LATENCY]]
-    return find_in_groups(shape, Groups(timings[:1], far, np.array([0, len(timings)])), n_pes)
+    return find_in_groups(shape, Groups(timings[:1], timings[:, _FAR], np.array([0, len(timings)])), n_pes)
 
 
 class Groups(NamedTuple):
@@ -133,7 +133,23 @@ def find_in_groups(shape: MatmulShape, groups: Groups, n_pes: int) -> Found:
     if len(trying) > 1 and (trying != trying[0]).any():
         raise ValueError("machines on which unlike mappings are tried are not searched together")
     shape = as_plain(shape)
-    candidates = _list_candidates(_as_cut(shape), tuple(trying[0].tolist()), n_pes)
+    if shape.is_a_far or shape.is_b_far or shape.is_c_far or shape.is_tail_far:
+        return _search(shape, groups, n_pes)
+    # What is in SRAM does not see DRAM and cache: machines of another sweep may have the same answer.
+    near = groups.near.copy()
+    near[:, _FAR] = 1.0
+    known = [_search_near(shape, tuple(each), n_pes) for each in near.tolist()]
+    n_each = np.diff(groups.bounds)
+    return Found(*(np.repeat(np.concatenate(column), n_each, axis=0) for column in zip(*known, strict=True)))
+
+
+@lru_cache(maxsize=16384)
+def _search_near(shape: MatmulShape, near: tuple[float, ...], n_pes: int) -> Found:
+    return _search(shape, Groups(np.array([near]), np.ones((1, len(_FAR))), np.array([0, 1])), n_pes)
+
+
+def _search(shape: MatmulShape, groups: Groups, n_pes: int) -> Found:
+    candidates = _list_candidates(_as_cut(shape), tuple(groups.near[0, _TRYING].tolist()), n_pes)
     if not len(candidates.mappings):
         raise UnsupportedError("mapping", (_say_too_small(shape, read_timing(groups.near, 0)),))
     found = Found(*(np.empty((len(groups.far), width), np.int64) for width in (N_MAPPING_FIELDS, 2, N_STATIONS)))

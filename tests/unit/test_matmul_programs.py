@@ -295,6 +295,28 @@ def test_compiled_search_equals_its_python_form():
     assert tried[0] == tried[1]
 
 
+@pytest.mark.parametrize("is_far", [False, True])
+def test_groups_of_machines_have_the_mappings_that_each_has_on_its_own(is_far):
+    shape = MatmulShape(1, 512, 768, 640, 2.0, 2.0, 2.0, False, is_far, False, 2)
+    t, far = timing(), np.array([(1e6, 20.0, 500.0), (1e8, 20.0, 500.0), (1e8, 300.0, 800.0)])
+    near = [t, t._replace(lanes=8.0), t._replace(sram_width=300.0, own_width=300.0, store_width=200.0)]
+    groups = mapper.Groups(np.array(near, np.float64), np.tile(far, (3, 1)), np.array([0, 3, 6, 9]))
+    found = mapper.find_in_groups(shape, groups, 64)
+    for v in range(9):
+        cache_bytes, width, latency = far[v % 3].tolist()
+        own = near[v // 3]._replace(cache_bytes=cache_bytes, dram_width=width, dram_latency=latency)
+        alone = mapper.find_mappings(shape, np.array([own], np.float64), 64)
+        assert [column[v].tolist() for column in found] == [column[0].tolist() for column in alone]
+    assert len({tuple(cycles) for cycles in found.cycles.tolist()}) >= (6 if is_far else 3)
+
+
+def test_machines_on_which_unlike_mappings_are_tried_are_no_groups():
+    near = [timing(), timing()._replace(dma_width=64.0)]
+    groups = mapper.Groups(np.array(near, np.float64), np.ones((2, 3)), np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"^machines on which unlike mappings are tried are not searched together$"):
+        mapper.find_in_groups(MatmulShape(1, 64, 64, 64, 2.0, 2.0, 2.0, False, False, False, 1), groups, 64)
+
+
 def test_a_bound_above_the_cycles_of_the_best_candidate_is_no_answer(monkeypatch):
     shape = MatmulShape(1, 256, 256, 256, 2.0, 2.0, 2.0, False, True, False, 1)
     rows, n_pes = np.array([timing()], np.float64), 4
