@@ -207,12 +207,21 @@ def bound_matmul(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTi
 def count_requests(shape: MatmulShape, mapping: MatmulMapping, tiles: Any, t: PeTiming, out: Any) -> None:
     """Count what DRAM is asked for: requests and bytes, in which order, and how many PEs wait for one of another.
 
+    Model
+    -----
+    A tile that several PEs share is one request where there is broadcast, else one of each; every PE asks for the tiles
+    of its own blocks, and for what is fused behind them, and stores their results.
+
     Parameters
     ----------
     shape, mapping, tiles, t
         As in `bound_matmul`.
     out : ndarray (21,) float64
         Written to: fields above, from requests on.
+
+    Sources
+    -------
+    Follows from `write_matmul`; a test compares bounds that are made of it with the closed form.
     """
     is_weight = mapping.stationary == WEIGHT
     out[IS_B_FIRST], out[IS_B_LAST] = is_weight, shape.is_b_far and (not is_weight or not shape.is_a_far)

@@ -15,7 +15,7 @@ from archmodel.kernels.matmul_variants import CACHE_BYTES, DRAM_LATENCY, DRAM_WI
 
 @kernel
 def search_groups(
-    shape: MatmulShape, near: Any, far: Any, bounds: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any,
+    shape: MatmulShape, near: Any, far: Any, firsts: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any,
     out_work: Any,
 ) -> int:  # fmt: skip
     """Find the fastest mapping of a matmul on each of many machines, one group of them after another.
@@ -32,7 +32,7 @@ def search_groups(
         Fields of `PeTiming` of each group, whatever DRAM and cache.
     far : ndarray (V, 3) float64
         Of each machine its cache [B], DRAM [B/cycle] and the latency of that [cycles].
-    bounds : ndarray (G + 1,) int64
+    firsts : ndarray (G + 1,) int64
         The first machine of each group, and V.
     candidates : Candidates
         Mappings that fit all machines, from `list_candidates`.
@@ -48,15 +48,15 @@ def search_groups(
     -------
     As `search_variants`.
     """
-    for g in range(bounds.size - 1):
-        first, last = bounds[g], bounds[g + 1]
-        rows = np.empty((last - first, near.shape[1]))
+    for g in range(firsts.size - 1):
+        first, end = firsts[g], firsts[g + 1]
+        rows = np.empty((end - first, near.shape[1]))
         rows[:] = near[g]
-        rows[:, CACHE_BYTES], rows[:, DRAM_WIDTH] = far[first:last, 0], far[first:last, 1]
-        rows[:, DRAM_LATENCY] = far[first:last, 2]
+        rows[:, CACHE_BYTES], rows[:, DRAM_WIDTH] = far[first:end, 0], far[first:end, 1]
+        rows[:, DRAM_LATENCY] = far[first:end, 2]
         n_counted = search_variants(
-            shape, rows, candidates, out_mappings[first:last], out_cycles[first:last], out_work[first:last]
+            shape, rows, candidates, out_mappings[first:end], out_cycles[first:end], out_work[first:end]
         )
         if n_counted == NO_CANDIDATE:
             return g
-    return int(bounds.size - 1)
+    return int(firsts.size - 1)

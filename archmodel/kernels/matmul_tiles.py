@@ -1,6 +1,6 @@
 """Tiles and blocks of a matmul under a mapping: how many, and how long each keeps the DMA and the matrix engine busy.
 
-Machines of a sweep that differ in SRAM, DRAM, lanes and clock have all of it in common.
+Machines of a sweep that differ in lanes, DRAM, clock, and capacity and width of the SRAM have all of it in common.
 """
 
 from __future__ import annotations

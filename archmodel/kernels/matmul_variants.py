@@ -1,8 +1,8 @@
 """The mapping of a matmul on machines that differ in their DRAM and cache: bounds first, the closed form where needed.
 
 Machines of a sweep often differ in nothing but what is behind the local memories. The candidates of
-`archmodel.kernels.matmul_search` are then the same, and so are most of the cycles of each. What they take at least is
-counted once; the closed form judges those few that could still be best on some of the machines.
+`archmodel.kernels.matmul_candidates` are then the same, and so are most of the cycles of each. What they take at least
+is counted once; the closed form judges those few that could still be best on some of the machines.
 """
 
 from __future__ import annotations

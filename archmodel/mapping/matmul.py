@@ -109,7 +109,7 @@ class Groups(NamedTuple):
 
     near: NDArray[np.float64]
     far: NDArray[np.float64]
-    bounds: NDArray[np.int64]
+    firsts: NDArray[np.int64]
 
 
 def find_in_groups(shape: MatmulShape, groups: Groups, n_pes: int) -> Found:
@@ -139,7 +139,7 @@ def find_in_groups(shape: MatmulShape, groups: Groups, n_pes: int) -> Found:
     near = groups.near.copy()
     near[:, _FAR] = 1.0
     known = [_search_near(shape, tuple(each), n_pes) for each in near.tolist()]
-    n_each = np.diff(groups.bounds)
+    n_each = np.diff(groups.firsts)
     return Found(*(np.repeat(np.concatenate(column), n_each, axis=0) for column in zip(*known, strict=True)))
 
 
