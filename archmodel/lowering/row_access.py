@@ -120,9 +120,9 @@ def find_shares(trace: Trace, operator: Operator, machine: Machine, placement: P
     # What looks rows up once finds none of them in the cache.
     is_bag = isinstance(operator.op, EmbeddingBag)
     known: Any = 0.0
-    if is_bag:  # the same for all bags of a trace
+    if is_bag:  # the same for all bags of a trace, unless each is asked about on its own
         known = _HITS.find(
-            (trace, machine, placement, competing), None,
+            (operator if trace.is_alternatives else trace, trace, machine, placement), None,
             lambda: expected_hit_frac(trace, competing, machine, placement),
         )  # fmt: skip
     hit_frac = np.where(last_byte > np.asarray(placement.table_sram_bytes), known, 1.0)

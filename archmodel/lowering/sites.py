@@ -87,7 +87,7 @@ class SiteColumns:
     def shape(self, near: int) -> MatmulShape | None:
         """Give the shape of the operator's product on one of the V; ``None`` as from `lower_one_product`."""
         site = self.sites[near]
-        seen = site.array, site.cores, site.has_simd
+        seen = site.array, site.cores, site.has_simd, site.timing.lanes if site.lone_cores else None
         if seen not in self._shapes:
             self._shapes[seen] = lower_one_product(site)
         return self._shapes[seen]

@@ -177,8 +177,9 @@ def _find_templates(known: list[Template], site: Site, far: Far, is_left: NDArra
     """Give those that are known, then new ones, as long as machines are left that none is for."""
     yield from known[:]
     while is_left.any():
-        known.append(_make(site, far, int(np.argmax(is_left))))
-        yield known[-1]
+        template = _make(site, far, int(np.argmax(is_left)))
+        known.append(template)  # another thread may add its own
+        yield template
 
 
 def has_templates(site: Site) -> bool:

@@ -44,11 +44,11 @@ class Analytic(CountedModel):
         return Count(cycles, serial_cycles, add_stations([count[2] for count in counted]), {}, phases[-1].mapping)
 
     def counts_together(self, site: Site) -> bool:
-        """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
+        """Whether `count_sites` takes an operator on all machines of a group of `SiteColumns` at once."""
         return has_templates(site) or super().counts_together(site)
 
     def count_sites(self, columns: SiteColumns, some: Some) -> Counts:
-        """Count an operator on machines that are alike but for DRAM and cache: in closed form all at once."""
+        """Count an operator on machines of a group of `SiteColumns`: in closed form all at once."""
         near = int(columns.near[some][0])
         site, shape = columns.sites[near], columns.shape(near)
         if shape is not None:

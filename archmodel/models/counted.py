@@ -111,11 +111,11 @@ class CountedModel:
         return self.count_phases(lower_site(site))
 
     def counts_together(self, site: Site) -> bool:
-        """Whether `count_sites` takes an operator on all machines that are alike but for DRAM and cache at once."""
+        """Whether `count_sites` takes an operator on all machines of a group of `SiteColumns` at once."""
         return is_product_alone(site)
 
     def count_sites(self, columns: SiteColumns, some: Some) -> Counts:
-        """Count an operator on machines that are alike but for DRAM and cache.
+        """Count an operator on machines of a group of `SiteColumns`.
 
         Parameters
         ----------

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -64,12 +65,13 @@ def sum_steps(
     splits = list(finder.split())
     parts = [finder.find(some) for some in splits]
     counts, each = zip(*map(_new_counts, parts), strict=True)
+    asked = [of_one for found, its in zip(parts, each, strict=True) for of_one in zip(found, its, strict=True)]
     # An operator in all parts before the next one: products are cut alike wherever their operands are, and the mapper
     # still has the candidates.
-    tasks = [task for found, its in zip(parts, each, strict=True) for task in zip(found, its, strict=True)]
+    asked.sort(key=lambda of_one: of_one[0].operators[0])
     with threads(n_threads) as run:
-        for columns, its_counts in sorted(tasks, key=lambda task: task[0].operators[0]):
-            _count_unlike(model, columns, its_counts, run)
+        tasks = [partial(_count, model, *of_one, some) for of_one in asked for some in _split_tasks(model, of_one[0])]
+        list(run(lambda task: task(), tasks))
     for some, found, of_all, of_each in zip(splits, parts, counts, each, strict=True):
         _add_up(trace, found, of_all, some, clock_hz[some], launch_s[some], sums)
         _say_unsupported(trace, machines.base.name, found, of_each, some, sums)
@@ -93,20 +95,14 @@ def _new_counts(found: Sequence[SiteColumns]) -> tuple[Counts, list[Counts]]:
     return counts, [Counts(*(column[first:last] for column in counts)) for first, last in pairwise(bounds)]
 
 
-def _count_unlike(
-    model: CountedModel, columns: SiteColumns, counts: Counts, run: Callable[..., Iterable[Any]]
-) -> None:  # fmt: skip
-    """Count the unlike sites of an operator, but for those that cannot be lowered."""
-
-    def count(some: Some) -> None:
-        with suppress(UnsupportedError):
-            counts.cycles[some], counts.work_cycles[some] = model.count_sites(columns, some)
-
-    list(run(count, _split_tasks(model, columns)))
+def _count(model: CountedModel, columns: SiteColumns, counts: Counts, some: Some) -> None:
+    """Count some of the unlike sites of an operator, if they can be lowered."""
+    with suppress(UnsupportedError):
+        counts.cycles[some], counts.work_cycles[some] = model.count_sites(columns, some)
 
 
 def _split_tasks(model: CountedModel, columns: SiteColumns) -> Iterator[Some]:
-    """Split unlike sites into those that are counted together: alike but for DRAM and a cache that prefetches."""
+    """Split unlike sites into those that are counted together: of a group, where they have a cache that prefetches."""
     has_cache = columns.far.cache_bytes > 0
     for site, group in zip(columns.sites, columns.groups, strict=True):
         is_alike = has_cache[group] & (site.timing.has_prefetch and model.counts_together(site))

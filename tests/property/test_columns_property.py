@@ -49,6 +49,9 @@ def draw_machines(base, n, seed):
     if machine.simd is not None:
         n_lanes = source.choice([32.0, 64.0], n)
         columns |= {("simd", "lanes", dtype): n_lanes for dtype in machine.simd.lanes}
+    elif machine.vector is not None:  # with vector cores alone, lanes say how many passes a result takes
+        n_lanes = source.choice([128.0, 192.0], n)
+        columns |= {("vector", "lanes", dtype): n_lanes for dtype in machine.vector.lanes}
     return MachineColumns(machine, columns, n)
 
 
