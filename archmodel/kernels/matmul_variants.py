@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archmodel.kernels.closed_form import N_STATIONS, N_WORK_ROWS, TOTAL, Walk, close_form, walk_program
-from archmodel.kernels.compile import kernel, kernel_part
+from archmodel.kernels.compile import kernel_part
 from archmodel.kernels.data_movement import service_cycles
 from archmodel.kernels.matmul_batch import read_timing
 from archmodel.kernels.matmul_best import CYCLES, N_BEST, NO_CANDIDATE, begin_best, choose, is_settled, keep
@@ -305,7 +305,7 @@ def _split_caches(shape: MatmulShape, rows: Any) -> Any:
     return kinds
 
 
-@kernel
+@kernel_part
 def search_variants(
     shape: MatmulShape, rows: Any, candidates: Candidates, out_mappings: Any, out_cycles: Any, out_work: Any
 ) -> int:
