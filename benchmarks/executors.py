@@ -19,7 +19,7 @@ from archmodel.sweep.tasks import part_size
 
 SWEEP = "mtia_next"
 FAST = {"points": 100_000, "model": "roofline"}
-SLOW = {"points": 700, "model": "cycle", "mode": "representative"}  # a minute or more on one thread
+SLOW = {"points": 1000, "model": "cycle", "mode": "representative"}  # a minute or more on one thread
 N_WORKERS = 2
 
 
