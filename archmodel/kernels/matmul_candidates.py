@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archmodel.kernels.compile import kernel, kernel_part
-from archmodel.kernels.data_movement import reduction_cycles, transfer_cycles
+from archmodel.kernels.data_movement import reduction_cycles
 from archmodel.kernels.matmul_program import multiply_cycles
 from archmodel.kernels.matmul_shape import (
     N_MAPPING_FIELDS,
@@ -20,7 +20,7 @@ from archmodel.kernels.matmul_shape import (
 from archmodel.kernels.matmul_tiles import N_FACTS, N_SEEDS, N_TILE_FIELDS, Candidates, sum_up
 from archmodel.kernels.matrix_engine import divide_up, dot_product_bytes, partial_sum_cycles, transfer_up
 from archmodel.kernels.pe_timing import PeTiming
-from archmodel.kernels.window import cut_windows
+from archmodel.kernels.window import cut_windows, fetch_cycles
 
 _N_SIZES, _N_DEPTHS = 5, 8
 _MOST_UNLIKE = _N_SIZES * _N_SIZES * (_N_DEPTHS + 2)  # of one grid: all depths only where results stay in place
@@ -76,15 +76,6 @@ def _cut(size: int, parts: Any, tile: int, is_depth: bool) -> Cuts:
 
 
 @kernel_part
-def _load_once(n_rows: int, row_bytes: float, t: PeTiming) -> int:
-    """Cycles for which the DMA engine is busy with a tile that is in SRAM, or was prefetched."""
-    return transfer_cycles(
-        n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
-        t.bucket_bytes, t.bucket_rate,
-    )  # fmt: skip
-
-
-@kernel_part
 def _begin_costs(shape: MatmulShape, t: PeTiming, m: Cuts, n: Cuts, k: Cuts, most_chained: int) -> Costs:
     """Count what tiles of operands take. The rest is counted where it is needed, as many blocks do not fit."""
     n_m, n_n, n_k = m.sizes.size, n.sizes.size, k.sizes.size
@@ -93,10 +84,10 @@ def _begin_costs(shape: MatmulShape, t: PeTiming, m: Cuts, n: Cuts, k: Cuts, mos
         depth = k.sizes[z]
         for x in range(n_m):
             rows, row_bytes = cut_windows(shape.window, m.sizes[x], depth, shape.k, shape.a_bytes, t)
-            tiles_a[x, z, 0], tiles_a[x, z, 1] = rows * row_bytes, _load_once(rows, row_bytes, t)
+            tiles_a[x, z, 0], tiles_a[x, z, 1] = rows * row_bytes, fetch_cycles(rows, row_bytes, t)
         for y in range(n_n):
             row_bytes = n.sizes[y] * shape.b_bytes
-            tiles_b[y, z, 0], tiles_b[y, z, 1] = depth * row_bytes, _load_once(depth, row_bytes, t)
+            tiles_b[y, z, 0], tiles_b[y, z, 1] = depth * row_bytes, fetch_cycles(depth, row_bytes, t)
     results, multiplies = np.empty((most_chained + 1, n_m, n_n, 4)), np.empty((3, n_m, n_n, n_k))
     results[:], multiplies[:] = _UNKNOWN, _UNKNOWN
     return Costs(tiles_a, tiles_b, results, multiplies)
@@ -106,9 +97,9 @@ def _begin_costs(shape: MatmulShape, t: PeTiming, m: Cuts, n: Cuts, k: Cuts, mos
 def _count_results(shape: MatmulShape, m: int, cols: int, n_chained: int, t: PeTiming, out: Any) -> None:
     """Count what results of a block take that a chain of PEs adds up."""
     tail_bytes, c_bytes = cols * shape.tail_bytes / n_chained, cols * shape.c_bytes / n_chained
-    out[0] = _load_once(m, tail_bytes, t) if shape.tail_bytes > 0 else 0
+    out[0] = fetch_cycles(m, tail_bytes, t) if shape.tail_bytes > 0 else 0
     out[1] = reduction_cycles(m * cols * 4.0, n_chained, t.hop_cycles, t.reduction_width)
-    out[2] = _load_once(m, c_bytes, t)
+    out[2] = fetch_cycles(m, c_bytes, t)
     out[3] = partial_sum_cycles(m * cols * 4, t.accumulator_bytes, t.partial_width)
 
 

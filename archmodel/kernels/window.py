@@ -165,14 +165,24 @@ def cut_windows(window: Window, n_rows: int, depth: int, k: int, element_bytes: 
         row_bytes *= pixels // rows
     line = k // positions * (window.kernel if window.groups == 1 else 1)
     windows, piece_bytes = n_rows * divide_up(depth, line), min(depth, line) * element_bytes
-    if _fetch_cycles(windows, piece_bytes, t) < _fetch_cycles(rows, row_bytes, t):
+    if fetch_cycles(windows, piece_bytes, t) < fetch_cycles(rows, row_bytes, t):
         return windows, piece_bytes
     return rows, row_bytes
 
 
 @kernel_part
-def _fetch_cycles(n_rows: int, row_bytes: float, t: Any) -> int:
-    """Cycles for which the DMA engine is busy with contiguous rows from SRAM."""
+def fetch_cycles(n_rows: int, row_bytes: float, t: Any) -> int:
+    """Cycles for which the DMA engine is busy with contiguous rows that are in SRAM, or were prefetched.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows.
+    row_bytes : float
+        Of a row [B].
+    t : PeTiming
+        Where.
+    """
     return transfer_cycles(
         n_rows, row_bytes, t.dma_width, t.request_cycles, t.fragment_bytes, t.outstanding, t.sram_latency,
         t.bucket_bytes, t.bucket_rate,
